@@ -1,0 +1,42 @@
+# make demo: sets up, makes the mini set, tests the small checkpoint on it and draws boxes.
+# make test: sets up and runs the tests.
+# Both put everything into .venv, with pip as you have configured it. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+DEMO := demo_out
+
+.PHONY: demo test setup mini-checkpoint clean
+
+setup: $(READY)
+
+# Depends on what decides the content of the environment, so that it is renewed when that changes.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.10 to 3.13 is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --upgrade -c constraints.txt pip setuptools wheel
+	$(PY) -m pip install -c constraints.txt --no-build-isolation -e '.[test]'
+	@touch $@
+
+demo: setup
+	$(PY) tools/make_mini.py data/mini
+	$(PY) tools/test.py configs/googlenet_rcnn_mini.py checkpoints/googlenet_rcnn_mini.pth --work-dir $(DEMO)/test
+	$(PY) tools/demo.py data/mini/Data/DET/val/mini_val_00000[1-9].JPEG --out-dir $(DEMO)
+	@echo "Pictures with boxes: $(DEMO)/*.png"
+
+test: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(PY) -m pytest
+
+# Trains the small checkpoint of the demo again, from random weights.
+mini-checkpoint: setup
+	$(PY) tools/make_mini.py data/mini
+	$(PY) tools/train.py configs/googlenet_rcnn_mini.py
+	$(PY) tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini checkpoints/googlenet_rcnn_mini.pth
+
+clean:
+	rm -rf $(DEMO) work_dirs data/mini

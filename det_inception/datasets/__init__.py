@@ -1,0 +1,17 @@
+"""What is registered with MMDetection: data sets and the pipeline steps that it lacks."""
+
+from det_inception.datasets.coco import COCOFormatDataset
+from det_inception.datasets.detection import DataError, DetectionDataset
+from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
+from det_inception.datasets.transforms import LoadAnyImage, LoadRegionProposals
+from det_inception.datasets.voc import VOCFolderDataset
+
+__all__ = [
+    'COCOFormatDataset',
+    'DataError',
+    'DetectionDataset',
+    'ILSVRCDetDataset',
+    'LoadAnyImage',
+    'LoadRegionProposals',
+    'VOCFolderDataset',
+]

@@ -1,0 +1,130 @@
+"""The two steps of a pipeline that MMDetection lacks: a reader for any image, and external proposals.
+
+Shape legend: H and W of an image, N proposals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from det_inception.images import read_image
+from det_inception.proposals import ProposalStore, selective_search, selective_search_parameters
+from det_inception.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadAnyImage(BaseTransform):
+    """Loads the image of ``img_path`` as uint8 (H, W, 3) BGR, of any kind, and names the file where it cannot.
+
+    MMDetection's ``LoadImageFromFile`` passes truncated files on, half grey. An image given as an array (key ``img``)
+    is taken as it is.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Adds ``img``, ``img_shape`` and ``ori_shape``."""
+        if results.get('img') is None:
+            results['img'] = read_image(results['img_path'])
+        height, width = results['img'].shape[:2]
+        annotated = results.get('height', height), results.get('width', width)
+        if annotated == (width, height) and height != width:
+            raise ValueError(
+                f'{results["img_path"]}: the annotation takes the image to be {annotated[1]} wide and {annotated[0]} '
+                f'high, and it is {width} x {height}: its EXIF data turn it; save it turned, or correct the boxes.'
+            )
+        results['img_shape'] = results['ori_shape'] = (height, width)
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadRegionProposals(BaseTransform):
+    """Adds an image's proposals: from a store where one is named, else by selective search, kept in a cache on disk.
+
+    Place it right behind the image's loading: proposals are in the pixels of the image as it is at this point.
+
+    Args:
+        store: File made by ``tools/make_proposals.py``; None computes them on the fly.
+        mode: Selective search's mode: ``'fast'``, ``'quality'`` or ``'ilsvrc2014'``.
+        width: Selective search works on the image scaled to this width; None: as it is.
+        min_size: Proposals with a side below this, in the image as selective search sees it, are left out.
+        max_num: At most this many, the best; -1: all.
+        cache_dir: Where computed proposals are kept; None: ``det_inception/proposals`` in the user's cache folder
+            (``XDG_CACHE_HOME``); ``''``: nowhere.
+    """
+
+    def __init__(
+        self,
+        store: str | None = None,
+        mode: str = 'fast',
+        width: int | None = 500,
+        min_size: float = 20,
+        max_num: int = -1,
+        cache_dir: str | None = None,
+    ) -> None:
+        self.parameters = selective_search_parameters(mode, width, min_size=min_size)
+        self.store = ProposalStore(store) if store else None
+        self.mode, self.width, self.min_size, self.max_num = mode, width, min_size, max_num
+        if cache_dir is None:
+            base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+            cache_dir = Path(base) / 'det_inception' / 'proposals'
+        self.cache_dir = Path(cache_dir) if cache_dir != '' else None
+
+    def transform(self, results: dict) -> dict:
+        """Adds ``proposals``, float32 (N, 4), best first, and ``proposals_scores`` (N,); N is at least 1."""
+        boxes = self._stored(results) if self.store is not None else self._computed(results['img'])
+        if self.max_num >= 0:
+            boxes = boxes[: self.max_num]
+        if not len(boxes):
+            # A tiny or even image has no region of its own; the image as a whole always is one.
+            height, width = results['img'].shape[:2]
+            boxes = np.array([[0, 0, width, height]], np.float32)
+        results['proposals'] = boxes
+        # Selective search gives an order, no scores.
+        results['proposals_scores'] = np.linspace(1, 0, len(boxes), endpoint=False, dtype=np.float32)
+        return results
+
+    def _stored(self, results: dict) -> np.ndarray:
+        path = results['img_path']
+        key = self.store.find(path)
+        proposals = self.store[key]
+        height, width = results['img'].shape[:2]
+        if (proposals.height, proposals.width) != (height, width):
+            raise ValueError(
+                f'{path}: the image is {width} x {height} and the proposals of {key!r} in the store were made for '
+                f'{proposals.width} x {proposals.height}; make them again with tools/make_proposals.py.'
+            )
+        return proposals.boxes
+
+    def _computed(self, image: np.ndarray) -> np.ndarray:
+        if self.cache_dir is None:
+            return self._search(image)
+        digest = hashlib.blake2b(json.dumps(self.parameters, sort_keys=True).encode(), digest_size=16)
+        digest.update(str(image.shape).encode())
+        digest.update(np.ascontiguousarray(image))
+        path = self.cache_dir / digest.hexdigest()[:2] / f'{digest.hexdigest()}.npy'
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):  # Not there, or cut off: computed again and written over.
+            boxes = self._search(image)
+        _write_beside(path, boxes)
+        return boxes
+
+    def _search(self, image: np.ndarray) -> np.ndarray:
+        return selective_search(image, self.mode, self.width, min_size=self.min_size)
+
+
+def _write_beside(path: Path, boxes: np.ndarray) -> None:
+    """Writes an entry of the cache so that no other process ever sees half of it; a full disk is no reason to stop."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
+            np.save(file, boxes)
+        os.replace(file.name, path)
+    except OSError:
+        pass

@@ -1,0 +1,45 @@
+"""The ILSVRC detection challenge in plain NumPy: classes, files and the official score.
+
+Needs neither PyTorch nor MMDetection. ``evaluate(read_detections(...), read_ground_truth(...),
+read_blacklist(...))`` is the whole of it; ``tools/eval_detections.py`` does that from the command line.
+"""
+
+from det_inception.ilsvrc.ground_truth import (
+    Annotation,
+    parse_annotation,
+    read_blacklist,
+    read_class_names,
+    read_ground_truth,
+    read_image_list,
+)
+from det_inception.ilsvrc.scoring import (
+    Detections,
+    DetectionScore,
+    GroundTruth,
+    evaluate,
+    format_table,
+    object_thresholds,
+)
+from det_inception.ilsvrc.submission import read_detections, write_detections
+from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
+
+__all__ = [
+    'DET_CLASSES',
+    'DET_SYNSETS',
+    'DET_WNIDS',
+    'Annotation',
+    'DetectionScore',
+    'Detections',
+    'GroundTruth',
+    'Synset',
+    'evaluate',
+    'format_table',
+    'object_thresholds',
+    'parse_annotation',
+    'read_blacklist',
+    'read_class_names',
+    'read_detections',
+    'read_ground_truth',
+    'read_image_list',
+    'write_detections',
+]

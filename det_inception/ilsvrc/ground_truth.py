@@ -1,0 +1,386 @@
+"""Ground truth of the ILSVRC detection challenge: annotations, image lists and blacklists.
+
+Annotations come as a folder of XML files, as a tar archive of them, or as the MATLAB cache of the development
+kit (``ILSVRC2015_det_validation_ground_truth.mat``). All three give the same :class:`GroundTruth`.
+
+Shapes: M objects, I images, C classes, B blacklisted pairs. Boxes are ``xmin, ymin, xmax, ymax``, 0-based
+with inclusive ends, as the files have them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+
+import numpy as np
+import scipy.io
+
+from det_inception.errors import InputError
+from det_inception.ilsvrc.files import MAX_XML_BYTES, explain_read_errors, open_text, parse_xml
+from det_inception.ilsvrc.scoring import GroundTruth
+from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
+
+_MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
+_SHOWN = 3  # names that an error quotes
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One XML file.
+
+    Attributes:
+        names: The M objects' ``<name>``: WordNet ids in the challenge's files, words in other Pascal VOC
+            ones.
+        boxes: M tuples ``xmin, ymin, xmax, ymax``, inclusive.
+        size: Width and height in pixels, or None where the file does not say.
+    """
+
+    names: tuple[str, ...]
+    boxes: tuple[tuple[float, float, float, float], ...]
+    size: tuple[int, int] | None
+
+
+def parse_annotation(data: bytes, source: str | os.PathLike) -> Annotation:
+    """Reads an annotation in Pascal VOC's XML; safe on files from strangers.
+
+    Document types, and with them entities and references to other files, are refused; so are files of more
+    than 4 MB. The ``difficult`` flag is ignored, as the official evaluator ignores it.
+
+    Args:
+        data: The content of the file, in any encoding that the XML declares.
+        source: The file's name, for errors.
+
+    Returns:
+        Its objects, in the order of the file.
+
+    Raises:
+        InputError: If it is not such a file, or a box is reversed or not finite; names the source.
+
+    Example:
+        >>> xml = b'<annotation><object><name>n02084071</name><bndbox><xmin>1</xmin><xmax>9</xmax>'
+        >>> xml += b'<ymin>2</ymin><ymax>8</ymax></bndbox></object></annotation>'
+        >>> parse_annotation(xml, 'dog.xml').boxes
+        ((1.0, 2.0, 9.0, 8.0),)
+    """
+    root = parse_xml(data, source)
+    if root.tag != 'annotation':
+        raise InputError(f'{source}: the root is <{root.tag}> instead of <annotation>; not a Pascal VOC annotation.')
+    names, boxes = [], []
+    for number, element in enumerate(root.findall('object'), start=1):
+        name = (element.findtext('name') or '').strip()
+        if not name:
+            raise InputError(f'{source}: object {number} has no <name>; correct the annotation.')
+        box = tuple(_coordinate(element, side, number, source) for side in ('xmin', 'ymin', 'xmax', 'ymax'))
+        if box[0] > box[2] or box[1] > box[3]:
+            raise InputError(f'{source}: object {number} ({name}) has the reversed box {box}; correct the annotation.')
+        names.append(name)
+        boxes.append(box)
+    return Annotation(tuple(names), tuple(boxes), _image_size(root))
+
+
+def read_image_list(path: str | os.PathLike) -> dict[str, int]:
+    """Reads an image list such as ``det_lists/val.txt``.
+
+    Args:
+        path: Lines ``<image name> <index>``, or ``<image name>`` alone, which numbers them from 1; the first
+            line says which. Names have no extension; a leading folder is dropped.
+
+    Returns:
+        Name to index, in the order of the file.
+
+    Raises:
+        InputError: If the list is empty, a line is malformed, or a name or an index comes twice.
+    """
+    indices: dict[str, int] = {}
+    first_line: dict[int, int] = {}
+    has_index = None
+    with open_text(path) as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            fields = line.rsplit(maxsplit=1)  # a name may contain blanks
+            if has_index is None:
+                has_index = len(fields) == 2 and fields[1].isdecimal()
+            if has_index and not (len(fields) == 2 and fields[1].isdecimal()):
+                raise InputError(f'{path}: line {number} is not "<image name> <index>" like the first.')
+            name = PurePosixPath(fields[0] if has_index else line.strip()).name
+            index = int(fields[1]) if has_index else len(indices) + 1
+            if name in indices:
+                raise InputError(f'{path}: line {number} lists {name} a second time; remove one of the two.')
+            if index in first_line:
+                raise InputError(f'{path}: lines {first_line[index]} and {number} have the same index {index}.')
+            indices[name] = index
+            first_line[index] = number
+    if not indices:
+        raise InputError(f'{path}: the image list is empty; was the right file given?')
+    return indices
+
+
+def read_blacklist(path: str | os.PathLike, classes: Sequence[str] = DET_CLASSES) -> np.ndarray:
+    """Reads a blacklist such as ``ILSVRC2014_det_validation_blacklist.txt``.
+
+    Args:
+        path: Lines ``<image index> <WordNet id>``; the index is that of the image list, which for the
+            official file is ``det_lists/val.txt``. May be empty.
+        classes: The C classes in the order of their ids; a class is found by its name or, if it is one of the
+            200, by its WordNet id.
+
+    Returns:
+        int64 (B, 2): image index and class id.
+
+    Raises:
+        InputError: If a line is malformed or names an unknown class.
+    """
+    class_ids = class_ids_by_name(classes)
+    pairs = []
+    with open_text(path) as text:
+        for number, line in enumerate(text, start=1):
+            index, *name = line.split(maxsplit=1) or ('', '')
+            if not index:
+                continue
+            if not index.isdecimal() or not name:
+                raise InputError(f'{path}: line {number} is not "<image index> <WordNet id>".')
+            class_id = class_ids.get(name[0].strip())
+            if class_id is None:
+                raise InputError(
+                    f'{path}: line {number} names the class {name[0].strip()!r}, which is not among the '
+                    f'{len(classes)} classes.'
+                )
+            pairs.append((int(index), class_id))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
+    """Reads class names, one a line, in the order of the class ids.
+
+    Args:
+        path: The text file.
+
+    Returns:
+        The C names.
+
+    Raises:
+        InputError: If there is none, or one comes twice.
+    """
+    with open_text(path) as text:
+        names = [line.strip() for line in text if line.strip()]
+    if not names or len(set(names)) != len(names):
+        raise InputError(f'{path}: the class list is empty or names a class twice; write one name a line.')
+    return tuple(names)
+
+
+def class_ids_by_name(classes: Sequence[str]) -> dict[str, int]:
+    """Every name under which a class may appear in a file, to its id.
+
+    Args:
+        classes: The C classes in the order of their ids, by name or by WordNet id.
+
+    Returns:
+        Names to ids 1 to C. Classes of the challenge are found by name, with blanks or underscores, and by
+        WordNet id.
+    """
+    aliases = {synset.name: synset for synset in DET_SYNSETS} | {synset.wnid: synset for synset in DET_SYNSETS}
+    class_ids: dict[str, int] = {}
+    for class_id, name in enumerate(classes, start=1):
+        synset = aliases.get(name.replace(' ', '_'))
+        spellings = () if synset is None else (synset.name, synset.name.replace('_', ' '), synset.wnid)
+        for spelling in (name, *spellings):
+            class_ids.setdefault(spelling, class_id)
+    return class_ids
+
+
+def read_ground_truth(
+    path: str | os.PathLike,
+    image_list: Mapping[str, int] | None = None,
+    classes: Sequence[str] = DET_CLASSES,
+) -> GroundTruth:
+    """Reads the ground truth of many images.
+
+    Args:
+        path: A folder of XML files (searched with its subfolders), a tar archive of them (plain or
+            compressed), or the development kit's ``.mat`` file.
+        image_list: Name to index of the images to evaluate, from :func:`read_image_list`; annotations of
+            other images are left out. Without it, all images count: the ``.mat`` file has indices of its own,
+            XML files are numbered from 1 in the order of their names (which for the validation set is the
+            order of ``val.txt``). The ``.mat`` file holds no names, so a list for it must have exactly its
+            indices.
+        classes: The C classes in the order of their ids.
+
+    Returns:
+        The ground truth.
+
+    Raises:
+        InputError: If there is no annotation, a listed image has none, a file is damaged, or an object is of
+            an unknown class; names the file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _from_annotations(path, _folder_annotations(path, image_list), image_list, classes)
+    with explain_read_errors(path), open(path, 'rb') as file:
+        head = file.read(128)
+    if path.suffix.lower() == '.mat' or head.startswith(b'MATLAB'):
+        return _from_matlab(path, image_list, classes)
+    return _from_annotations(path, _tar_annotations(path, image_list), image_list, classes)
+
+
+# ------------------------------------------------------------------------------------------------------ XML
+
+
+def _coordinate(element: ElementTree.Element, side: str, number: int, source: str | os.PathLike) -> float:
+    text = element.findtext(f'bndbox/{side}')
+    try:
+        value = float(text) if text is not None else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f'{source}: object {number} has {side} = {text!r}, not a number; correct the annotation.')
+    return value
+
+
+def _image_size(root: ElementTree.Element) -> tuple[int, int] | None:
+    try:
+        width, height = (int(float(root.findtext(f'size/{side}') or 0)) for side in ('width', 'height'))
+    except (ValueError, OverflowError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _folder_annotations(folder: Path, image_list: Mapping[str, int] | None) -> Iterator[tuple[str, str, bytes]]:
+    """Yields image name, source and content of the XML files that are wanted."""
+    for file in sorted(folder.rglob('*.xml')):
+        if image_list is None or file.stem in image_list:
+            with explain_read_errors(file), open(file, 'rb') as content:
+                yield file.stem, str(file), content.read(MAX_XML_BYTES + 1)
+
+
+def _tar_annotations(path: Path, image_list: Mapping[str, int] | None) -> Iterator[tuple[str, str, bytes]]:
+    """The same from an archive, in one pass and without unpacking it to disk."""
+    try:
+        with explain_read_errors(path), tarfile.open(path, 'r:*') as archive:
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if not member.isfile() or name.suffix != '.xml':
+                    continue
+                if image_list is None or name.stem in image_list:
+                    content = archive.extractfile(member).read(MAX_XML_BYTES + 1)
+                    yield name.stem, f'{path}:{member.name}', content
+            # tarfile takes a cut or overwritten header for the end; the real end is a block of zeros.
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise EOFError('it has no end mark')
+            while archive.fileobj.read(1 << 20):  # only at its own end does a compressed file check its checksum
+                pass
+    except tarfile.ReadError:
+        raise InputError(
+            f'{path}: neither a folder of XML files nor a complete tar archive nor a .mat file; give one of these, '
+            'and if it is one, fetch it again.'
+        ) from None
+
+
+def _from_annotations(
+    path: Path,
+    files: Iterator[tuple[str, str, bytes]],
+    image_list: Mapping[str, int] | None,
+    classes: Sequence[str],
+) -> GroundTruth:
+    class_ids = class_ids_by_name(classes)
+    annotations: dict[str, Annotation] = {}
+    for name, source, data in files:
+        if name in annotations:
+            raise InputError(f'{path}: two annotations of the image {name} (one is {source}); remove one of the two.')
+        annotation = parse_annotation(data, source)
+        unknown = next((name for name in annotation.names if name not in class_ids), None)
+        if unknown is not None:
+            raise InputError(
+                f'{source}: the class {unknown!r} is not among the {len(classes)} classes; give the list of '
+                'classes that these annotations were made for.'
+            )
+        annotations[name] = annotation
+
+    if image_list is None:
+        if not annotations:
+            raise InputError(f'{path}: holds no .xml file; give the folder or archive of the annotations.')
+        image_list = {name: index for index, name in enumerate(sorted(annotations), start=1)}
+    missing = [name for name in image_list if name not in annotations]
+    if missing:
+        raise InputError(
+            f'{path}: no annotation for {len(missing)} of the {len(image_list)} listed images '
+            f'({_some(missing)}); give the image list that belongs to these annotations.'
+        )
+    names = [name for name in image_list for _ in annotations[name].names]
+    return GroundTruth(
+        image_ids=list(image_list.values()),
+        object_image_ids=[image_list[name] for name in names],
+        class_ids=[class_ids[object_name] for name in image_list for object_name in annotations[name].names],
+        boxes=[box for name in image_list for box in annotations[name].boxes],
+        class_names=classes,
+        image_names=list(image_list),
+    )
+
+
+# --------------------------------------------------------------------------------------------------- MATLAB
+
+
+def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequence[str]) -> GroundTruth:
+    try:
+        content = scipy.io.loadmat(path, variable_names=_MATLAB_FIELDS)
+        missing = [field for field in _MATLAB_FIELDS if field not in content]
+        if missing:
+            raise ValueError(f'it has no variable {missing[0]}')
+        # The file stores small unsigned integers, which would wrap around in arithmetic.
+        image_ids = content['gt_img_ids'].ravel().astype(np.int64)
+        labels = [cell.ravel().astype(np.int64) for cell in content['gt_obj_labels'].ravel()]
+        boxes = [_matlab_boxes(cell) for cell in content['gt_obj_bboxes'].ravel()]
+        counts = [len(cell) for cell in labels]
+        # MATLAB ends a cell array at the last image that has objects.
+        if counts != [len(cell) for cell in boxes] or len(counts) > len(image_ids):
+            raise ValueError('its variables do not fit together')
+        counts += [0] * (len(image_ids) - len(counts))
+        class_ids = np.concatenate([*labels, np.zeros(0, np.int64)])
+        promised = content['num_pos_per_class'].ravel()
+        if not np.array_equal(np.bincount(class_ids, minlength=len(promised) + 1)[1:], promised):
+            raise ValueError('it does not have as many objects as it says')
+    except Exception as error:
+        # SciPy raises a dozen different things for a file that is truncated or is none.
+        raise InputError(
+            f'{path}: not the complete ground truth of the development kit ({error}); give '
+            'ILSVRC2015_det_validation_ground_truth.mat as it was published, or the XML files.'
+        ) from None
+    names: Sequence[str] = ()
+    if image_list is not None:
+        by_index = {index: name for name, index in image_list.items()}
+        if set(by_index) != set(image_ids.tolist()):
+            raise InputError(
+                f'{path}: holds {len(image_ids)} numbered images without names, and the image list numbers '
+                f'{len(image_list)} others; score a part of the images with their XML files instead.'
+            )
+        names = [by_index[index] for index in image_ids.tolist()]
+    try:
+        return GroundTruth(
+            image_ids=image_ids,
+            object_image_ids=np.repeat(image_ids, counts),
+            class_ids=class_ids,
+            boxes=np.concatenate([*boxes, np.zeros((0, 4))]),
+            class_names=classes,
+            image_names=names,
+        )
+    except InputError as error:
+        raise InputError(f'{path}: {error}') from None
+
+
+def _matlab_boxes(cell: np.ndarray) -> np.ndarray:
+    """(M, 4) from MATLAB's (4, M); a cell without objects is (0, 0)."""
+    if cell.size == 0:
+        return np.zeros((0, 4))
+    if cell.ndim != 2 or cell.shape[0] != 4:
+        raise ValueError(f'a cell of boxes has the shape {cell.shape}')
+    return cell.T.astype(np.float64)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ', '.join(names[:_SHOWN]) + (', ...' if len(names) > _SHOWN else '')

@@ -1,0 +1,8 @@
+"""What is registered with MMDetection: backbone, region operation, head and detector."""
+
+from det_inception.models.classifier import GoogLeNetClassifier
+from det_inception.models.googlenet import GoogLeNet
+from det_inception.models.rcnn import RCNN, RegionClassifierHead
+from det_inception.models.region_warp import RegionWarp
+
+__all__ = ['GoogLeNet', 'GoogLeNetClassifier', 'RCNN', 'RegionClassifierHead', 'RegionWarp']

@@ -1,0 +1,41 @@
+"""Region proposals: how they are made, kept, exchanged with other programs, and judged. No torch, no MMDetection."""
+
+from .files import ProposalError
+from .interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
+from .make import METHODS, make_proposals
+from .recall import average_recall, best_overlaps, overlaps, recall, recall_of
+from .selective_search import selective_search, selective_search_parameters
+from .sources import GroundTruth, Images, list_images, read_ground_truth, read_image
+from .store import ImageIdentity, Proposals, ProposalStore, StoreKeyError, StoreMismatchError, identify, rank_scores
+from .writer import ProposalWriter, merge_stores
+
+__all__ = [
+    'METHODS',
+    'GroundTruth',
+    'ImageIdentity',
+    'Images',
+    'ProposalError',
+    'ProposalStore',
+    'ProposalWriter',
+    'Proposals',
+    'StoreKeyError',
+    'StoreMismatchError',
+    'average_recall',
+    'best_overlaps',
+    'export_mmdet',
+    'export_rcnn',
+    'identify',
+    'import_mmdet',
+    'import_rcnn',
+    'list_images',
+    'make_proposals',
+    'merge_stores',
+    'overlaps',
+    'rank_scores',
+    'read_ground_truth',
+    'read_image',
+    'recall',
+    'recall_of',
+    'selective_search',
+    'selective_search_parameters',
+]

@@ -1,0 +1,378 @@
+"""Proposals in other programs' files: MMDetection's pickles and R-CNN's .mat files.
+
+Shapes: N proposals of an image, I images.
+
+MMDetection (`DumpProposals` writes it, `proposal_file` of a data set reads it): a pickled dict from
+'<folder>/<file name>' to an `InstanceData` or dict with `bboxes` (N, 4), x1 y1 x2 y2 continuous, and `scores` (N,).
+Version 2 pickled a list of (N, 4) or (N, 5) arrays in the order of the annotations.
+
+R-CNN (the selective search data of its authors): cell arrays `images`, names without extension, and `boxes`,
+each (N, 4), y1 x1 y2 x2 counted from 1 and inclusive.
+"""
+
+import io
+import os
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from .files import ProposalError, reason, written_beside
+from .sources import Images, read_image
+from .store import Proposals, ProposalStore, identify, rank_scores
+from .writer import ProposalWriter
+
+
+def import_mmdet(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
+    """Makes a store of an MMDetection proposal file. Nothing in the pickle is run.
+
+    Args:
+        path: The .pkl file.
+        images: The images that it is for, all of which it must have; for a list of arrays, in the list's
+            order.
+        out: The store to be.
+
+    Raises:
+        ProposalError: The pickle contains anything but numbers, arrays, text and containers, does not fit the
+            images, or a file cannot be read or written.
+    """
+    data = _read(path)
+    content = load_plain_pickle(data, path)
+    if isinstance(content, dict):
+        # MMDetection's keys have the last folder's name; so may ours, or the root's folder is it.
+        by_key = {key: _mmdet_entry(content, images.root / key, path) for key in images.keys}
+    elif isinstance(content, (list, tuple)):
+        if len(content) != len(images.keys):
+            raise ProposalError(f'{path} has proposals of {len(content)} images, not of {len(images.keys)}.')
+        by_key = dict(zip(images.keys, content, strict=True))
+    else:
+        raise ProposalError(f'{path} is no MMDetection proposal file: it holds a {type(content).__name__}.')
+    _import({key: _mmdet_boxes(entry, key, path) for key, entry in by_key.items()}, images, out, path, data, 'mmdet')
+
+
+def import_rcnn(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
+    """Makes a store of a .mat file of R-CNN's authors.
+
+    Args:
+        path: The .mat file, of MATLAB's version 7 or earlier.
+        images: The images that it is for, all of which it must have.
+        out: The store to be.
+
+    Raises:
+        ProposalError: The file is no such file, does not fit the images, or a file cannot be read or written.
+    """
+    data = _read(path)
+    try:
+        content = scipy.io.loadmat(io.BytesIO(data), variable_names=['images', 'boxes'])
+        names = [str(cell.item() if cell.size == 1 else '') for cell in content['images'].ravel()]
+        boxes = [np.asarray(cell, np.float64) for cell in content['boxes'].ravel()]
+    except NotImplementedError as error:
+        raise ProposalError(f"{path} is of MATLAB's version 7.3; save it again with save -v7.") from error
+    # The reader has many ways to fail on a damaged file.
+    except Exception as error:
+        raise ProposalError(f"{path} is no selective search file of R-CNN's: {reason(error)}.") from error
+    if len(names) != len(boxes):
+        raise ProposalError(f'{path} names {len(names)} images but has boxes of {len(boxes)}.')
+    by_name = dict(zip(names, boxes, strict=True))
+    found = {}
+    for key in images.keys:
+        name = _first_found(by_name, os.path.splitext(key)[0], path)
+        image_boxes = by_name[name].reshape(-1, 4) if by_name[name].size == 0 else by_name[name]
+        if image_boxes.ndim != 2 or image_boxes.shape[1] != 4:
+            raise ProposalError(f'{path} has boxes of the shape {image_boxes.shape} for {name}, not (N, 4).')
+        # From y1 x1 y2 x2, counted from 1 and inclusive, to continuous: the last pixel ends where the next
+        # begins.
+        image_boxes = image_boxes[:, [1, 0, 3, 2]] - [1, 1, 0, 0]
+        found[key] = (image_boxes, rank_scores(len(image_boxes)))
+    _import(found, images, out, path, data, 'rcnn')
+
+
+def export_mmdet(store: ProposalStore, image_root: str | os.PathLike, out: str | os.PathLike) -> None:
+    """Writes a store as MMDetection's `proposal_file`.
+
+    Args:
+        store: The proposals.
+        image_root: The folder from which the keys start, as the data set will know it; its last name may
+            become part of the file's keys. It need not exist.
+        out: The .pkl file.
+
+    Raises:
+        ProposalError: Two images have the same folder and name, or the file cannot be written.
+    """
+    content: dict[str, dict[str, np.ndarray]] = {}
+    for key in store:
+        name = _mmdet_name(Path(image_root).absolute() / key)
+        if name in content:
+            raise ProposalError(f'{store.path} has two images that MMDetection would both call {name}; export neither.')
+        proposals = store[key]
+        content[name] = {'bboxes': proposals.boxes, 'scores': proposals.scores}
+    with written_beside(out) as temporary, open(temporary, 'wb') as file:
+        pickle.dump(content, file, protocol=4)
+
+
+def export_rcnn(store: ProposalStore, out: str | os.PathLike) -> None:
+    """Writes a store as R-CNN's code reads it, images in the order of the keys.
+
+    Args:
+        store: The proposals.
+        out: The .mat file.
+
+    Raises:
+        ProposalError: Two images have the same name, or the file cannot be written.
+    """
+    keys = list(store)
+    names = [os.path.splitext(os.path.basename(key))[0] for key in keys]
+    if len(set(names)) != len(names):
+        names = [os.path.splitext(key)[0] for key in keys]
+    if len(set(names)) != len(names):
+        raise ProposalError(
+            f'{store.path} has images that differ only in their extension; R-CNN cannot tell them apart.'
+        )
+    images = np.empty((len(keys), 1), object)
+    boxes = np.empty((1, len(keys)), object)
+    for row, (key, name) in enumerate(zip(keys, names, strict=True)):
+        images[row, 0] = name
+        boxes[0, row] = (store[key].boxes.astype(np.float64) + [1, 1, 0, 0])[:, [1, 0, 3, 2]]
+    with written_beside(out) as temporary:
+        try:
+            scipy.io.savemat(temporary, {'images': images, 'boxes': boxes}, appendmat=False, do_compression=True)
+        except scipy.io.matlab.MatWriteError as error:
+            raise ProposalError(f'{out} would be too large for a .mat file; export it in parts.') from error
+
+
+def load_plain_pickle(data: bytes, path: str | os.PathLike) -> Any:
+    """Loads a pickle of numbers, text, lists, tuples, dicts, sets, NumPy arrays and MMEngine's `InstanceData`.
+
+    Not even NumPy's own functions are called on behalf of the pickle: arrays are put together from their bytes here.
+
+    Args:
+        data: The pickle.
+        path: Its name, for errors.
+
+    Returns:
+        The content; arrays inside are `PlainArray`, an `InstanceData` a `PlainData`.
+
+    Raises:
+        ProposalError: The pickle is damaged or asks for anything else.
+    """
+    try:
+        return _PlainUnpickler(io.BytesIO(data)).load()
+    except _RefusedError as error:
+        raise ProposalError(f'{path} is refused: {error}') from error
+    # A damaged pickle fails in any way it likes; it has run nothing by then.
+    except Exception as error:
+        raise ProposalError(f'{path} is no pickle of proposals, or is cut off ({reason(error)}).') from error
+
+
+class _RefusedError(Exception):
+    """What a pickle asks for and does not get."""
+
+
+class _Fixed(type):
+    """A class that a pickle cannot change: one instruction of the format sets attributes of any object."""
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        raise _RefusedError('it tries to change how it is read.')
+
+
+class PlainArray(metaclass=_Fixed):
+    """Stands for a NumPy array while a pickle is being read."""
+
+    array: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        _, shape, dtype, fortran_order, data = state
+        self.array = _array(data, dtype, shape, 'F' if fortran_order else 'C')
+
+
+class PlainData(metaclass=_Fixed):
+    """Stands for an `InstanceData` while a pickle is being read; holds its attributes in `__dict__`."""
+
+
+class _PlainType(metaclass=_Fixed):
+    """Stands for a NumPy dtype while a pickle is being read."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        if not isinstance(code, str) or code[:1] not in 'fiub' or not code[1:].isdigit() or int(code[1:]) > 8:
+            raise _RefusedError(f'it has an array of the type {code!r}; only numbers are allowed.')
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        order = state[1]
+        if order in ('<', '>'):
+            self.dtype = self.dtype.newbyteorder(order)
+
+
+def _array(data: bytes, dtype: _PlainType, shape: tuple[int, ...], order: str) -> np.ndarray:
+    if not isinstance(dtype, _PlainType) or not isinstance(data, (bytes, bytearray)):
+        raise _RefusedError('it has an array that is not made of numbers.')
+    return np.frombuffer(data, dtype.dtype).reshape(shape, order=order).astype(dtype.dtype.newbyteorder('='))
+
+
+def _reconstruct(*_: object) -> PlainArray:
+    return PlainArray()
+
+
+def _from_buffer(data: bytes, dtype: _PlainType, shape: tuple[int, ...], order: str) -> PlainArray:
+    result = PlainArray()
+    result.array = _array(data, dtype, shape, order)
+    return result
+
+
+def _scalar(dtype: _PlainType, data: bytes) -> Any:
+    return _array(data, dtype, (), 'C').item()
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """How protocols before 3 write bytes."""
+    if encoding != 'latin1':
+        raise _RefusedError(f'it asks for the encoding {encoding!r}.')
+    return text.encode('latin1')
+
+
+def _no_bytes() -> bytes:
+    """How protocols before 3 write empty bytes."""
+    return b''
+
+
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ('numpy', 'ndarray'): PlainArray,
+    ('numpy', 'dtype'): _PlainType,
+    ('_codecs', 'encode'): _encode,
+    ('__builtin__', 'bytes'): _no_bytes,
+    ('collections', 'OrderedDict'): OrderedDict,
+    ('builtins', 'set'): set,
+    ('__builtin__', 'set'): set,
+    ('mmengine.structures.instance_data', 'InstanceData'): PlainData,
+    **{(f'numpy.{core}.multiarray', '_reconstruct'): _reconstruct for core in ('core', '_core')},
+    **{(f'numpy.{core}.multiarray', 'scalar'): _scalar for core in ('core', '_core')},
+    **{(f'numpy.{core}.numeric', '_frombuffer'): _from_buffer for core in ('core', '_core')},
+}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Knows no function of any library by name: each that is allowed is one of this module's, and harmless."""
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise _RefusedError(
+                f'it asks for {module}.{name}, which a file of proposals has no use for and which could run code.'
+            ) from None
+
+
+def _read(path: str | os.PathLike) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ProposalError(f'{path} cannot be read: {reason(error)}.') from error
+
+
+def _mmdet_name(image_path: Path) -> str:
+    return '/'.join(image_path.parts[-2:])
+
+
+def _mmdet_entry(content: dict, image_path: Path, path: str | os.PathLike) -> Any:
+    for name in (_mmdet_name(image_path), image_path.name, str(image_path)):
+        if name in content:
+            return content[name]
+    raise ProposalError(f'{path} has no proposals for {_mmdet_name(image_path)}; import it for the images it is for.')
+
+
+def _mmdet_boxes(entry: Any, key: str, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(entry, PlainData):
+        entry = {name.lstrip('_'): value for name, value in vars(entry).items()}
+    if not isinstance(entry, dict):
+        entry = {'bboxes': entry}
+    boxes, scores = entry.get('bboxes'), entry.get('scores')
+    if not isinstance(boxes, PlainArray) or boxes.array is None:
+        raise ProposalError(f'{path} has no boxes in an array for {key}.')
+    boxes = boxes.array.astype(np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] not in (4, 5):
+        raise ProposalError(f'{path} has boxes of the shape {boxes.shape} for {key}, not (N, 4).')
+    if isinstance(scores, PlainArray) and scores.array is not None:
+        return boxes[:, :4], scores.array
+    return boxes[:, :4], boxes[:, 4] if boxes.shape[1] == 5 else rank_scores(len(boxes))
+
+
+def _first_found(names: dict[str, Any], stem: str, path: str | os.PathLike) -> str:
+    parts = stem.split('/')
+    for start in range(len(parts)):
+        name = '/'.join(parts[start:])
+        if name in names:
+            return name
+    raise ProposalError(f'{path} has no boxes for {stem}; import it for the images it is for.')
+
+
+def _import(
+    found: dict[str, tuple[np.ndarray, np.ndarray]],
+    images: Images,
+    out: str | os.PathLike,
+    path: str | os.PathLike,
+    data: bytes,
+    file_format: str,
+) -> None:
+    parameters = {
+        'method': 'imported',
+        'format': file_format,
+        'file': Path(path).name,
+        'fingerprint': identify(data).fingerprint.hex(),
+    }
+    with ProposalWriter(out, parameters) as writer:
+        for key, (boxes, scores) in found.items():
+            if key in writer:
+                continue
+            image, identity = read_image(images.root / key)
+            try:
+                writer.add(key, Proposals(boxes, scores, *image.shape[:2]), identity)
+            except ValueError as error:
+                raise ProposalError(f'{path} does not fit its images: {error}') from error
+
+
+def export_by_suffix(store: ProposalStore, image_root: str | os.PathLike | None, out: str | os.PathLike) -> None:
+    """Exports a store in the format that the new file's name asks for.
+
+    Args:
+        store: The proposals.
+        image_root: See `export_mmdet`.
+        out: A name that ends in .pkl or .mat.
+
+    Raises:
+        ProposalError: The name ends otherwise, or see `export_mmdet` and `export_rcnn`.
+    """
+    suffix = Path(out).suffix.lower()
+    if suffix == '.mat':
+        export_rcnn(store, out)
+    elif suffix in ('.pkl', '.pickle'):
+        if image_root is None:
+            raise ProposalError("MMDetection's keys contain the name of the image folder; give --image-root.")
+        export_mmdet(store, image_root, out)
+    else:
+        raise ProposalError(f'{out} must end in .pkl (MMDetection) or .mat (R-CNN).')
+
+
+def import_by_suffix(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
+    """Imports a .pkl or .mat file.
+
+    Args:
+        path: The file.
+        images: The images that it is for.
+        out: The store to be.
+
+    Raises:
+        ProposalError: The name ends otherwise, or see `import_mmdet` and `import_rcnn`.
+    """
+    importers: dict[str, Callable[[Any, Images, Any], None]] = {
+        '.mat': import_rcnn,
+        '.pkl': import_mmdet,
+        '.pickle': import_mmdet,
+    }
+    importer = importers.get(Path(path).suffix.lower())
+    if importer is None:
+        raise ProposalError(f'{path} must end in .pkl (MMDetection) or .mat (R-CNN).')
+    importer(path, images, out)

@@ -1,0 +1,302 @@
+"""Makes proposals of many images on all cores, so that nothing that was written is lost when the run is killed.
+
+Shapes: N proposals of an image; H, W height and width of an image.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from det_inception.errors import InputError
+
+from .files import ProposalError, reason, written_beside
+from .selective_search import MODES, selective_search, selective_search_parameters
+from .sources import Images, read_image
+from .store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
+from .writer import ProposalWriter
+
+
+class Method(Protocol):
+    """A way to make proposals. It is sent to other processes, so it must be picklable."""
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Proposes boxes.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+
+        Returns:
+            Boxes (N, 4), x1 y1 x2 y2 in continuous pixel coordinates, best first; and their scores (N,), or
+            None where the method only ranks.
+        """
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the boxes depend on, as JSON knows it: two methods with equal parameters give equal boxes."""
+
+
+@dataclass(frozen=True)
+class SelectiveSearch:
+    """Selective search as `Method`.
+
+    Attributes:
+        mode: See `selective_search`.
+        width: See `selective_search`.
+        min_size: Boxes with a shorter side are dropped; in pixels of the resized image, as in R-CNN.
+    """
+
+    mode: str = 'fast'
+    width: int = 500
+    min_size: int = 20
+
+    def __post_init__(self) -> None:
+        try:
+            parameters = self.parameters
+        except (TypeError, ValueError) as error:
+            raise ProposalError(str(error)) from error
+        if parameters['min_size'] < 0:
+            raise ProposalError(f'--min-size is {self.min_size}; give at least 0.')
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
+        # One thread: the other cores have images of their own.
+        return selective_search(image, self.mode, self.width, min_size=self.min_size, threads=1), None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that the boxes depend on."""
+        return selective_search_parameters(self.mode, self.width, min_size=self.min_size)
+
+
+# By name, what tools/make_proposals.py offers.
+METHODS: dict[str, Callable[..., Method]] = {'selective_search': SelectiveSearch}
+MODE_NAMES = tuple(MODES)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did.
+
+    Attributes:
+        made: Number of images whose proposals were made.
+        known: Number of images whose proposals the store had already.
+        unreadable: Key of each image that was skipped, and why.
+        proposals: Number of proposals made.
+        unreadable_list: The file that lists the skipped images, if there are any.
+    """
+
+    made: int
+    known: int
+    unreadable: dict[str, str]
+    proposals: int
+    unreadable_list: Path | None
+
+
+def make_proposals(
+    images: Images,
+    out: str | os.PathLike,
+    method: Method,
+    *,
+    max_boxes: int | None = None,
+    workers: int | None = None,
+    shard: tuple[int, int] | None = None,
+    progress: bool = True,
+    flush_seconds: float = 30.0,
+) -> Summary:
+    """Makes a proposal store, or goes on with one.
+
+    Images that cannot be read, or that the method refuses, are skipped and listed in `<out>.unreadable.txt`.
+
+    Args:
+        images: The images.
+        out: The store to be. What it or an interrupted run has already is not made again.
+        method: What makes the proposals.
+        max_boxes: Keeps the best so many of each image.
+        workers: Number of processes; by default one for each core that this process may use.
+        shard: (i, n), counted from 1: only the i-th of n equal parts of the images.
+        progress: Whether to show a progress bar on stderr.
+        flush_seconds: After how long results go to the disk; a killed run loses no more than that.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ProposalError: No image could be read, none got a proposal, an image has changed since its proposals
+            were made, the store was begun with other parameters, or the disk refuses.
+    """
+    keys = _shard_of(sorted(images.keys), shard)
+    if max_boxes is not None and max_boxes < 1:
+        raise ProposalError(f'--max-boxes is {max_boxes}; give at least 1.')
+    if workers is not None and workers < 1:
+        raise ProposalError(f'--workers is {workers}; give at least 1.')
+    parameters = {**method.parameters, 'max_boxes': max_boxes}
+    unreadable: dict[str, str] = {}
+    proposals = made = 0
+    list_file = Path(f'{os.fspath(out)}.unreadable.txt').absolute()
+    with ProposalWriter(out, parameters, shard=shard, flush_seconds=flush_seconds) as writer:
+        for part in writer.dropped_parts:
+            print(f'{part} was damaged; its images are made again.', file=sys.stderr)
+        known = [key for key in keys if key in writer]
+        _require_unchanged(images.root, known, writer)
+        to_do = []
+        for key in keys:
+            if not is_valid_key(key):
+                unreadable[key] = 'the name is no printable UTF-8 text, or leaves the image root'
+            elif key not in writer:
+                to_do.append(key)
+        bar = tqdm(
+            total=len(keys),
+            initial=len(keys) - len(to_do),
+            unit='image',
+            disable=not progress,
+            # A log file of a cluster job is not to fill up with bars.
+            mininterval=0.5 if sys.stderr.isatty() else 30,
+            dynamic_ncols=True,
+        )
+        with bar, contextlib.closing(_results(images.root, to_do, method, max_boxes, workers)) as results:
+            for key, result in results:
+                bar.update()
+                if isinstance(result, str):
+                    unreadable[key] = result
+                    bar.set_postfix(unreadable=len(unreadable))
+                    continue
+                made += 1
+                proposals += len(result[0])
+                writer.add(key, *result)
+        if not len(writer) and shard is None:
+            key, why = next(iter(unreadable.items()))
+            raise ProposalError(f'None of the {len(keys)} images could be read; the first is {key}: {why}.')
+        if made and not proposals:
+            raise ProposalError(
+                f'None of {made} images got a single proposal; a smaller --min-size or another --width may help.'
+            )
+    if unreadable:
+        with written_beside(list_file) as temporary:
+            lines = (f'{key!r}\t{why}' if not key.isprintable() else f'{key}\t{why}' for key, why in unreadable.items())
+            temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='backslashreplace')
+    else:
+        list_file.unlink(missing_ok=True)
+    return Summary(made, len(known), unreadable, proposals, list_file if unreadable else None)
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use, which a cluster's scheduler may have limited.
+
+    Returns:
+        At least 1.
+    """
+    if hasattr(os, 'sched_getaffinity'):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _shard_of(keys: list[str], shard: tuple[int, int] | None) -> list[str]:
+    if shard is None:
+        return keys
+    number, total = shard
+    if not 1 <= number <= total:
+        raise ProposalError(f'There is no shard {number}/{total}; shards count from 1/{total} to {total}/{total}.')
+    if total > len(keys):
+        raise ProposalError(f'{len(keys)} images cannot be divided into {total} shards; take fewer shards.')
+    # Neighbours stay together, so that merging reads each shard from its beginning to its end.
+    return keys[len(keys) * (number - 1) // total : len(keys) * number // total]
+
+
+def _require_unchanged(root: Path, known: list[str], writer: ProposalWriter) -> None:
+    for key in known:
+        with contextlib.suppress(OSError):
+            size = (root / key).stat().st_size
+            if size != writer.identity(key).file_size:
+                raise ProposalError(
+                    f'{root / key} is not the image that {writer.path} has proposals for (its size differs); '
+                    f'give another --out.'
+                )
+
+
+_Result = tuple[Proposals, ImageIdentity] | str
+
+
+def _results(root: Path, keys: list[str], method: Method, max_boxes: int | None, workers: int | None):
+    """Yields key and result of each image, as they come."""
+    if not keys:
+        return
+    # Once here, so that a method that cannot work at all says so at once, and that what it compiles is
+    # compiled once.
+    method(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    workers = min(workers or available_cores(), len(keys))
+    kind = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
+    context = multiprocessing.get_context(kind)
+    if kind == 'forkserver':
+        # What is imported here is imported once for all workers.
+        context.set_forkserver_preload([__name__])
+    executor = ProcessPoolExecutor(workers, context, _start_worker, (method, max_boxes))
+    try:
+        waiting: dict[Future, str] = {}
+        remaining = iter(keys)
+        while True:
+            # A few ahead, so that no worker waits, but not all: half a million tasks would fill the memory.
+            for key in remaining:
+                waiting[executor.submit(_propose, str(root / key))] = key
+                if len(waiting) >= 4 * workers:
+                    break
+            if not waiting:
+                break
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                key = waiting.pop(future)
+                yield key, future.result()
+    except BrokenProcessPool as error:
+        raise ProposalError(
+            'A worker process was ended from outside, perhaps for lack of memory; what was written is kept: run the '
+            'same command again, perhaps with fewer --workers.'
+        ) from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+_method: Method
+_max_boxes: int | None
+
+
+def _start_worker(method: Method, max_boxes: int | None) -> None:
+    global _method, _max_boxes
+    _method, _max_boxes = method, max_boxes
+    # The parent decides when to stop; a terminal sends Ctrl-C to the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Without this, workers would wait for tasks for ever when the parent is killed.
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _propose(path: str) -> _Result:
+    """Reads one image and makes its proposals; says in words what is wrong with it."""
+    try:
+        image, identity = read_image(path)
+    except InputError as error:
+        return str(error).rstrip('.')
+    height, width = image.shape[:2]
+    # One strange image among half a million must not end the run.
+    try:
+        boxes, scores = _method(image)
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        boxes = boxes[:_max_boxes]
+        scores = rank_scores(len(boxes)) if scores is None else scores[:_max_boxes]
+        return validated(path, Proposals(boxes, scores, height, width)), identity
+    except Exception as error:
+        return f'{path} ({width} x {height}): {type(error).__name__}: {reason(error)}'

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Finds objects in images: draws their boxes, names and scores, and writes them as JSON."""
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+from mmengine.config import DictAction
+from tqdm import tqdm
+
+from det_inception.cli import run
+from det_inception.errors import InputError
+from det_inception.files import output_names, write_image, write_text
+from det_inception.images import ImageError, read_image
+from det_inception.inference import Detector, draw, find_images
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description='Finds objects in images, without annotations or a proposal file. Writes a picture with boxes for '
+        'every image, and detections.json with all boxes.',
+        epilog='Example: tools/demo.py holiday/*.jpg --config configs/googlenet_rcnn_voc.py --checkpoint '
+        'work_dirs/googlenet_rcnn_voc/epoch_8.pth --out-dir found',
+    )
+    parser.add_argument('images', nargs='+', metavar='IMAGE', help='image files, folders or globs')
+    parser.add_argument(
+        '--config',
+        default=str(REPO / 'configs/googlenet_rcnn_mini.py'),
+        help="config of the checkpoint; default: the mini set's",
+    )
+    parser.add_argument(
+        '--checkpoint',
+        default=str(REPO / 'checkpoints/googlenet_rcnn_mini.pth'),
+        help='trained detector; default: the small one that comes with the project',
+    )
+    parser.add_argument('--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)')
+    parser.add_argument('--score', type=float, default=0.5, help='lowest score that is drawn (default: %(default)s)')
+    parser.add_argument('--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
+    parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
+    )
+    args = parser.parse_args()
+
+    paths = find_images(args.images)
+    detector = Detector(args.config, args.checkpoint, args.device, args.amp, options=args.cfg_options)
+    out_dir = Path(args.out_dir)
+    results, unreadable = {}, []
+    for path, name in tqdm(list(zip(paths, output_names(paths))), unit='image', disable=None):
+        try:
+            image = read_image(path)
+        except ImageError as error:  # One bad file is no reason to leave the others.
+            tqdm.write(f'skipped: {error}')
+            unreadable.append(str(path))
+            continue
+        found = detector.detect(image, path)
+        results[str(path)] = found.above(min(0.05, args.score)).as_dicts()
+        write_image(out_dir / name, draw(image, found.above(args.score, args.max_boxes)))
+    if not results:
+        raise InputError(f'none of the {len(paths)} images could be read.')
+    write_text(out_dir / 'detections.json', json.dumps(dict(images=results, unreadable=unreadable), indent=1))
+    drawn = sum(sum(box['score'] >= args.score for box in boxes) for boxes in results.values())
+    print(f'{len(results)} images, {drawn} boxes of score {args.score} or more; pictures and detections.json in {out_dir}')
+    return 1 if unreadable else 0
+
+
+if __name__ == '__main__':
+    cv2.setNumThreads(1)
+    run(main)
