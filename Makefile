@@ -36,7 +36,7 @@ test: setup
 mini-checkpoint: setup
 	$(PY) tools/make_mini.py data/mini
 	$(PY) tools/train.py configs/googlenet_rcnn_mini.py
-	$(PY) tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini checkpoints/googlenet_rcnn_mini.pth
+	$(PY) tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth checkpoints/googlenet_rcnn_mini.pth
 
 clean:
 	rm -rf $(DEMO) work_dirs data/mini

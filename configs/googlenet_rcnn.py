@@ -1,7 +1,7 @@
 """The entry itself on ILSVRC DET: 200 classes, no box regression, selective search with doubled superpixels.
 
 Data: data/ILSVRC with Annotations/DET, Data/DET and ImageSets/DET as shipped. Proposals for 400,000 images are made
-once, with tools/make_proposals.py, and named in proposal_store; without a store they are computed and cached on the fly.
+once, with tools/make_proposals.py, and named in proposal_store; without a store they are computed and cached.
 """
 
 _base_ = './_base_/rcnn_googlenet.py'

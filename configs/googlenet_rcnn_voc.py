@@ -49,23 +49,38 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VOCFolderDataset', ann_file='ImageSets/Main/val.txt', test_mode=True, pipeline=val_pipeline
-    ),
+    dataset=dict(type='VOCFolderDataset', ann_file='ImageSets/Main/val.txt', test_mode=True, pipeline=val_pipeline),
 )
 test_dataloader = dict(
     batch_size=1,
     num_workers=2,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VOCFolderDataset', ann_file='ImageSets/Main/val.txt', test_mode=True, pipeline=test_pipeline
-    ),
+    dataset=dict(type='VOCFolderDataset', ann_file='ImageSets/Main/val.txt', test_mode=True, pipeline=test_pipeline),
 )
 val_evaluator = dict(type='VOCBoxMetric', iou_thrs=0.5)
 test_evaluator = val_evaluator
 
-# Few images: the layers up to inception 3b keep what they learned from a million.
-model = dict(backbone=dict(frozen_stages=2))
+model = dict(
+    # Few images: the layers up to inception 3b keep what they learned from a million.
+    backbone=dict(frozen_stages=2),
+    # R-CNN's SVMs, trained on tighter positives than its network, made the scores tell a good box from half of one.
+    # Without SVMs the softmax must learn it: positives from 0.6 on, and as much background that overlaps an object by
+    # a third to a half, or by less, as such that hardly does.
+    train_cfg=dict(
+        rcnn=dict(
+            assigner=dict(pos_iou_thr=0.6, neg_iou_thr=0.5, min_pos_iou=0.6),
+            sampler=dict(
+                _delete_=True,
+                type='CombinedSampler',
+                num=32,
+                pos_fraction=0.25,
+                add_gt_as_proposals=True,
+                pos_sampler=dict(type='InstanceBalancedPosSampler'),
+                neg_sampler=dict(type='IoUBalancedNegSampler', floor_thr=-1, floor_fraction=0, num_bins=3),
+            ),
+        )
+    ),
+)
 max_epochs = 8
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=2)
 val_cfg = dict(type='ValLoop')

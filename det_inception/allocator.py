@@ -25,4 +25,6 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):  # musl has none.
         return False
     # One arena for all threads: the backward pass runs in a thread of its own, whose arena would still use mmap.
-    return all(mallopt(option, value) for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_ARENA_MAX, 1)))
+    return all(
+        mallopt(option, value) for option, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_ARENA_MAX, 1))
+    )

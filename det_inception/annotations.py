@@ -58,22 +58,36 @@ def read_xml(path: str | Path) -> ImageAnnotation:
         content = Path(path).read_bytes()
     except OSError as error:
         raise AnnotationError(
-            f'{path}: the annotation cannot be read ({error.strerror or error}).'
+            f'{path}: the annotation cannot be read ({error.strerror or error}); add it, or take its image out of the '
+            'list of images.'
         ) from error
-    # An annotation needs no document type; with one, a stranger's file could make the parser expand gigabytes.
-    if b'<!DOCTYPE' in content or b'<!ENTITY' in content:
+    try:
+        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_PlainBuilder()))
+    except _DocumentTypeError as error:
         raise AnnotationError(
             f'{path}: the annotation declares a document type or entities; remove the declaration.'
-        )
-    try:
-        root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
-        raise AnnotationError(
-            f'{path}: the annotation is no well-formed XML ({error}); mend or remove it.'
         ) from error
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # The latter two: an unknown encoding.
+        raise AnnotationError(f'{path}: the annotation is no well-formed XML ({error}); mend or remove it.') from error
+    if root.tag != 'annotation':
+        raise AnnotationError(
+            f'{path}: this is no annotation of Pascal VOC or ILSVRC: it begins with <{root.tag}>, not <annotation>; '
+            'replace it.'
+        )
     size = root.find('size')
     objects = tuple(_read_object(element, path) for element in root.iter('object'))
     return ImageAnnotation(_whole(size, 'width'), _whole(size, 'height'), objects)
+
+
+class _DocumentTypeError(Exception):
+    pass
+
+
+class _PlainBuilder(ElementTree.TreeBuilder):
+    """Refuses document types: with entities, a stranger's small file could make the parser expand gigabytes."""
+
+    def doctype(self, name: str, public_id: str | None, system_id: str | None) -> None:
+        raise _DocumentTypeError(name)
 
 
 def _whole(element: ElementTree.Element | None, tag: str) -> int:
@@ -94,14 +108,12 @@ def _read_object(element: ElementTree.Element, path: str | Path) -> AnnotatedObj
             f'{path}: an object {name!r} has no complete <bndbox> of numbers; mend it or remove the object.'
         ) from error
     if not all(abs(value) < 1e9 for value in box):  # Catches infinities and NaN as well.
-        raise AnnotationError(
-            f'{path}: the box {box} of an object {name!r} is no box; mend it or remove the object.'
-        )
-    return AnnotatedObject(name, box, (element.findtext('difficult') or '0').strip() not in ('0', ''))
+        raise AnnotationError(f'{path}: the box {box} of an object {name!r} is no box; mend it or remove the object.')
+    return AnnotatedObject(name, box, (element.findtext('difficult') or '').strip().lower() in ('1', 'true', 'yes'))
 
 
 def clip_box(box: tuple[float, float, float, float], width: int, height: int) -> tuple[float, ...] | None:
-    """Cuts a continuous box x1, y1, x2, y2 to the image; None if nothing of it, or less than a pixel, is left."""
+    """Cuts a continuous box x1, y1, x2, y2 to the image; None if less than a pixel of either side is left."""
     x1, y1 = max(0.0, box[0]), max(0.0, box[1])
     x2, y2 = min(float(width), box[2]), min(float(height), box[3])
     return (x1, y1, x2, y2) if x2 - x1 >= 1 and y2 - y1 >= 1 else None

@@ -18,7 +18,7 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,7 +26,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
@@ -190,20 +190,12 @@ def _weights_only() -> Iterator[None]:
     before = {variable: os.environ.pop(variable, None) for variable in (force, allow)}
     os.environ[force] = '1'
     try:
-        with torch.serialization.safe_globals([(_history_method, 'builtins.getattr')]):
-            yield
+        yield
     finally:
         for variable, value in before.items():
             os.environ.pop(variable, None)
             if value is not None:
                 os.environ[variable] = value
-
-
-def _history_method(owner: object, name: str) -> Callable:
-    """Stands in for the ``getattr`` by which MMEngine's log history names its four statistics in a checkpoint."""
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise pickle.UnpicklingError(f'Unsupported global: GLOBAL getattr of {name}')
-    return getattr(HistoryBuffer, name)
 
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
@@ -213,8 +205,10 @@ def _unreadable(name: str, error: Exception) -> CheckpointError:
                 f'{name} holds {refused[1]}, which could run code, and is not loaded; save the state_dict alone.'
             )
         # torch explains at length; the reason itself stands behind these words.
-        if reason := re.search(r'WeightsUnpickler error: (.+)', str(error)):
-            error = pickle.UnpicklingError(reason[1])
+        if reason := re.search(r'WeightsUnpickler error:\s*(.+)', str(error)):
+            return CheckpointError(
+                f'{name} is damaged or holds other things than weights, and is not loaded ({reason[1].rstrip(".")}).'
+            )
     return CheckpointError(f'{name} is damaged or was cut off; download or write it again ({_first_line(error)}).')
 
 
@@ -670,4 +664,5 @@ def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) ->
     except (OSError, RuntimeError) as error:  # torch reports an unwritable file as RuntimeError
         raise CheckpointError(f'{path} cannot be written ({_first_line(error)}); choose another place.') from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone already, or never there
+            beside.unlink()

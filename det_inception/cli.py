@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 
 from det_inception.errors import InputError
 
 _IN_WORKER = re.compile(r'^Caught \w+ in .*?\nOriginal Traceback.*\n[\w.]+: (.*)', re.DOTALL)
-_UNKNOWN_TYPE = re.compile(r"'?\"?([\w.]+) is not in the ([\w:]+)? ?registry")
+_UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
+# What a constructor raises when it gets a wrong argument.
+_WRONG_ARGUMENT = (TypeError, ValueError, AssertionError, AttributeError, KeyError)
+# What the machine refuses, and a user can mend.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -36,24 +42,45 @@ def run(main: Callable[[], int | None]) -> None:
 def explain(error: BaseException) -> str | None:
     """Returns the sentence for a user's mistake, or None for a fault of the program.
 
-    MMEngine's registries raise a new exception of the same type around the original, and a data loader's worker sends
-    its traceback as the message; both are looked through.
+    A user's mistakes are every :class:`InputError`, also one that another exception was raised for or that a data
+    loader's worker sends, and what MMEngine raises while it builds something from a config.
     """
-    chain = [error]
-    while chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(chain[-1].__cause__ or chain[-1].__context__)
-    for link in reversed(chain):
+    for link in _chain(error):
         if isinstance(link, InputError):
-            message = link.args[0] if link.args else ''
-            in_worker = _IN_WORKER.match(str(message))
-            return in_worker.group(1).strip() if in_worker else str(message)
+            message = str(link.args[0]) if link.args else ''
+            in_worker = _IN_WORKER.match(message)
+            return in_worker.group(1).strip() if in_worker else message
         if isinstance(link, KeyError) and (unknown := _UNKNOWN_TYPE.search(str(link))):
             return _unknown_type(unknown.group(1))
+        if isinstance(link, OSError) and link.errno in _REFUSALS:
+            return f'{link.filename or "the disk"}: {link.strerror}; make room, or choose another place.'
+    if isinstance(error, _WRONG_ARGUMENT) and (built := _built_from_config(error)):
+        reason = ' '.join(str(error).split())
+        return (
+            f"the config's {built} cannot be built ({type(error).__name__}: {reason}); correct its settings "
+            '(DET_INCEPTION_TRACEBACK=1 shows more).'
+        )
     return None
 
 
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _built_from_config(error: BaseException) -> str | None:
+    """Names what MMEngine was building from the config when the error was raised in the constructor's arguments."""
+    built = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        function = frame.f_code.co_name
+        if frame.f_globals.get('__name__', '').startswith('mmengine.') and function.startswith('build_'):
+            kind = frame.f_locals.get('obj_type')
+            built = getattr(kind, '__name__', kind) or function.removeprefix('build_')
+    return built
+
+
 def _unknown_type(name: str) -> str:
-    from mmengine.registry import MODELS as ROOT
     from mmengine.registry import root as registries
 
     known: set[str] = set()
@@ -62,7 +89,6 @@ def _unknown_type(name: str) -> str:
             known.update(attribute.module_dict)
             for child in attribute.children.values():
                 known.update(child.module_dict)
-    del ROOT
     close = difflib.get_close_matches(name, known, n=1)
     hint = f'did you mean {close[0]!r}?' if close else 'correct it, or import the module that registers it.'
     return f'the config asks for type={name!r}, which nothing registers; {hint}'

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import os
+import pickle
 import sys
 import types
 import warnings
@@ -243,4 +244,14 @@ def allow_checkpoint_classes() -> None:
     ]
     names = ('Float64DType', 'Float32DType', 'Int64DType', 'Int32DType', 'BoolDType')
     classes += [getattr(np.dtypes, name) for name in names]
-    torch.serialization.add_safe_globals(classes)
+    # A HistoryBuffer lists its statistics, methods of its own, which pickle stores as calls of getattr. Under that name
+    # the loader finds a function that gives these methods and nothing else.
+    torch.serialization.add_safe_globals([*classes, (_statistics_method, 'builtins.getattr')])
+
+
+def _statistics_method(owner: type, name: str) -> Callable:
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise pickle.UnpicklingError(f'the attribute {name!r} of {owner!r} is no part of a checkpoint')
+    return getattr(HistoryBuffer, name)

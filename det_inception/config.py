@@ -10,16 +10,23 @@ level, and is carried to these places here:
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
+from det_inception.checkpoints import CheckpointError, read_weights
+from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.registry import DATASETS
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn')
+"""What MMEngine reads from a config's top level, whether or not a config has it."""
 
 
 class ConfigError(InputError):
@@ -32,7 +39,7 @@ def load_config(
     options: Mapping | None = None,
     data_root: str | Path | None = None,
     weights: str | Path | None = None,
-    classes: tuple[str, ...] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Config:
     """Reads a config file and completes it.
 
@@ -41,7 +48,8 @@ def load_config(
         options: Settings that override the file's, dotted names allowed, as ``--cfg-options`` gives them.
         data_root: Overrides the config's ``data_root``.
         weights: Overrides the config's ``weights``.
-        classes: Overrides the config's ``classes``, e.g. with those of a trained checkpoint.
+        checkpoint: A trained detector that the config is to be used with: its classes, its variant of GoogLeNet and
+            its normalisation override the config's, which may have got others by ``weights`` when it was trained.
 
     Raises:
         ConfigError: The file is missing or no config.
@@ -53,23 +61,26 @@ def load_config(
     try:
         cfg = Config.fromfile(str(path))
     except Exception as error:  # The config is Python: anything may go wrong in it.
+        reason = ' '.join(str(error).split())
         raise ConfigError(
-            f'{path}: the config cannot be read ({type(error).__name__}: {error}); correct it.'
+            f'{path}: the config cannot be read ({type(error).__name__}: {reason}); correct it.'
         ) from error
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    if options:
-        cfg.merge_from_dict(dict(options))
-    if data_root is not None:
-        cfg.data_root = str(data_root)
-    if cfg.get('data_root') is not None:
-        for dataset in datasets(cfg):
-            dataset.data_root = cfg.data_root
+    options = dict(options or {})
+    _merge(cfg, options)
+    if not isinstance(cfg.get('model'), dict):
+        raise ConfigError(f'{path}: the config describes no model; the project keeps complete ones in configs/.')
+    _use_data_root(cfg, options.get('data_root') if data_root is None else data_root)
+    for name in LOADERS:
+        loader = cfg.get(name)
+        if loader is not None and not loader.get('num_workers'):
+            loader.persistent_workers = False  # PyTorch refuses to keep workers that there are none of.
     if weights is not None:
         cfg.weights = str(weights)
-    if cfg.get('weights') is not None and 'backbone' in cfg.get('model', {}):
+    if checkpoint is not None:
+        _use_checkpoint(cfg, checkpoint)
+    elif cfg.get('weights') is not None:
         _use_weights(cfg)
-    if classes is not None:
-        cfg.classes = tuple(classes)
     if 'classes' in cfg:
         _use_classes(cfg)
     return cfg
@@ -80,6 +91,8 @@ def datasets(cfg: Config) -> Iterator[dict]:
     for name in LOADERS:
         loader = cfg.get(name)
         if loader is not None:
+            if not isinstance(loader, dict) or not isinstance(loader.get('dataset'), dict):
+                raise ConfigError(f'{cfg.filename}: {name} has no dataset; give it one, or set {name}=None.')
             yield from _unwrapped(loader.dataset)
 
 
@@ -93,30 +106,90 @@ def _unwrapped(dataset: dict) -> Iterator[dict]:
         yield dataset
 
 
+def _merge(cfg: Config, options: dict) -> None:
+    """Overrides settings, and refuses what would have no effect or tear a hole into the config."""
+    known = {*cfg.keys(), *RUNNER_SETTINGS}
+    for key, value in options.items():
+        top = key.split('.')[0]
+        if top not in known:
+            close = difflib.get_close_matches(top, known, n=1)
+            hint = f'did you mean {close[0]!r}?' if close else 'name one that it has.'
+            raise ConfigError(f'{cfg.filename}: the config has no setting {top!r}, as in --cfg-options {key}; {hint}')
+        group = _setting(cfg.to_dict(), key)
+        if isinstance(group, dict) and not isinstance(value, dict) and value is not None:
+            raise ConfigError(
+                f'{cfg.filename}: {key} is a group of settings ({", ".join(map(str, group))}) and cannot be {value!r}; '
+                f'set one of them, such as {key}.{next(iter(group), "name")}=...'
+            )
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = ' '.join(str(error).split())
+        raise ConfigError(f'{cfg.filename}: --cfg-options does not fit the config ({reason}); correct it.') from error
+
+
+def _setting(node: object, key: str) -> object:
+    """Returns what stands in a config under a dotted name; None if nothing does."""
+    for part in key.split('.'):
+        if isinstance(node, (list, tuple)) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
+    """Sets the folder of every data set: as given, or the config's where a data set names none of its own."""
+    if data_root is not None:
+        cfg.data_root = str(data_root)
+    for dataset in datasets(cfg):
+        if data_root is not None or dataset.get('data_root') is None:
+            dataset.data_root = cfg.get('data_root')
+
+
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
-    from det_inception.checkpoints import read_weights
+    if not _adopt_weights(cfg, cfg.weights):
+        raise ConfigError(
+            f'{cfg.filename}: weights={cfg.weights!r} are for a GoogLeNet, which the model has none of; name them in '
+            'init_cfg of its backbone.'
+        )
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(cfg.weights))
 
-    weights = read_weights(cfg.weights)
-    cfg.model.backbone.update(
-        variant=weights.variant,
-        width=weights.width,
-        init_cfg=dict(type='Pretrained', checkpoint=str(cfg.weights)),
-    )
+
+def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
+    """Sets classes, variant and normalisation to those of a trained detector, which holds all weights itself."""
+    cfg.weights = None
+    classes = checkpoint_classes(read_checkpoint(checkpoint))
+    if classes:
+        cfg.classes = classes
+    if _adopt_weights(cfg, checkpoint):
+        cfg.model.backbone.init_cfg = None
+
+
+def _adopt_weights(cfg: Config, source: str | Path) -> bool:
+    """Sets variant, width and normalisation to those of a file; False if the model's backbone is no GoogLeNet."""
+    if cfg.model.get('backbone', {}).get('type') != 'GoogLeNet':
+        return False
+    try:
+        weights = read_weights(source)
+    except CheckpointError as error:
+        raise ConfigError(str(error)) from error
+    cfg.model.backbone.update(variant=weights.variant, width=weights.width)
     cfg.model.data_preprocessor.update(weights.normalisation)
+    return True
 
 
 def _use_classes(cfg: Config) -> None:
     if cfg.classes is None:
         loader = cfg.get('train_dataloader')
         if loader is None:
-            raise ConfigError(
-                f'{cfg.filename}: names no classes and no training data to read them from; set classes.'
-            )
+            raise ConfigError(f'{cfg.filename}: names no classes and no training data to read them from; set classes.')
         settings = dict(next(_unwrapped(loader.dataset)), pipeline=[])
-        cfg.classes = tuple(DATASETS.build(settings).metainfo['classes'])
+        cfg.classes = DATASETS.build(settings).metainfo['classes']
+    cfg.classes = (cfg.classes,) if isinstance(cfg.classes, str) else tuple(cfg.classes)
     for dataset in datasets(cfg):
-        dataset.metainfo = dict(classes=tuple(cfg.classes))
+        dataset.metainfo = dict(dataset.get('metainfo') or {}, classes=cfg.classes)
     for head in (cfg.model.get('bbox_head'), cfg.model.get('roi_head', {}).get('bbox_head')):
         if head is not None:
             head.num_classes = len(cfg.classes)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import re
 from pathlib import Path
 
 import torch
+from mmengine.model import is_model_wrapper
 from torch import nn
 
+from det_inception.checkpoints import read_weights
 from det_inception.errors import InputError
+from det_inception.files import write_bytes
+from det_inception.version import __version__
 
 
 class DetectorError(InputError):
@@ -19,37 +25,42 @@ def read_checkpoint(path: str | Path) -> dict:
     """Reads a checkpoint of MMEngine, without running any code that it may hold.
 
     Returns:
-        ``state_dict``, ``meta`` and what else the file holds.
+        ``state_dict`` (of tensors), ``meta`` (a dict, perhaps empty) and what else the file holds.
 
     Raises:
         DetectorError: The file is missing, damaged, unsafe or no checkpoint.
     """
     path = Path(path)
     if not path.is_file():
-        raise DetectorError(
-            f'{path}: no such checkpoint; train one with tools/train.py, or correct the path.'
-        )
+        raise DetectorError(f'{path}: no such checkpoint; train one with tools/train.py, or correct the path.')
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DetectorError(
-            f'{path}: this is no checkpoint that can be loaded safely: it is damaged, or holds objects other than '
-            f'weights ({str(error).splitlines()[-1].strip()}); get it from where it was trained.'
-        ) from error
     except Exception as error:  # A truncated archive raises whatever its reader stumbles on.
+        if isinstance(error, pickle.UnpicklingError) and (refused := re.search(r'GLOBAL ([\w.]+)', str(error))):
+            raise DetectorError(
+                f'{path}: holds {refused[1]}, which could run code, so it is not loaded; use a checkpoint that '
+                'tools/train.py wrote.'
+            ) from error
         raise DetectorError(
-            f'{path}: the checkpoint is damaged or none ({type(error).__name__}); copy it again.'
+            f'{path}: the checkpoint is damaged, cut off or none ({type(error).__name__}); copy it again.'
         ) from error
-    if not isinstance(content, dict) or not isinstance(content.get('state_dict'), dict):
+    content = content if isinstance(content, dict) else {}
+    weights = content.get('state_dict')
+    if not isinstance(weights, dict) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
         raise DetectorError(
             f'{path}: holds no "state_dict" of a detector; name a checkpoint that tools/train.py wrote.'
+        )
+    if not isinstance(content.setdefault('meta', {}), dict) or 'config' in content['meta']:
+        # MMEngine itself writes "cfg", but on resuming it runs a "config", which is Python code.
+        raise DetectorError(
+            f'{path}: its "meta" is none of MMEngine 0.10 and could run code; use a checkpoint that tools/train.py wrote.'
         )
     return content
 
 
 def checkpoint_classes(checkpoint: dict) -> tuple[str, ...] | None:
     """Returns the class names that a checkpoint was trained for, if it says."""
-    classes = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+    classes = (checkpoint['meta'].get('dataset_meta') or {}).get('classes')
     return tuple(classes) if classes else None
 
 
@@ -68,16 +79,18 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
         DetectorError: It does not fit, layer by layer.
     """
     checkpoint = checkpoint or read_checkpoint(path)
-    model = getattr(model, 'module', model)
-    given, wanted = checkpoint['state_dict'], model.state_dict()
+    require_fit(model, path, checkpoint)
+    unwrapped(model).load_state_dict(checkpoint['state_dict'])
+    return checkpoint
+
+
+def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
+    """Checks that a checkpoint has exactly a model's layers; see :func:`load_detector`."""
+    given, wanted = checkpoint['state_dict'], unwrapped(model).state_dict()
+    require_overlap(model, path, checkpoint)
     common = [name for name in wanted if name in given]
     missing = [name for name in wanted if name not in given]
     foreign = [name for name in given if name not in wanted]
-    if not common:
-        raise DetectorError(
-            f"{path}: none of its {len(given)} entries belongs to the config's {type(model).__name__}; it is a "
-            'checkpoint of another kind, so name its own config.'
-        )
     for name in common:
         if given[name].shape != wanted[name].shape:
             raise DetectorError(
@@ -89,9 +102,57 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
             f"{path}: the checkpoint lacks {len(missing)} and has {len(foreign)} entries too many for the config's "
             f'model (first: {(missing + foreign)[0]}); use the config that the checkpoint was trained with.'
         )
-    model.load_state_dict(given)
-    return checkpoint
+
+
+def require_overlap(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
+    """Checks that at least one layer of a checkpoint belongs to a model.
+
+    Raises:
+        DetectorError: None does.
+    """
+    given, wanted = checkpoint['state_dict'], unwrapped(model).state_dict()
+    if not any(name in wanted for name in given):
+        raise DetectorError(
+            f"{path}: none of its {len(given)} entries belongs to the config's {type(unwrapped(model)).__name__}; it is "
+            'a checkpoint of another kind, so name its own config.'
+        )
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Returns a model without its wrapper for distributed training, if it has one."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def _shape_hint(name: str) -> str:
     return ' (another number of classes)' if '.fc_cls.' in name or '.fc_reg.' in name else ''
+
+
+def publish(source: str | Path, target: str | Path) -> int:
+    """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalisation.
+
+    Optimiser, log and the config with its paths are left out.
+
+    Args:
+        source: Checkpoint that ``tools/train.py`` wrote.
+        target: File to write.
+
+    Returns:
+        The size of the new file in bytes.
+
+    Raises:
+        InputError: The source cannot be read or the target not written.
+    """
+    checkpoint = read_checkpoint(source)
+    weights = read_weights(source)
+    kept = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
+    meta = {key: value for key, value in checkpoint['meta'].items() if key in kept}
+    meta.update(
+        det_inception_version=__version__,
+        variant=weights.variant,
+        width=weights.width,
+        normalisation=weights.normalisation,
+    )
+    buffer = io.BytesIO()
+    torch.save(dict(state_dict=checkpoint['state_dict'], meta=meta), buffer)
+    write_bytes(target, buffer.getvalue())
+    return buffer.tell()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +27,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         beside.write_bytes(content)
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True) if path.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise InputError(f'{path}: cannot be written ({error.strerror or error}); choose another place.') from error
 
 
@@ -44,10 +47,11 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
     """Returns a different file name for each path: its stem, numbered where several share it."""
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     names = []
     for path in paths:
-        seen[path.stem] = seen.get(path.stem, 0) + 1
-        number = seen[path.stem]
-        names.append(f'{path.stem}{suffix}' if number == 1 else f'{path.stem}_{number}{suffix}')
+        candidates = (f'{path.stem}_{number}{suffix}' for number in itertools.count(2))
+        name = next(name for name in itertools.chain([f'{path.stem}{suffix}'], candidates) if name not in taken)
+        taken.add(name)
+        names.append(name)
     return names

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from det_inception.errors import InputError
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
-_END_MARKERS = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND'}
-_TAIL = 4096
+# How a complete file begins and ends.
+_FRAMES = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND\xaeB`\x82'}
 
 
 class ImageError(InputError):
@@ -42,10 +42,9 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     try:
         content = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(
-            f'{path}: the image cannot be read ({error.strerror or error}); check the path.'
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name.
+        reason = getattr(error, 'strerror', None) or error
+        raise ImageError(f'{path}: the image cannot be read ({reason}); check the path.') from error
     return decode_image(content, str(path))
 
 
@@ -55,31 +54,37 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
         raise ImageError(f'{name}: the image file is empty; replace it or take it out of the list.')
     if not _looks_complete(content):
         _require_complete(content, name)
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image = _decode_with_opencv(content)
     if image is None:
         image = _decode_with_pillow(content, name)
     return np.ascontiguousarray(image)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Returns height and width of an image file as :func:`read_image` would give it, from its header alone."""
+    """Returns height and width of an image file as :func:`read_image` would give it, if possible from its header.
+
+    Raises:
+        ImageError: The file is missing or no image.
+    """
     try:
         with Image.open(path) as image:
+            if image.format == 'TIFF':  # Pillow and OpenCV do not turn the same ones.
+                return read_image(path).shape[:2]
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except FileNotFoundError as error:
-        raise ImageError(f'{path}: the image cannot be read (no such file); check the path.') from error
-    except Exception as error:
-        raise ImageError(f'{path}: this is no readable image ({error}); replace it.') from error
+    except ImageError:
+        raise
+    except Exception:  # Pillow reads fewer formats than OpenCV, and explains less.
+        return read_image(path).shape[:2]
     return (width, height) if turned else (height, width)
 
 
 def _looks_complete(content: bytes) -> bool:
-    """Cheap test that lets nearly every sound file pass: the format's end marker stands near the end of the file."""
-    for start, end in _END_MARKERS.items():
-        if content.startswith(start):
-            return end in content[-_TAIL:]
-    return True
+    """Cheap test that lets nearly every sound file pass: the format's end marker ends the file.
+
+    Anywhere else it says nothing: a thumbnail inside a JPEG has an end of its own.
+    """
+    return all(content.endswith(end) for start, end in _FRAMES.items() if content.startswith(start))
 
 
 def _require_complete(content: bytes, name: str) -> None:
@@ -92,14 +97,22 @@ def _require_complete(content: bytes, name: str) -> None:
         ) from error
 
 
-def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
-    from PIL import ImageOps
+def _decode_with_opencv(content: bytes) -> np.ndarray | None:
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # The error says it better.
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # Its header promises more pixels than OpenCV accepts.
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
+
+def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    except UnidentifiedImageError as error:
+        raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read; replace it.') from error
     except Exception as error:
-        raise ImageError(
-            f'{name}: this is no image that OpenCV or Pillow can read ({error}); replace it.'
-        ) from error
+        raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read ({error}); replace it.') from error
     return rgb[:, :, ::-1]

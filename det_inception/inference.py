@@ -90,8 +90,7 @@ class Detector:
         if not classes:
             raise InputError(f'{checkpoint}: does not say which classes it was trained for; train it again.')
         self.classes = classes
-        # The checkpoint holds all weights; none to start from need be fetched.
-        cfg = load_config(config, options=dict(options or {}, weights=None), classes=classes)
+        cfg = load_config(config, options=options, checkpoint=checkpoint)
         self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()

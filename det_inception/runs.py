@@ -9,9 +9,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from det_inception.detectors import load_detector
 from det_inception.allocator import keep_freed_memory
 from det_inception.config import ConfigError
+from det_inception.detectors import load_detector
 
 
 def use_amp(cfg: Config) -> None:

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
+
+import det_inception  # noqa: F401  (offers mmcv's operators to tests that import mmcv.ops)
 
 matplotlib.use('Agg')
+# The tests' networks are tiny: threads cost more than they bring, above all on a busy machine.
+torch.set_num_threads(1)
 REPO = Path(__file__).resolve().parent.parent
 
 
@@ -25,3 +30,11 @@ def shared_data() -> Path:
 def proposal_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Computed proposals go to a folder of this run, not to the user's cache."""
     os.environ['XDG_CACHE_HOME'] = str(tmp_path_factory.mktemp('cache'))
+
+
+@pytest.fixture(autouse=True)
+def mmdetections_scope() -> None:
+    """What every config of the project sets: names are looked up in MMDetection's registries."""
+    from mmengine.registry import init_default_scope
+
+    init_default_scope('mmdet')

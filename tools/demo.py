@@ -36,9 +36,13 @@ def main() -> int:
         default=str(REPO / 'checkpoints/googlenet_rcnn_mini.pth'),
         help='trained detector; default: the small one that comes with the project',
     )
-    parser.add_argument('--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)')
+    parser.add_argument(
+        '--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)'
+    )
     parser.add_argument('--score', type=float, default=0.5, help='lowest score that is drawn (default: %(default)s)')
-    parser.add_argument('--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)')
+    parser.add_argument(
+        '--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)'
+    )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
     parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
     parser.add_argument(
@@ -64,7 +68,9 @@ def main() -> int:
         raise InputError(f'none of the {len(paths)} images could be read.')
     write_text(out_dir / 'detections.json', json.dumps(dict(images=results, unreadable=unreadable), indent=1))
     drawn = sum(sum(box['score'] >= args.score for box in boxes) for boxes in results.values())
-    print(f'{len(results)} images, {drawn} boxes of score {args.score} or more; pictures and detections.json in {out_dir}')
+    print(
+        f'{len(results)} images, {drawn} boxes of score {args.score} or more; pictures and detections.json in {out_dir}'
+    )
     return 1 if unreadable else 0
 
 

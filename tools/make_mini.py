@@ -23,20 +23,14 @@ classes:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'root', nargs='?', default='data/mini', type=Path, help='folder of the set (default: data/mini)'
     )
     parser.add_argument('--train', type=int, default=800, metavar='N', help='training images (default: 800)')
     parser.add_argument('--val', type=int, default=150, metavar='N', help='validation images (default: 150)')
-    parser.add_argument(
-        '--seed', type=int, default=2014, help='another seed gives another set (default: 2014)'
-    )
-    parser.add_argument(
-        '--workers', type=int, metavar='N', help='processes (default: one a usable core, at most 8)'
-    )
+    parser.add_argument('--seed', type=int, default=2014, help='another seed gives another set (default: 2014)')
+    parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one a usable core, at most 8)')
     parser.add_argument(
         '--force',
         action='store_true',

@@ -10,7 +10,6 @@ from mmengine.config import DictAction
 
 from det_inception.cli import run
 from det_inception.config import load_config
-from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.runs import test, use_amp, use_work_dir
 
 
@@ -25,9 +24,7 @@ def main() -> None:
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
-    parser.add_argument(
-        '--show-dir', metavar='DIR', help='write pictures of objects and detections to this folder'
-    )
+    parser.add_argument('--show-dir', metavar='DIR', help='write pictures of objects and detections to this folder')
     parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
     parser.add_argument(
         '--cfg-options',
@@ -36,24 +33,18 @@ def main() -> None:
         metavar='KEY=VALUE',
         help='settings that override those of the config, e.g. model.test_cfg.rcnn.nms.iou_threshold=0.5',
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'
-    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    options = dict(args.cfg_options or {}, weights=None)  # The checkpoint holds them; none need be fetched.
-    classes = checkpoint_classes(read_checkpoint(args.checkpoint))
-    cfg = load_config(args.config, options=options, data_root=args.data_root, classes=classes)
+    cfg = load_config(args.config, options=args.cfg_options, data_root=args.data_root, checkpoint=args.checkpoint)
     cfg.launcher = args.launcher
     use_work_dir(cfg, args.work_dir)
     if args.amp:
         use_amp(cfg)
     if args.show_dir:
-        cfg.default_hooks.visualization.update(
-            draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
-        )
+        cfg.default_hooks.visualization.update(draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve()))
     metrics = test(cfg, args.checkpoint)
     for name, value in metrics.items():
         print(f'{name}: {value:.4f}')

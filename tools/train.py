@@ -25,9 +25,7 @@ def main() -> None:
         help='pretrained GoogLeNet to start from: torchvision://googlenet, or a file of torchvision, Caffe or this '
         "project; sets the backbone's variant and the normalisation too",
     )
-    parser.add_argument(
-        '--work-dir', metavar='DIR', help='for logs and checkpoints; default: work_dirs/CONFIG'
-    )
+    parser.add_argument('--work-dir', metavar='DIR', help='for logs and checkpoints; default: work_dirs/CONFIG')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -44,9 +42,7 @@ def main() -> None:
         metavar='KEY=VALUE',
         help='settings that override those of the config, e.g. train_cfg.max_epochs=20 randomness.seed=1',
     )
-    parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher'
-    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))

@@ -29,14 +29,16 @@ class COCOFormatDataset(DetectionDataset):
         content = _read_json(self.ann_file)
         source = Path(self.ann_file)
         try:
-            names = {category['id']: category['name'] for category in content['categories']}
-            self._categories = tuple(names.values())
+            names = {category['id']: str(category['name']) for category in content['categories']}
+            self._categories = tuple(dict.fromkeys(names.values()))
             objects = defaultdict(list)
             for annotation in content.get('annotations', []):
                 if annotation.get('ignore'):
                     continue
-                x, y, width, height = annotation['bbox']
-                box = (float(x), float(y), float(x) + float(width), float(y) + float(height))
+                x, y, width, height = (float(value) for value in annotation['bbox'])
+                box = (x, y, x + width, y + height)
+                if not all(abs(value) < 1e9 for value in box):  # JSON as Python reads it knows NaN.
+                    raise ValueError(f'the box {annotation["bbox"]} of annotation {annotation.get("id")}')
                 name = names[annotation['category_id']]
                 objects[annotation['image_id']].append((name, box, bool(annotation.get('iscrowd'))))
             folder = Path((self.data_prefix or {}).get('img') or self.data_root or '')
@@ -57,25 +59,23 @@ class COCOFormatDataset(DetectionDataset):
         if objects:
             raise DataError(
                 f'{source}: {len(objects)} image ids of its annotations, {next(iter(objects))!r} the first, are not '
-                'among its images; correct the file.'
+                'among its images, or are there twice; correct the file.'
             )
 
-    def class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
+    def read_class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
         """Returns the file's categories, in its order, whether or not each occurs."""
         return self._categories
 
 
 def _read_json(path: str | Path) -> dict:
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise DataError(
             f'{path}: the annotation file cannot be read ({error.strerror or error}); check data_root and ann_file.'
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f'{path}: the annotation file is no valid JSON ({error}); correct it.') from error
     if not isinstance(content, dict):
-        raise DataError(
-            f'{path}: the annotation file holds no JSON object; COCO\'s format begins with {{"images": ...'
-        )
+        raise DataError(f'{path}: the annotation file holds no JSON object; COCO\'s format begins with {{"images": ...')
     return content

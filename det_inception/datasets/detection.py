@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class DetectionDataset(BaseDetDataset):
     def read_records(self) -> Iterable[ImageRecord]:
         """Yields the images of ``ann_file``, in its order, with all their objects."""
 
-    def class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
+    def read_class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
         """Returns the classes of a data set whose config names none."""
         return tuple(sorted({name for record in records for name, _, _ in record.objects}))
 
@@ -72,74 +72,102 @@ class DetectionDataset(BaseDetDataset):
         """Reads and cleans the annotations.
 
         Raises:
-            DataError: No image, no object, an unknown class.
+            DataError: No image, no object that counts, an unknown class, or an image listed twice for a test.
         """
         records = list(self.read_records())
         if not records:
             raise DataError(f'{self.ann_file}: the data set has no images; add some or name another list.')
+        if self.test_mode:  # In training, to list an image twice is a way to see it twice as often.
+            _require_different(records, self.ann_file)
         if not self._metainfo.get('classes'):
-            self._metainfo['classes'] = self.class_names(records)
+            self._metainfo['classes'] = self.read_class_names(records)
             if not self._metainfo['classes']:
                 raise DataError(
                     f'{self.ann_file}: none of its {len(records)} images has an annotated object, so there are no '
                     'classes to read from it; check the annotations or name the classes in the config.'
                 )
-        self._cleaned: list[str] = []
+        cleaned: list[str] = []
         labels = {name: label for label, name in enumerate(self._metainfo['classes'])}
-        data_list = [self._entry(record, labels) for record in records]
-        if self._cleaned:
+        data_list = [
+            dict(
+                img_id=record.image_id,
+                img_path=str(record.path),
+                height=record.height,
+                width=record.width,
+                instances=self._instances(record, labels, cleaned),
+            )
+            for record in records
+        ]
+        if cleaned:
             print_log(
-                f'{self.ann_file}: {len(self._cleaned)} boxes are empty or leave their image; they were dropped or '
-                f'cut to it (first: {self._cleaned[0]}).',
+                f'{self.ann_file}: {len(cleaned)} boxes are empty or leave their image; they were dropped or cut to '
+                f'it (first: {cleaned[0]}).',
                 'current',
                 logging.WARNING,
             )
-        if not any(entry['instances'] for entry in data_list):
+        if all(instance['ignore_flag'] for entry in data_list for instance in entry['instances']):
             raise DataError(
                 f'{self.ann_file}: none of its {len(records)} images has a usable object of the classes '
-                f'{", ".join(labels)}; check the annotations and the classes.'
+                f'{_some(labels)}; check the annotations and the classes.'
             )
         return data_list
 
     def filter_data(self) -> list[dict]:
-        """Leaves out, in training, images without objects where ``filter_cfg`` asks for it."""
-        filter_cfg = self.filter_cfg or {}
+        """Leaves out, in training, the images that ``filter_cfg`` names: without objects, or with a short side.
+
+        Raises:
+            DataError: None is left.
+        """
         if self.test_mode:
             return self.data_list
-        return [
+        filter_cfg = self.filter_cfg or {}
+        kept = [
             entry
             for entry in self.data_list
             if min(entry['width'], entry['height']) >= filter_cfg.get('min_size', 0)
             and (entry['instances'] or not filter_cfg.get('filter_empty_gt', False))
         ]
+        if not kept:
+            raise DataError(f'{self.ann_file}: filter_cfg={dict(filter_cfg)} leaves no image; ask for less.')
+        return kept
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Returns the labels of an image's objects, for MMDetection's samplers."""
         return [instance['bbox_label'] for instance in self.get_data_info(idx)['instances']]
 
-    def _entry(self, record: ImageRecord, labels: dict[str, int]) -> dict:
-        return dict(
-            img_id=record.image_id,
-            img_path=str(record.path),
-            height=record.height,
-            width=record.width,
-            instances=list(self._instances(record, labels)),
-        )
-
-    def _instances(self, record: ImageRecord, labels: dict[str, int]) -> Iterator[dict]:
+    def _instances(self, record: ImageRecord, labels: dict[str, int], cleaned: list[str]) -> list[dict]:
+        """Returns an image's objects as MMDetection wants them, and notes boxes that were cut or dropped."""
+        instances = []
         for name, box, ignored in record.objects:
             if name not in labels:
                 if self.unknown_classes == 'ignore':
                     continue
                 raise DataError(
                     f'{record.source}: an object is of class {name!r}, which is not among the classes '
-                    f"{', '.join(labels)}; add it to them, correct the file, or set unknown_classes='ignore'."
+                    f"{_some(labels)}; add it to them, correct the file, or set unknown_classes='ignore'."
                 )
             clipped = clip_box(box, record.width, record.height)
             if clipped != tuple(box):
-                self._cleaned.append(f'{record.source}, {name} {tuple(round(value, 1) for value in box)}')
+                cleaned.append(f'{record.source}, {name} {tuple(round(value, 1) for value in box)}')
             if clipped is not None:
-                yield dict(bbox=list(clipped), bbox_label=labels[name], ignore_flag=int(ignored))
+                instances.append(dict(bbox=list(clipped), bbox_label=labels[name], ignore_flag=int(ignored)))
+        return instances
+
+
+def _require_different(records: list[ImageRecord], ann_file: str) -> None:
+    first: dict[int | str, Path] = {}
+    for record in records:
+        if record.image_id in first:
+            raise DataError(
+                f'{ann_file}: {first[record.image_id]} and {record.path} have the same id, {record.image_id!r}; '
+                'list every image once, with an id of its own.'
+            )
+        first[record.image_id] = record.path
+
+
+def _some(names: Iterable[str], limit: int = 10) -> str:
+    names = list(names)
+    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')
 
 
 def read_list(path: str | Path) -> list[str]:
@@ -149,13 +177,14 @@ def read_list(path: str | Path) -> list[str]:
         DataError: The list is missing or no text.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()  # Windows' editors put a mark before it.
     except OSError as error:
         raise DataError(
             f'{path}: the list of images cannot be read ({error.strerror or error}); check data_root and ann_file.'
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
-            f'{path}: the list of images is no text file; name the list, one image a line.'
+            f'{path}: the list of images is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8, '
+            'one image a line.'
         ) from error
     return [line.strip() for line in lines if line.strip()]

@@ -42,21 +42,17 @@ class ILSVRCDetDataset(DetectionDataset):
             source = annotations / f'{name}.xml'
             height = width = 0
             objects = []
-            if source.exists():  # Images without an object have no file in some splits.
+            if source.exists():  # Training images without an object have no file.
                 annotation = read_xml(source)
                 height, width = annotation.height, annotation.width
                 for item in annotation.objects:
                     x1, y1, x2, y2 = item.box
-                    objects.append(
-                        (self._class_of(item.name, source), (x1, y1, x2 + 1, y2 + 1), item.difficult)
-                    )
+                    objects.append((self._class_of(item.name, source), (x1, y1, x2 + 1, y2 + 1), item.difficult))
             elif not path.exists():
-                raise DataError(
-                    f'{path}: neither image nor annotation exists; check data_root and {self.ann_file}.'
-                )
+                raise DataError(f'{path}: neither image nor annotation exists; check data_root and {self.ann_file}.')
             if not (height and width):
                 height, width = image_size(path)
-            image_id = int(index[0]) if index and index[0].isdigit() else name
+            image_id = int(index[0]) if index and index[0].isdecimal() else name
             yield ImageRecord(image_id, path, height, width, source, objects)
 
     @staticmethod

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from det_inception.datasets.detection import DataError
 from det_inception.images import read_image
 from det_inception.proposals import ProposalStore, selective_search, selective_search_parameters
 from det_inception.registry import TRANSFORMS
@@ -28,15 +29,22 @@ class LoadAnyImage(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        """Adds ``img``, ``img_shape`` and ``ori_shape``."""
+        """Adds ``img``, ``img_shape`` and ``ori_shape``.
+
+        Raises:
+            ImageError: The file cannot be read.
+            DataError: The image has another size than its annotation says, so that the boxes may not fit it.
+        """
         if results.get('img') is None:
             results['img'] = read_image(results['img_path'])
         height, width = results['img'].shape[:2]
         annotated = results.get('height', height), results.get('width', width)
-        if annotated == (width, height) and height != width:
-            raise ValueError(
+        if annotated != (height, width):
+            reason = ': its EXIF data turn it' if annotated == (width, height) else ''
+            raise DataError(
                 f'{results["img_path"]}: the annotation takes the image to be {annotated[1]} wide and {annotated[0]} '
-                f'high, and it is {width} x {height}: its EXIF data turn it; save it turned, or correct the boxes.'
+                f'high, and it is {width} x {height}{reason}; correct the size in the annotation if its boxes fit this '
+                'image, else replace the image.'
             )
         results['img_shape'] = results['ori_shape'] = (height, width)
         return results
@@ -95,7 +103,7 @@ class LoadRegionProposals(BaseTransform):
         proposals = self.store[key]
         height, width = results['img'].shape[:2]
         if (proposals.height, proposals.width) != (height, width):
-            raise ValueError(
+            raise DataError(
                 f'{path}: the image is {width} x {height} and the proposals of {key!r} in the store were made for '
                 f'{proposals.width} x {proposals.height}; make them again with tools/make_proposals.py.'
             )
@@ -121,10 +129,13 @@ class LoadRegionProposals(BaseTransform):
 
 def _write_beside(path: Path, boxes: np.ndarray) -> None:
     """Writes an entry of the cache so that no other process ever sees half of it; a full disk is no reason to stop."""
+    unfinished = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
+            unfinished = file.name
             np.save(file, boxes)
-        os.replace(file.name, path)
+        os.replace(unfinished, path)
     except OSError:
-        pass
+        if unfinished is not None:
+            Path(unfinished).unlink(missing_ok=True)

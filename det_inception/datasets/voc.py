@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +11,16 @@ from det_inception.datasets.detection import DataError, DetectionDataset, ImageR
 from det_inception.images import IMAGE_SUFFIXES, image_size
 from det_inception.registry import DATASETS
 
+_NUMBER_BEHIND = re.compile(r'\s+-?\d+$')
+
 
 @DATASETS.register_module()
 class VOCFolderDataset(DetectionDataset):
     """A data set of one's own in Pascal VOC's layout.
 
-    ``ann_file`` lists the images, one name without suffix a line (what follows a blank is ignored, as in VOC's lists
-    of one class). Image and XML are found by that name; what the XML says of file names is ignored. Objects marked
-    difficult count neither for nor against a detector.
+    ``ann_file`` lists the images, one name a line, with or without suffix; a number behind it is ignored, as VOC's
+    lists of one class have it. Image and XML are found by that name; what the XML says of file names is ignored.
+    Objects marked difficult count neither for nor against a detector.
 
     Args:
         ann_file: E.g. ``'ImageSets/Main/train.txt'``, relative to ``data_root``.
@@ -39,32 +42,42 @@ class VOCFolderDataset(DetectionDataset):
     def read_records(self) -> Iterator[ImageRecord]:
         """Yields the listed images; boxes become continuous: VOC counts pixels from 1 and includes the last."""
         root = Path(self.data_root or '')
-        names = [line.split()[0] for line in read_list(self.ann_file)]
-        files = _files_by_stem(root / self.image_folder)
-        for name in names:
-            path = files.get(name)
-            if path is None:
+        images = root / self.image_folder
+        files = _files_by_name(images)
+        for line in read_list(self.ann_file):
+            found = files.get(line) or files.get(_NUMBER_BEHIND.sub('', line))
+            if not found:
                 raise DataError(
-                    f'{root / self.image_folder / name}: no image of this name, with any of '
-                    f'{", ".join(IMAGE_SUFFIXES)}; add it or take it out of {self.ann_file}.'
+                    f'{images / line}: no image of this name, with any of {", ".join(IMAGE_SUFFIXES)}; add it or take '
+                    f'it out of {self.ann_file}.'
                 )
+            if len(found) > 1:
+                raise DataError(f'{self.ann_file}: {line} may be {found[0]} or {found[1]}; list it with its suffix.')
+            path = images / found[0]
+            name = Path(found[0]).with_suffix('').as_posix()
             source = root / self.annotation_folder / f'{name}.xml'
             annotation = read_xml(source)
             height, width = annotation.height, annotation.width
             if not (height and width):
                 height, width = image_size(path)
-            objects = [
-                (item.name, (item.box[0] - 1, item.box[1] - 1, item.box[2], item.box[3]), item.difficult)
-                for item in annotation.objects
-            ]
+            objects = [(item.name, _continuous(item.box), item.difficult) for item in annotation.objects]
             yield ImageRecord(name, path, height, width, source, objects)
 
 
-def _files_by_stem(folder: Path) -> dict[str, Path]:
+def _continuous(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box
+    # Equal corners would be a box of one pixel; VOC itself has none, and other tools write empty boxes so.
+    return (x1 - 1, y1 - 1, x2, y2) if x2 > x1 and y2 > y1 else box
+
+
+def _files_by_name(folder: Path) -> dict[str, list[str]]:
+    """Returns the images below a folder by their relative path, and by that without its suffix."""
     if not folder.is_dir():
         raise DataError(f'{folder}: no such folder of images; check data_root.')
-    return {
-        str(path.relative_to(folder).with_suffix('')): path
-        for path in sorted(folder.rglob('*'))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    }
+    files: dict[str, list[str]] = {}
+    for path in sorted(folder.rglob('*')):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            path = path.relative_to(folder)
+            for name in (path, path.with_suffix('')):
+                files.setdefault(name.as_posix(), []).append(path.as_posix())
+    return files

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from mmdet.evaluation.metrics import VOCMetric
+from mmengine.logging import print_log
 
+from det_inception.errors import InputError
 from det_inception.registry import METRICS
 
 
@@ -32,3 +35,23 @@ class VOCBoxMetric(VOCMetric):
         for truth, detections in self.results[-len(data_samples) :]:
             for boxes in (truth['bboxes'], truth['bboxes_ignore'], *detections):
                 boxes[:, 2:4] -= 1
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Computes AP of each overlap and their mean.
+
+        Raises:
+            InputError: There is no object to score against.
+        """
+        if not any(len(truth['labels']) for truth, _ in results):
+            raise InputError(
+                f'VOCBoxMetric: none of the {len(results)} images has an object to score against; check the '
+                'annotations.'
+            )
+        if not any(len(boxes) for _, detections in results for boxes in detections):
+            print_log(
+                f'VOCBoxMetric: the model detected nothing in {len(results)} images, so mAP is 0. '
+                'Is the checkpoint the right one, and is score_thr of the test configuration low enough?',
+                'current',
+                logging.WARNING,
+            )
+        return {name: float(value) for name, value in super().compute_metrics(results).items()}

@@ -5,4 +5,4 @@ from det_inception.models.googlenet import GoogLeNet
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
 
-__all__ = ['GoogLeNet', 'GoogLeNetClassifier', 'RCNN', 'RegionClassifierHead', 'RegionWarp']
+__all__ = ['RCNN', 'GoogLeNet', 'GoogLeNetClassifier', 'RegionClassifierHead', 'RegionWarp']

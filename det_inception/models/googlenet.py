@@ -115,13 +115,9 @@ class LocalResponseNorm(nn.Module):
 class ConvUnit(nn.Module):
     """Convolution, batch norm (where the variant has it) and ReLU."""
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm
-        )
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
         self.norm = nn.BatchNorm2d(out_channels, eps=1e-3) if batch_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
@@ -188,7 +184,7 @@ class GoogLeNet(BaseModule):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         width: float = 1.0,
-        init_cfg: dict | None = None,
+        init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if variant not in VARIANTS:
@@ -232,7 +228,7 @@ class GoogLeNet(BaseModule):
         """Returns the features of the stages in ``out_indices``.
 
         Args:
-            images: (N, 3, H, W), normalised as the weights want it; H and W are at least 16.
+            images: (N, 3, H, W), normalised as the weights want it; for all five stages H and W are at least 31.
         """
         stages = []
         x = self.conv1(images)  # 64, /2
@@ -264,7 +260,7 @@ class GoogLeNet(BaseModule):
         """Loads the pretrained weights of ``init_cfg``, or draws random ones that let the variant train."""
         # Its own, because MMEngine's loads what fits and is silent where nothing does.
         if self.init_cfg is not None:
-            if self.init_cfg['type'] != 'Pretrained':
+            if not isinstance(self.init_cfg, dict) or self.init_cfg['type'] != 'Pretrained':
                 super().init_weights()
                 return
             from det_inception.checkpoints import load_backbone

@@ -13,7 +13,7 @@ from mmdet.models.detectors import BaseDetector
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.structures import SampleList
-from mmdet.structures.bbox import bbox2roi
+from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
@@ -90,9 +90,7 @@ class RCNN(BaseDetector):
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
-            self.bbox_sampler = TASK_UTILS.build(
-                train_cfg['rcnn']['sampler'], default_args=dict(context=self)
-            )
+            self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
 
     def init_weights(self) -> None:
         """Initialises the parts, and refuses pretrained weights that were trained with another normalisation."""
@@ -106,9 +104,7 @@ class RCNN(BaseDetector):
             bgr_to_rgb=self.data_preprocessor._channel_conversion,
         )
         if any(
-            not torch.allclose(
-                torch.tensor(used[key]).double(), torch.tensor(belongs[key]).double(), atol=0.01
-            )
+            not torch.allclose(torch.tensor(used[key]).double(), torch.tensor(belongs[key]).double(), atol=0.01)
             for key in ('mean', 'std')
         ) or used['bgr_to_rgb'] != bool(belongs['bgr_to_rgb']):
             raise ValueError(
@@ -124,9 +120,7 @@ class RCNN(BaseDetector):
         samples = [self._sample(data_sample) for data_sample in batch_data_samples]
         rois = bbox2roi([sample.bboxes for sample in samples])
         cls_score, bbox_pred = self._classify(batch_inputs, rois, batch_data_samples)
-        return self.bbox_head.loss_and_target(cls_score, bbox_pred, rois, samples, self.train_cfg['rcnn'])[
-            'loss_bbox'
-        ]
+        return self.bbox_head.loss_and_target(cls_score, bbox_pred, rois, samples, self.train_cfg['rcnn'])['loss_bbox']
 
     def _sample(self, data_sample) -> SamplingResult:
         """Assigns an image's proposals to its ground truth and draws the regions of this step."""
@@ -138,9 +132,7 @@ class RCNN(BaseDetector):
 
     # ------------------------------------------------------------------------------------------------- inference
 
-    def predict(
-        self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True
-    ) -> SampleList:
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
         """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
         results = []
         for number, data_sample in enumerate(batch_data_samples):
@@ -158,9 +150,7 @@ class RCNN(BaseDetector):
             results.append(keep_best_of_class(result, self.test_cfg['rcnn'].get('max_per_class', -1)))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def region_scores(
-        self, inputs: Tensor, rois: Tensor, data_samples: SampleList
-    ) -> tuple[Tensor, Tensor | None]:
+    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor | None]:
         """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, computed chunk by chunk, in float32."""
         chunks = [
             self._classify(inputs, chunk, data_samples)
@@ -170,13 +160,9 @@ class RCNN(BaseDetector):
         bbox_pred = torch.cat([deltas.float() for _, deltas in chunks]) if self.bbox_head.with_reg else None
         return cls_score, bbox_pred
 
-    def _classify(
-        self, inputs: Tensor, rois: Tensor, data_samples: SampleList
-    ) -> tuple[Tensor, Tensor | None]:
+    def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor | None]:
         with torch.no_grad():
-            crops = self.region_warp(
-                inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples]
-            )
+            crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
         return self.bbox_head(self.backbone(crops)[-1])
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
@@ -197,19 +183,18 @@ def keep_best_of_class(result: InstanceData, limit: int) -> InstanceData:
         return result
     order = torch.argsort(result.scores, descending=True, stable=True)
     result = result[order]
-    keep = torch.cat(
-        [(result.labels == label).nonzero().squeeze(1)[:limit] for label in result.labels.unique()]
-    )
+    keep = torch.cat([(result.labels == label).nonzero().squeeze(1)[:limit] for label in result.labels.unique()])
     return result[keep.sort().values]
 
 
 def _proposals(data_sample) -> Tensor:
-    """Returns an image's proposals, (R, 4)."""
+    """Returns an image's proposals, (R, 4), cut to the image."""
     proposals = data_sample.get('proposals')
     if proposals is None:
         raise ValueError(
             f'{data_sample.metainfo.get("img_path", "an image")} comes without proposals; '
             "put dict(type='LoadRegionProposals') into the data set's pipeline, before PackDetInputs."
         )
-    bboxes = proposals.bboxes
-    return bboxes.tensor if hasattr(bboxes, 'tensor') else bboxes
+    boxes = get_box_tensor(proposals.bboxes)
+    height, width = data_sample.metainfo['img_shape'][:2]
+    return torch.minimum(boxes.clamp(min=0), boxes.new_tensor([width, height, width, height]))

@@ -2,12 +2,16 @@
 
 Shapes: H, W image height and width.
 
-Every conversion returns uint8 (H, W, 3), because the segmentation and the histograms of the authors' code both work on
-images rounded to 8 bits. The conversions follow MATLAB, which that code calls, and not OpenCV: OpenCV halves the hue to
-0..179, which makes it weigh less against saturation and value, and its Lab uses the D65 white point where MATLAB's
-``srgb2lab`` transform uses the D50 of the ICC profile.
+Every conversion returns uint8 (H, W, 3), because both the segmentation and the histograms of the authors'
+code work on images rounded to 8 bits. The conversions follow MATLAB, which that code calls, to the last
+rounding. OpenCV's differ: it halves the hue to 0..179, which makes hue weigh less against saturation and
+value, and its Lab is that of the white point D65, where MATLAB's `srgb2lab` transform has the D50 of the
+ICC profile.
 
-From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, section 3.2 ("Complementary Colour Spaces").
+From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, section 3.2 ("Complementary
+    Colour Spaces");
+'rgb' and 'opponent' from van de Sande et al., "Segmentation as Selective Search for Object
+Recognition", ICCV 2011.
 """
 
 from __future__ import annotations
@@ -15,28 +19,32 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-COLOUR_SPACES = ('hsv', 'lab', 'rgi', 'h', 'intensity')
+COLOUR_SPACES = ('hsv', 'lab', 'rgi', 'h', 'intensity', 'rgb', 'opponent')
+
+# Luma of NTSC with the digits of MATLAB's rgb2gray.
+_RED, _GREEN, _BLUE = 0.298936021293776, 0.587043074451121, 0.114020904255103
 
 
 def _srgb_to_linear() -> np.ndarray:
-    """Linear light for each 8-bit sRGB value (IEC 61966-2-1), float64 (256,)."""
+    """Linear light of each 8-bit sRGB value (IEC 61966-2-1), float64 (256,)."""
     value = np.arange(256) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 
 
 def _lab_response(steps: int) -> np.ndarray:
-    """CIE Lab's cube root with its linear foot, sampled at ``steps`` points of [0, 1], float64 (steps,)."""
+    """CIE Lab's cube root with its linear foot, sampled at `steps` points of [0, 1], float64 (steps,)."""
     t = np.linspace(0, 1, steps)
     return np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116)
 
 
 _LINEAR = _srgb_to_linear()
-# A cube root costs more than the rest of the conversion; linear interpolation between this many samples is within
-# 0.002 of the exact L, a and b, far less than the rounding to 8 bits that follows.
+# A cube root costs more than all the rest of the conversion. Linear interpolation between this many samples
+# is within 0.002 of the exact L, a and b, far less than the rounding to 8 bits that follows. The last entry
+# is only a guard.
 _RESPONSE_STEPS = 8192
 _RESPONSE = np.append(_lab_response(_RESPONSE_STEPS + 1), 1.0)
-# sRGB to XYZ as the ICC profile has it: adapted to D50 (Bradford), each row divided by the white point, so that the
-# rows sum to 1 and greys get a = b = 0.
+# sRGB to XYZ as ICC profiles have it, adapted to D50 (Bradford). Each row is divided by the white point, so
+# that the rows sum to 1 and greys have a = b = 0.
 _RGB_TO_XYZ = np.array(
     [
         [0.4360747, 0.3850649, 0.1430804],
@@ -45,6 +53,15 @@ _RGB_TO_XYZ = np.array(
     ]
 )
 _RGB_TO_XYZ /= _RGB_TO_XYZ.sum(axis=1, keepdims=True)
+# Opponent colours: intensity, yellow against blue, magenta against green. Only the direction of a row
+# matters, since every channel is stretched to its range.
+_OPPONENT = np.array(
+    [
+        [0.000233846, 0.00261968, 0.00127135],
+        [0.000726333, 0.000718106, -0.00121377],
+        [0.000846833, -0.00173932, 0.000221515],
+    ]
+)
 
 
 @njit(nogil=True, cache=True)
@@ -53,9 +70,9 @@ def _bgr_to_hsv(image):
     out = np.empty((height, width, 3), np.uint8)
     for y in range(height):
         for x in range(width):
-            # MATLAB divides by 255 first, in double precision. Whole-number arithmetic would be simpler, but many a
-            # saturation ends exactly on one half, and then only the same rounding errors round it the same way: 2 % of
-            # the hues of a photo would differ by one, and a quarter of the superpixels with them.
+            # MATLAB divides by 255 first, in double precision. Whole numbers would be simpler, but many a hue
+            # ends on exactly one half, and only the same rounding errors round it the same way: 2 % of the
+            # hues of a photo would differ by one, and with them a quarter of its superpixels.
             b = image[y, x, 0] / 255.0
             g = image[y, x, 1] / 255.0
             r = image[y, x, 2] / 255.0
@@ -81,7 +98,7 @@ def _bgr_to_hsv(image):
 
 @njit(nogil=True, cache=True)
 def _lab_function(value, response):
-    position = value * _RESPONSE_STEPS
+    position = min(1.0, value) * _RESPONSE_STEPS
     index = int(position)
     part = position - index
     return response[index] * (1 - part) + response[index + 1] * part
@@ -96,14 +113,22 @@ def _bgr_to_lab(image, linear, matrix, response):
             b = linear[image[y, x, 0]]
             g = linear[image[y, x, 1]]
             r = linear[image[y, x, 2]]
-            fx = _lab_function(min(1.0, matrix[0, 0] * r + matrix[0, 1] * g + matrix[0, 2] * b), response)
-            fy = _lab_function(min(1.0, matrix[1, 0] * r + matrix[1, 1] * g + matrix[1, 2] * b), response)
-            fz = _lab_function(min(1.0, matrix[2, 0] * r + matrix[2, 1] * g + matrix[2, 2] * b), response)
-            # 8-bit Lab of the ICC: L times 255/100, a and b moved by 128.
+            fx = _lab_function(matrix[0, 0] * r + matrix[0, 1] * g + matrix[0, 2] * b, response)
+            fy = _lab_function(matrix[1, 0] * r + matrix[1, 1] * g + matrix[1, 2] * b, response)
+            fz = _lab_function(matrix[2, 0] * r + matrix[2, 1] * g + matrix[2, 2] * b, response)
+            # The 8-bit Lab of ICC profiles: L times 255/100, a and b moved by 128.
             out[y, x, 0] = np.uint8((116 * fy - 16) * 2.55 + 0.5)
             out[y, x, 1] = np.uint8(min(255.0, max(0.0, 500 * (fx - fy) + 128.5)))
             out[y, x, 2] = np.uint8(min(255.0, max(0.0, 200 * (fy - fz) + 128.5)))
     return out
+
+
+@njit(nogil=True, cache=True)
+def _grey(image, y, x):
+    b = image[y, x, 0] / 255.0
+    g = image[y, x, 1] / 255.0
+    r = image[y, x, 2] / 255.0
+    return np.uint8(min(1.0, _RED * r + _GREEN * g + _BLUE * b) * 255 + 0.5)
 
 
 @njit(nogil=True, cache=True)
@@ -112,16 +137,16 @@ def _bgr_to_rgi(image):
     out = np.empty((height, width, 3), np.uint8)
     for y in range(height):
         for x in range(width):
-            b = np.int32(image[y, x, 0])
-            g = np.int32(image[y, x, 1])
-            r = np.int32(image[y, x, 2])
+            b = image[y, x, 0] / 255.0
+            g = image[y, x, 1] / 255.0
+            r = image[y, x, 2] / 255.0
             total = r + g + b
             # Black has no chromaticity; a third each is that of every other grey.
             red = r / total if total > 0 else 1 / 3
             green = g / total if total > 0 else 1 / 3
             out[y, x, 0] = np.uint8(red * 255 + 0.5)
             out[y, x, 1] = np.uint8(green * 255 + 0.5)
-            out[y, x, 2] = np.uint8(total / 3 + 0.5)
+            out[y, x, 2] = _grey(image, y, x)
     return out
 
 
@@ -131,9 +156,15 @@ def _bgr_to_intensity(image):
     out = np.empty((height, width, 3), np.uint8)
     for y in range(height):
         for x in range(width):
-            grey = 0.1140 * image[y, x, 0] + 0.5870 * image[y, x, 1] + 0.2989 * image[y, x, 2]
-            out[y, x, 0] = out[y, x, 1] = out[y, x, 2] = np.uint8(grey + 0.5)
+            out[y, x, :] = _grey(image, y, x)
     return out
+
+
+def _bgr_to_opponent(image: np.ndarray) -> np.ndarray:
+    channels = image[:, :, ::-1].astype(np.float64) @ _OPPONENT.T
+    low = channels.min(axis=(0, 1))
+    spread = channels.max(axis=(0, 1)) - low
+    return ((channels - low) / np.where(spread > 0, spread, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def convert_colour(image: np.ndarray, colour_space: str) -> np.ndarray:
@@ -141,15 +172,16 @@ def convert_colour(image: np.ndarray, colour_space: str) -> np.ndarray:
 
     Args:
         image: uint8 (H, W, 3), BGR.
-        colour_space: ``'hsv'``, ``'lab'``, ``'rgi'`` (normalised red and green, and intensity), ``'h'`` (the hue, three
-            times) or ``'intensity'`` (grey, three times).
+        colour_space: 'hsv'; 'lab'; 'rgi', normalised red and green, and intensity; 'h', the
+            hue three times; 'intensity', grey three times; 'rgb'; 'opponent', opponent colours,
+            each channel stretched to its range.
 
     Returns:
-        uint8 (H, W, 3), contiguous. One-channel spaces are repeated, as in the authors' code: the repetition lengthens
+        uint8 (H, W, 3), contiguous. One-channel spaces are repeated as in the authors' code: this lengthens
         colour distances by the root of 3, so that the same k suits every space.
 
     Raises:
-        ValueError: If ``colour_space`` is none of :data:`COLOUR_SPACES`.
+        ValueError: If `colour_space` is none of `COLOUR_SPACES`.
     """
     if colour_space == 'hsv':
         return _bgr_to_hsv(image)
@@ -161,4 +193,8 @@ def convert_colour(image: np.ndarray, colour_space: str) -> np.ndarray:
         return np.repeat(_bgr_to_hsv(image)[:, :, :1], 3, axis=2)
     if colour_space == 'intensity':
         return _bgr_to_intensity(image)
-    raise ValueError(f'colour_space is {colour_space!r}; choose one of {", ".join(COLOUR_SPACES)}.')
+    if colour_space == 'rgb':
+        return np.ascontiguousarray(image[:, :, ::-1])
+    if colour_space == 'opponent':
+        return _bgr_to_opponent(image)
+    raise ValueError(f'colour_space is {colour_space!r}; choose one of {", ".join(map(repr, COLOUR_SPACES))}.')

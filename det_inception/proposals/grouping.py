@@ -1,9 +1,12 @@
-"""Hierarchical grouping: superpixels merged, most similar pair first, until one region is left.
+"""Hierarchical grouping: superpixels are merged, most similar neighbours first, until one region is left.
 
-Shapes: H, W image height and width; R superpixels of a segmentation; A pairs of adjacent superpixels. A hierarchy
-has 2 R - 1 regions: the R superpixels, then one for each of the R - 1 merges.
+Shapes: H, W image height and width; R superpixels of a segmentation; A pairs of adjacent superpixels. A
+    hierarchy has
+2 R - 1 regions: the R superpixels, then one region for each of the R - 1 merges.
 
-From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, sections 3.1 and 3.2.
+From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, sections 3.1 ("Hierarchical
+    Grouping") and 3.2
+("Complementary Similarity Measures").
 """
 
 from __future__ import annotations
@@ -13,35 +16,39 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .segmentation import gaussian_taps, smooth_channel
-
 COLOUR_BINS = 25
 TEXTURE_BINS = 10
 ORIENTATIONS = 8
+# The paper says 1, the authors' code has 0.8, which is also what the segmentation uses: its smoothed image
+# serves for both.
 TEXTURE_SIGMA = 0.8
-# The gradient that fills the last texture bin, for values in [0, 1]: about what a unit step gives at this sigma.
+# The gradient that fills the last texture bin, for values in [0, 1]: about that of a unit step at this sigma.
 MAX_GRADIENT = 0.43
-# Histograms are stored as whole numbers that sum to about this, not as floats that sum to 1: sums of whole numbers are
-# the same in any order, so they may be vectorised and still give equal boxes on every machine.
+# Histograms are kept as whole numbers that sum to about this, not as floats that sum to 1: a sum of whole
+# numbers is the same in any order, so it may be vectorised and still gives equal boxes on every machine.
 HISTOGRAM_SUM = 2**24
+# The authors' code divides the pixel counts by 3 once more than it repeats them (one channel each), so that
+# Size and Fill see regions a third as large as they are.
+SIZE_DIVISOR = 3
 
 SIMILARITIES = {
     'CTSF': ('colour', 'texture', 'size', 'fill'),
     'TSF': ('texture', 'size', 'fill'),
     'F': ('fill',),
     'S': ('size',),
+    'TS': ('texture', 'size'),
 }
 
 
 class Regions(NamedTuple):
-    """What grouping needs to know of the superpixels of one segmentation.
+    """What grouping has to know of the superpixels of one segmentation.
 
     Attributes:
         sizes: int64 (R,), pixels.
-        boxes: int32 (R, 4), x1, y1, x2, y2 in pixels, x2 and y2 exclusive.
-        colour: int32 (R, 75), colour histograms that sum to :data:`HISTOGRAM_SUM`.
-        texture: int32 (R, 80), texture histograms that sum to :data:`HISTOGRAM_SUM`.
-        pairs: int32 (A, 2), adjacent superpixels, the smaller label first, in ascending order.
+        boxes: int32 (R, 4), x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
+        colour: int32 (R, 75), colour histograms that sum to `HISTOGRAM_SUM`.
+        texture: int32 (R, 240), texture histograms that sum to `HISTOGRAM_SUM`.
+        pairs: int32 (A, 2), adjacent superpixels: smaller label first, in ascending order, none twice.
         image_size: H W.
     """
 
@@ -55,85 +62,124 @@ class Regions(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def _signed_bin(gradient):
-    """A directional derivative as a bin: 9 is none, 10..18 along the direction, 8..0 against it."""
+    """A directional derivative as a bin: 9 for none, 10..18 along the direction, 8..0 against it."""
     scale = (TEXTURE_BINS - 1) / (MAX_GRADIENT * 255)
-    position = min(TEXTURE_BINS - 1, int(abs(gradient) * scale + 0.5))
-    return TEXTURE_BINS - 1 + position if gradient > 0 else TEXTURE_BINS - 1 - position
+    bins = np.float32(gradient * np.float32(scale))
+    return np.uint8(
+        min(np.float32(2 * TEXTURE_BINS - 2), max(np.float32(0), bins + np.float32(TEXTURE_BINS - 1))) + 0.5
+    )
 
 
 @njit(nogil=True, cache=True)
-def _texture_bins(smooth):
-    """Signed bins of four directional derivatives, uint8 (H, W, 4)."""
-    height, width = smooth.shape
-    out = np.empty((height, width, 4), np.uint8)
+def _texture_bins(smoothed):
+    channels, height, width = smoothed.shape
+    half = np.float32(0.5)
+    diagonal = np.float32(np.sqrt(0.5))
+    out = np.empty((height, width, 4 * channels), np.uint8)
     for y in range(height):
-        up = max(0, y - 1)
-        down = min(height - 1, y + 1)
-        for x in range(width):
-            left = max(0, x - 1)
-            right = min(width - 1, x + 1)
-            dx = (smooth[y, right] - smooth[y, left]) * 0.5
-            dy = (smooth[down, x] - smooth[up, x]) * 0.5
-            out[y, x, 0] = _signed_bin(dy)
-            out[y, x, 1] = _signed_bin((dx + dy) * 0.7071067811865476)
-            out[y, x, 2] = _signed_bin(dx)
-            out[y, x, 3] = _signed_bin((dx - dy) * 0.7071067811865476)
+        for channel in range(channels):
+            here = smoothed[channel, y]
+            above = smoothed[channel, max(0, y - 1)]
+            below = smoothed[channel, min(height - 1, y + 1)]
+            for x in range(width):
+                dx = (here[min(width - 1, x + 1)] - here[max(0, x - 1)]) * half
+                dy = (below[x] - above[x]) * half
+                out[y, x, 4 * channel] = _signed_bin(dy)
+                out[y, x, 4 * channel + 1] = _signed_bin((dx + dy) * diagonal)
+                out[y, x, 4 * channel + 2] = _signed_bin(dx)
+                out[y, x, 4 * channel + 3] = _signed_bin((dx - dy) * diagonal)
     return out
 
 
-def texture_bins(image: np.ndarray) -> np.ndarray:
-    """Gaussian derivatives in four directions, each as a signed bin, uint8 (H, W, 4)."""
-    return _texture_bins(smooth_channel(image, 0, gaussian_taps(TEXTURE_SIGMA)))
+def texture_bins(smoothed: np.ndarray) -> np.ndarray:
+    """Bins of the Gaussian derivatives of an image in the four directions y, x + y, x and x - y.
+
+    Args:
+        smoothed: float32 (C, H, W), from `smooth` with
+            `TEXTURE_SIGMA`.
+
+    Returns:
+        uint8 (H, W, 4 C). A direction stands for two opposite orientations: bin 9 is no gradient along
+        either, 10..18 are the bins 1..9 of the first, 8..0 those of the second.
+    """
+    return _texture_bins(smoothed)
 
 
 @njit(nogil=True, cache=True)
-def _histograms(labels, count, image, texture):
+def _sizes_and_boxes(labels, count):
     height, width = labels.shape
-    signed_bins = 2 * TEXTURE_BINS - 1
     sizes = np.zeros(count, np.int64)
     boxes = np.empty((count, 4), np.int32)
     boxes[:, 0] = width
     boxes[:, 1] = height
     boxes[:, 2:] = 0
-    colour_counts = np.zeros((count, 3 * COLOUR_BINS), np.int32)
-    signed = np.zeros((count, 4, signed_bins), np.int32)
-    colour_bin = np.empty(256, np.int64)
+    for y in range(height):
+        x = 0
+        while x < width:
+            label = labels[y, x]
+            start = x
+            while x < width and labels[y, x] == label:
+                x += 1
+            sizes[label] += x - start
+            boxes[label, 0] = min(boxes[label, 0], start)
+            boxes[label, 1] = min(boxes[label, 1], y)
+            boxes[label, 2] = max(boxes[label, 2], x)
+            boxes[label, 3] = max(boxes[label, 3], y + 1)
+    return sizes, boxes
+
+
+@njit(nogil=True, cache=True)
+def _colour_histograms(labels, sizes, image):
+    height, width = labels.shape
+    count = sizes.size
+    bin_of = np.empty(256, np.int64)
     for value in range(256):
-        colour_bin[value] = int(value / 255 * (COLOUR_BINS - 1) + 0.5)
+        bin_of[value] = int(value / 255 * (COLOUR_BINS - 1) + 0.5)
+    out = np.zeros((count, 3 * COLOUR_BINS), np.int32)
     for y in range(height):
         for x in range(width):
-            label = labels[y, x]
-            sizes[label] += 1
-            boxes[label, 0] = min(boxes[label, 0], x)
-            boxes[label, 1] = min(boxes[label, 1], y)
-            boxes[label, 2] = max(boxes[label, 2], x + 1)
-            boxes[label, 3] = max(boxes[label, 3], y + 1)
-            for channel in range(3):
-                colour_counts[label, COLOUR_BINS * channel + colour_bin[image[y, x, channel]]] += 1
-            for direction in range(4):
-                signed[label, direction, texture[y, x, direction]] += 1
-    colour = np.empty((count, 3 * COLOUR_BINS), np.int32)
-    texture_out = np.empty((count, ORIENTATIONS * TEXTURE_BINS), np.int32)
+            histogram = out[labels[y, x]]
+            histogram[bin_of[image[y, x, 0]]] += 1
+            histogram[COLOUR_BINS + bin_of[image[y, x, 1]]] += 1
+            histogram[2 * COLOUR_BINS + bin_of[image[y, x, 2]]] += 1
     for label in range(count):
         unit = HISTOGRAM_SUM / (3 * sizes[label])
-        for i in range(3 * COLOUR_BINS):
-            colour[label, i] = int(colour_counts[label, i] * unit + 0.5)
-        unit = HISTOGRAM_SUM / (ORIENTATIONS * sizes[label])
-        for direction in range(4):
+        for i in range(out.shape[1]):
+            out[label, i] = int(out[label, i] * unit + 0.5)
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _texture_histograms(labels, sizes, texture):
+    height, width, directions = texture.shape
+    count = sizes.size
+    signed_bins = 2 * TEXTURE_BINS - 1
+    signed = np.zeros((count, directions * signed_bins), np.int32)
+    for y in range(height):
+        for x in range(width):
+            histogram = signed[labels[y, x]]
+            for direction in range(directions):
+                histogram[direction * signed_bins + texture[y, x, direction]] += 1
+    out = np.empty((count, 2 * directions * TEXTURE_BINS), np.int32)
+    for label in range(count):
+        unit = HISTOGRAM_SUM / (2 * directions * sizes[label])
+        for direction in range(directions):
+            centre = direction * signed_bins + TEXTURE_BINS - 1
             for side in range(2):
-                start = (direction + 4 * side) * TEXTURE_BINS
+                start = (2 * direction + side) * TEXTURE_BINS
                 rest = sizes[label]
                 for i in range(1, TEXTURE_BINS):
-                    n = signed[label, direction, TEXTURE_BINS - 1 + (i if side == 0 else -i)]
-                    texture_out[label, start + i] = int(n * unit + 0.5)
+                    n = signed[label, centre + i if side == 0 else centre - i]
+                    out[label, start + i] = int(n * unit + 0.5)
                     rest -= n
-                # A derivative along one orientation counts as none along the opposite one.
-                texture_out[label, start] = int(rest * unit + 0.5)
-    return sizes, boxes, colour, texture_out
+                # A gradient along one orientation is none along the opposite one.
+                out[label, start] = int(rest * unit + 0.5)
+    return out
 
 
 @njit(nogil=True, cache=True)
 def _counting_order(values, order, count):
+    """A stable sort of `order` by `values`, which are 0..count-1."""
     starts = np.zeros(count + 1, np.int64)
     for value in values:
         starts[value + 1] += 1
@@ -148,29 +194,25 @@ def _counting_order(values, order, count):
 
 @njit(nogil=True, cache=True)
 def _adjacent_pairs(labels, count):
-    """Labels that share a side of a pixel: int32 (A, 2), smaller first, ascending."""
     height, width = labels.shape
     n = 0
     for y in range(height):
         for x in range(width):
-            if x + 1 < width and labels[y, x] != labels[y, x + 1]:
-                n += 1
-            if y + 1 < height and labels[y, x] != labels[y + 1, x]:
-                n += 1
+            n += x + 1 < width and labels[y, x] != labels[y, x + 1]
+            n += y + 1 < height and labels[y, x] != labels[y + 1, x]
     low = np.empty(n, np.int32)
     high = np.empty(n, np.int32)
     n = 0
     for y in range(height):
         for x in range(width):
             here = labels[y, x]
-            if x + 1 < width and here != labels[y, x + 1]:
-                low[n] = min(here, labels[y, x + 1])
-                high[n] = max(here, labels[y, x + 1])
-                n += 1
-            if y + 1 < height and here != labels[y + 1, x]:
-                low[n] = min(here, labels[y + 1, x])
-                high[n] = max(here, labels[y + 1, x])
-                n += 1
+            for direction in range(2):
+                x1 = x + 1 - direction
+                y1 = y + direction
+                if x1 < width and y1 < height and here != labels[y1, x1]:
+                    low[n] = min(here, labels[y1, x1])
+                    high[n] = max(here, labels[y1, x1])
+                    n += 1
     order = _counting_order(low, _counting_order(high, np.arange(n), count), count)
     pairs = np.empty((n, 2), np.int32)
     unique = 0
@@ -183,43 +225,52 @@ def _adjacent_pairs(labels, count):
 
 
 def describe_regions(labels: np.ndarray, count: int, image: np.ndarray, texture: np.ndarray) -> Regions:
-    """Sizes, boxes, histograms and neighbours of the superpixels of a segmentation.
+    """Measures the superpixels of a segmentation.
 
     Args:
-        labels: int32 (H, W), 0..count-1, from :func:`~det_inception.proposals.segmentation.merge_pixels`.
+        labels: int32 (H, W), labels 0..count-1, from
+            `merge_pixels`.
         count: Number R of superpixels.
-        image: uint8 (H, W, 3), the image in the colour space that was segmented.
-        texture: uint8 (H, W, 4), from :func:`texture_bins`.
+        image: uint8 (H, W, 3), the image in the colour space in which it is grouped.
+        texture: uint8 (H, W, 12), from `texture_bins`.
+
+    Returns:
+        Sizes, boxes, histograms and neighbours. Two superpixels are neighbours if they share a side of a
+        pixel.
     """
-    sizes, boxes, colour, texture_histograms = _histograms(labels, count, image, texture)
-    return Regions(sizes, boxes, colour, texture_histograms, _adjacent_pairs(labels, count), labels.size)
+    sizes, boxes = _sizes_and_boxes(labels, count)
+    colour = _colour_histograms(labels, sizes, image)
+    return Regions(
+        sizes, boxes, colour, _texture_histograms(labels, sizes, texture), _adjacent_pairs(labels, count), labels.size
+    )
 
 
 @njit(nogil=True, cache=True)
 def _intersection(first, second):
-    total = 0
+    # A 32-bit sum, so that as many lanes are added at once as are compared.
+    total = np.int32(0)
     for i in range(first.size):
-        total += min(first[i], second[i])
-    return total
+        total = np.int32(total + min(first[i], second[i]))
+    return total / HISTOGRAM_SUM
 
 
 @njit(nogil=True, cache=True)
-def _similarity(a, b, sizes, boxes, colour, texture, image_size, use, divisor):
+def _similarity(a, b, sizes, boxes, colour, texture, image_size, use):
     total = 0.0
     terms = 0
     if use[0]:
-        total += _intersection(colour[a], colour[b]) / HISTOGRAM_SUM
+        total += _intersection(colour[a], colour[b])
         terms += 1
     if use[1]:
-        total += _intersection(texture[a], texture[b]) / HISTOGRAM_SUM
+        total += _intersection(texture[a], texture[b])
         terms += 1
-    both = (sizes[a] + sizes[b]) / divisor
+    both = (sizes[a] + sizes[b]) / SIZE_DIVISOR
     if use[2]:
         total += (image_size - both) / image_size
         terms += 1
     if use[3]:
-        width = max(boxes[a, 2], boxes[b, 2]) - min(boxes[a, 0], boxes[b, 0])
-        height = max(boxes[a, 3], boxes[b, 3]) - min(boxes[a, 1], boxes[b, 1])
+        width = np.int64(max(boxes[a, 2], boxes[b, 2]) - min(boxes[a, 0], boxes[b, 0]))
+        height = np.int64(max(boxes[a, 3], boxes[b, 3]) - min(boxes[a, 1], boxes[b, 1]))
         total += 1 - (width * height - both) / image_size
         terms += 1
     return total / terms
@@ -227,7 +278,7 @@ def _similarity(a, b, sizes, boxes, colour, texture, image_size, use, divisor):
 
 @njit(nogil=True, cache=True)
 def _before(similarity, age, first, second):
-    """Whether edge ``first`` is to be merged before edge ``second``: more similar, or as similar and newer."""
+    """Whether edge `first` goes before edge `second`: it is more similar, or as similar and newer."""
     if similarity[first] != similarity[second]:
         return similarity[first] > similarity[second]
     return age[first] > age[second]
@@ -267,7 +318,7 @@ def _sift_down(heap, place, similarity, age, i, n):
 
 @njit(nogil=True, cache=True)
 def _remove(heap, place, similarity, age, edge, n):
-    """Takes an edge out of a heap of n; returns n - 1."""
+    """Takes an edge out of a heap of n edges; returns n - 1."""
     i = place[edge]
     last = heap[n - 1]
     if last != edge:
@@ -279,131 +330,146 @@ def _remove(heap, place, similarity, age, edge, n):
 
 
 @njit(nogil=True, cache=True)
-def _group(sizes0, boxes0, colour0, texture0, pairs, image_size, use, divisor):
-    """Greedy grouping. Returns int32 (R - 1, 4) boxes and int32 (R - 1, 2) merged regions, in the order of the merges.
+def _unlink(end, slot, head, following, preceding):
+    """Takes an edge end out of the list of its region."""
+    if preceding[end] >= 0:
+        following[preceding[end]] = following[end]
+    else:
+        head[slot] = following[end]
+    if following[end] >= 0:
+        preceding[following[end]] = preceding[end]
 
-    Edges are relabelled in place as regions merge, so their number only falls: an edge (a, n) becomes (c, n) when a and b
-    merge to c, and if (b, n) exists too, it is dropped. Each region has a doubly linked list of its edge ends (edge e
-    has the ends 2 e and 2 e + 1); a heap that knows where each edge stands keeps the most similar pair on top.
+
+@njit(nogil=True, cache=True)
+def _link(end, slot, head, following, preceding):
+    """Puts an edge end in front of the list of a region."""
+    following[end] = head[slot]
+    preceding[end] = -1
+    if head[slot] >= 0:
+        preceding[head[slot]] = end
+    head[slot] = end
+
+
+@njit(nogil=True, cache=True)
+def _group(sizes, boxes, colour, texture, pairs, image_size, use):
+    """Greedy grouping; overwrites the measures of the regions. Returns the boxes and the two regions of each
+    merge.
+
+    A merged region takes the place (slot) of one of the two it is made of, and their edges are relabelled in
+    place, so nothing grows: where both had an edge to the same third region, one of the edges goes. Every
+    region has a doubly linked list of its edge ends (edge e has the ends 2 e and 2 e + 1), and a heap that
+    knows the place of each edge has the most similar pair on top.
     """
-    count = sizes0.size
+    count = sizes.size
     merges = count - 1
-    regions = count + merges
     n_edges = pairs.shape[0]
-    sizes = np.empty(regions, np.int64)
-    boxes = np.empty((regions, 4), np.int32)
-    colour = np.empty((regions if use[0] else count, colour0.shape[1]), np.int32)
-    texture = np.empty((regions if use[1] else count, texture0.shape[1]), np.int32)
-    sizes[:count] = sizes0
-    boxes[:count] = boxes0
-    colour[:count] = colour0
-    texture[:count] = texture0
-
-    region_of = np.empty(2 * n_edges, np.int32)
-    following = np.full(2 * n_edges, -1, np.int32)
-    preceding = np.full(2 * n_edges, -1, np.int32)
-    head = np.full(regions, -1, np.int32)
+    slot_of = np.empty(2 * n_edges, np.int32)
+    following = np.empty(2 * n_edges, np.int32)
+    preceding = np.empty(2 * n_edges, np.int32)
+    head = np.full(count, -1, np.int32)
+    number = np.arange(count)
+    seen = np.full(count, -1, np.int64)
     similarity = np.empty(n_edges, np.float64)
-    age = np.empty(n_edges, np.int64)
+    # The authors keep a list of pairs, append the new ones after each merge, and let the last of equals win.
+    # Counting up from the initial pairs gives the same choice without the list.
+    age = np.arange(n_edges)
     heap = np.arange(n_edges).astype(np.int32)
     place = np.arange(n_edges).astype(np.int32)
     for e in range(n_edges):
-        similarity[e] = _similarity(
-            pairs[e, 0], pairs[e, 1], sizes, boxes, colour, texture, image_size, use, divisor
-        )
-        # Ties go to the pair that joined the authors' list last: the initial pairs in their order ...
-        age[e] = e
+        similarity[e] = _similarity(pairs[e, 0], pairs[e, 1], sizes, boxes, colour, texture, image_size, use)
         for side in range(2):
-            end = 2 * e + side
-            region = pairs[e, side]
-            region_of[end] = region
-            following[end] = head[region]
-            if head[region] >= 0:
-                preceding[head[region]] = end
-            head[region] = end
+            slot_of[2 * e + side] = pairs[e, side]
+            _link(2 * e + side, pairs[e, side], head, following, preceding)
     for i in range(n_edges // 2 - 1, -1, -1):
         _sift_down(heap, place, similarity, age, i, n_edges)
 
+    merged_boxes = np.empty((merges, 4), np.int32)
     merged = np.empty((merges, 2), np.int32)
-    seen = np.full(regions, -1, np.int32)
     n_heap = n_edges
     for step in range(merges):
         top = heap[0]
-        a = region_of[2 * top]
-        b = region_of[2 * top + 1]
-        c = count + step
-        merged[step, 0] = a
-        merged[step, 1] = b
+        a = slot_of[2 * top]
+        b = slot_of[2 * top + 1]
+        merged[step, 0] = number[a]
+        merged[step, 1] = number[b]
         n_heap = _remove(heap, place, similarity, age, top, n_heap)
-        sizes[c] = sizes[a] + sizes[b]
-        boxes[c, 0] = min(boxes[a, 0], boxes[b, 0])
-        boxes[c, 1] = min(boxes[a, 1], boxes[b, 1])
-        boxes[c, 2] = max(boxes[a, 2], boxes[b, 2])
-        boxes[c, 3] = max(boxes[a, 3], boxes[b, 3])
-        share_a = sizes[a] / sizes[c]
-        share_b = sizes[b] / sizes[c]
+        _unlink(2 * top, a, head, following, preceding)
+        _unlink(2 * top + 1, b, head, following, preceding)
+
+        size = sizes[a] + sizes[b]
+        share_a = sizes[a] / size
+        share_b = sizes[b] / size
         if use[0]:
             for i in range(colour.shape[1]):
-                colour[c, i] = np.int32(colour[a, i] * share_a + colour[b, i] * share_b + 0.5)
+                colour[a, i] = np.int32(colour[a, i] * share_a + colour[b, i] * share_b + 0.5)
         if use[1]:
             for i in range(texture.shape[1]):
-                texture[c, i] = np.int32(texture[a, i] * share_a + texture[b, i] * share_b + 0.5)
-        for old in (a, b):
-            end = head[old]
-            while end >= 0:
-                after = following[end]
-                e = end >> 1
-                if e != top:
-                    other = region_of[end ^ 1]
-                    if seen[other] == c:
-                        n_heap = _remove(heap, place, similarity, age, e, n_heap)
-                        twin = end ^ 1
-                        if preceding[twin] >= 0:
-                            following[preceding[twin]] = following[twin]
-                        else:
-                            head[other] = following[twin]
-                        if following[twin] >= 0:
-                            preceding[following[twin]] = preceding[twin]
-                    else:
-                        seen[other] = c
-                        region_of[end] = c
-                        preceding[end] = -1
-                        following[end] = head[c]
-                        if head[c] >= 0:
-                            preceding[head[c]] = end
-                        head[c] = end
-                end = after
-        end = head[c]
+                texture[a, i] = np.int32(texture[a, i] * share_a + texture[b, i] * share_b + 0.5)
+        sizes[a] = size
+        boxes[a, 0] = min(boxes[a, 0], boxes[b, 0])
+        boxes[a, 1] = min(boxes[a, 1], boxes[b, 1])
+        boxes[a, 2] = max(boxes[a, 2], boxes[b, 2])
+        boxes[a, 3] = max(boxes[a, 3], boxes[b, 3])
+        merged_boxes[step] = boxes[a]
+        number[a] = count + step
+
+        end = head[a]
+        while end >= 0:
+            seen[slot_of[end ^ 1]] = step
+            end = following[end]
+        end = head[b]
+        while end >= 0:
+            after = following[end]
+            other = slot_of[end ^ 1]
+            if seen[other] == step:
+                n_heap = _remove(heap, place, similarity, age, end >> 1, n_heap)
+                _unlink(end ^ 1, other, head, following, preceding)
+            else:
+                slot_of[end] = a
+                _link(end, a, head, following, preceding)
+            end = after
+        end = head[a]
         while end >= 0:
             e = end >> 1
-            other = region_of[end ^ 1]
-            similarity[e] = _similarity(
-                other, c, sizes, boxes, colour, texture, image_size, use, divisor
-            )
-            # ... then those of each merge, by their other region. c is at least R, so this exceeds every initial age.
-            age[e] = np.int64(c) * regions + other
+            other = slot_of[end ^ 1]
+            similarity[e] = _similarity(a, other, sizes, boxes, colour, texture, image_size, use)
+            # New pairs are appended in the order of their other region; the offset keeps them behind all
+            # initial ones.
+            age[e] = n_edges + np.int64(step) * (count + merges) + number[other]
             _sift_up(heap, place, similarity, age, place[e])
             _sift_down(heap, place, similarity, age, place[e], n_heap)
             end = following[end]
-    return boxes[count:].copy(), merged
+    return merged_boxes, merged
 
 
 def group_regions(regions: Regions, similarity: str = 'CTSF') -> tuple[np.ndarray, np.ndarray]:
     """Groups superpixels greedily into one hierarchy.
 
     Args:
-        regions: From :func:`describe_regions`.
-        similarity: A key of :data:`SIMILARITIES`; the terms are averaged.
+        regions: From `describe_regions`; neighbourhood must connect all of them, as in an image it
+            does.
+        similarity: A key of `SIMILARITIES`, whose terms are averaged. Colour and Texture are histogram
+            intersections, Size is the part of the image that the pair leaves free, Fill the part that is not
+            in the pair's box but outside the pair (equations 2 to 6 of the paper).
 
     Returns:
-        int32 (R - 1, 4) boxes of the merged regions, x2 and y2 exclusive, and int32 (R - 1, 2) the two regions of each
-        merge, both in the order of the merges. Merge i makes region R + i.
+        int32 (R - 1, 4) boxes of the merged regions, x2 and y2 exclusive, and int32 (R - 1, 2) the two
+        regions of each merge, both in the order of the merges. Merge i makes region R + i.
+
+    Raises:
+        ValueError: If `similarity` is none of `SIMILARITIES`.
     """
-    terms = SIMILARITIES[similarity]
-    use = np.array([term in terms for term in ('colour', 'texture', 'size', 'fill')])
+    if similarity not in SIMILARITIES:
+        raise ValueError(f'similarity is {similarity!r}; choose one of {", ".join(map(repr, SIMILARITIES))}.')
+    use = np.array([term in SIMILARITIES[similarity] for term in ('colour', 'texture', 'size', 'fill')])
+    sizes, boxes, colour, texture, pairs, image_size = regions
+    # Measures that no term reads are not copied: nothing writes to them.
     return _group(
-        regions.sizes, regions.boxes, regions.colour, regions.texture, regions.pairs, regions.image_size, use, SIZE_DIVISOR
+        sizes.copy(),
+        boxes.copy(),
+        colour.copy() if use[0] else colour,
+        texture.copy() if use[1] else texture,
+        pairs,
+        image_size,
+        use,
     )
-
-
-SIZE_DIVISOR = 3.0

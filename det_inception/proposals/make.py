@@ -64,11 +64,9 @@ class SelectiveSearch:
 
     def __post_init__(self) -> None:
         try:
-            parameters = self.parameters
+            selective_search_parameters(self.mode, self.width, min_size=self.min_size)
         except (TypeError, ValueError) as error:
             raise ProposalError(str(error)) from error
-        if parameters['min_size'] < 0:
-            raise ProposalError(f'--min-size is {self.min_size}; give at least 0.')
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
         # One thread: the other cores have images of their own.

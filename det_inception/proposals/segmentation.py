@@ -1,40 +1,25 @@
 """Graph-based segmentation: an image cut into superpixels.
 
-Shapes: H, W image height and width; P = H W pixels; E edges of the 8-connected pixel graph; R regions.
+Shapes: H, W image height and width; P = H W pixels; E edges of the 8-connected pixel graph; R superpixels.
 
-From: Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004. Pixels are the nodes of a
-graph, colour distances between neighbours its edge weights. Edges are taken in ascending order; an edge merges its two
-components if its weight is at most the internal difference of both plus k / size. Components below a minimum size are
-then merged across their cheapest edges.
+From: Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004. Pixels are the
+    nodes of a
+graph, the colour distances of neighbours its edge weights. Edges are taken in ascending order; an edge merges
+its two components if its weight is at most the internal difference of each plus k / size. Components below a
+minimum size are then merged across their cheapest edges.
 
-The sorted edges depend on the image alone, so one :func:`build_graph` serves any number of k.
+The sorted edges depend on the image alone, so one `build_graph` serves any number of k.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import cv2
 import numpy as np
 from numba import njit
 
 SIGMA = 0.8
 # Four edges a pixel, numbered in 32 bits.
 MAX_PIXELS = 2**30
-
-
-class PixelGraph(NamedTuple):
-    """The edges of an image's pixel graph, in ascending order of weight.
-
-    Attributes:
-        edges: uint64 (E,). The upper 32 bits are the bits of the float32 weight, which for weights of at least 0 sort as
-            the weights do; the lower 32 bits are ``4 * pixel + direction``.
-        height: Image height.
-        width: Image width.
-    """
-
-    edges: np.ndarray
-    height: int
-    width: int
 
 
 def gaussian_taps(sigma: float) -> np.ndarray:
@@ -45,72 +30,82 @@ def gaussian_taps(sigma: float) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def smooth_channel(image, channel, taps):
-    """Smooths one channel of a uint8 (H, W, C) image with a symmetric separable filter; borders repeat. float32 (H, W)."""
-    height, width, _ = image.shape
+def _smooth(image, taps):
+    height, width, channels = image.shape
     radius = taps.size - 1
+    out = np.empty((channels, height, width), np.float32)
     rows = np.empty((height, width), np.float32)
     padded = np.empty(width + 2 * radius, np.float32)
-    for y in range(height):
-        for x in range(width):
-            padded[x + radius] = image[y, x, channel]
-        for i in range(radius):
-            padded[i] = image[y, 0, channel]
-            padded[width + radius + i] = image[y, width - 1, channel]
-        for x in range(width):
-            rows[y, x] = taps[0] * padded[x + radius]
-        for i in range(1, radius + 1):
+    for channel in range(channels):
+        for y in range(height):
             for x in range(width):
-                rows[y, x] += taps[i] * (padded[x + radius - i] + padded[x + radius + i])
-    out = np.empty((height, width), np.float32)
-    for y in range(height):
-        for x in range(width):
-            out[y, x] = taps[0] * rows[y, x]
-        for i in range(1, radius + 1):
-            above = rows[max(0, y - i)]
-            below = rows[min(height - 1, y + i)]
+                padded[x + radius] = image[y, x, channel]
+            padded[:radius] = image[y, 0, channel]
+            padded[width + radius :] = image[y, width - 1, channel]
+            # One pass over the row for each tap: such loops are vectorised without reordering any sum.
+            row = rows[y]
             for x in range(width):
-                out[y, x] += taps[i] * (above[x] + below[x])
+                row[x] = taps[0] * padded[x + radius]
+            for i in range(1, radius + 1):
+                for x in range(width):
+                    row[x] += taps[i] * (padded[x + radius - i] + padded[x + radius + i])
+        for y in range(height):
+            row = out[channel, y]
+            here = rows[y]
+            for x in range(width):
+                row[x] = taps[0] * here[x]
+            for i in range(1, radius + 1):
+                above = rows[max(0, y - i)]
+                below = rows[min(height - 1, y + i)]
+                for x in range(width):
+                    row[x] += taps[i] * (above[x] + below[x])
     return out
 
 
-@njit(nogil=True, cache=True)
-def _edge_key(first, second, third, y0, x0, y1, x1, edge):
-    d0 = first[y0, x0] - first[y1, x1]
-    d1 = second[y0, x0] - second[y1, x1]
-    d2 = third[y0, x0] - third[y1, x1]
-    weight = np.sqrt(np.float32(d0 * d0 + d1 * d1 + d2 * d2))
-    return (np.uint64(np.float32(weight).view(np.uint32)) << np.uint64(32)) | np.uint64(edge)
+def smooth(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
+    """Smooths an image with a Gaussian; beyond the border the border pixels repeat.
+
+    Args:
+        image: uint8 (H, W, C).
+        sigma: Standard deviation in pixels, above 0.
+
+    Returns:
+        float32 (C, H, W).
+    """
+    return _smooth(image, gaussian_taps(sigma))
 
 
 @njit(nogil=True, cache=True)
-def _list_edges(first, second, third):
-    """All edges of the 8-connected grid, in the order of the authors' code: right, down, down right, up right."""
-    height, width = first.shape
+def _list_edges(smoothed):
+    """All E edges of the 8-connected grid as sorting keys, uint64 (E,), in the order of the authors' code.
+
+    The upper 32 bits are those of the float32 weight, which for weights of at least 0 sort as the weights do.
+    The lower 32 bits number the edge: `4 * pixel + direction`.
+    """
+    _, height, width = smoothed.shape
+    first, second, third = smoothed[0], smoothed[1], smoothed[2]
     count = height * (width - 1) + (height - 1) * width + 2 * (height - 1) * (width - 1)
     keys = np.empty(count, np.uint64)
     n = 0
     for y in range(height):
         for x in range(width):
-            edge = 4 * (y * width + x)
-            if x < width - 1:
-                keys[n] = _edge_key(first, second, third, y, x, y, x + 1, edge)
-                n += 1
-            if y < height - 1:
-                keys[n] = _edge_key(first, second, third, y, x, y + 1, x, edge + 1)
-                n += 1
-            if x < width - 1 and y < height - 1:
-                keys[n] = _edge_key(first, second, third, y, x, y + 1, x + 1, edge + 2)
-                n += 1
-            if x < width - 1 and y > 0:
-                keys[n] = _edge_key(first, second, third, y, x, y - 1, x + 1, edge + 3)
-                n += 1
+            for direction in range(4):  # right, down, down right, up right
+                x1 = x + 1 if direction != 1 else x
+                y1 = y if direction == 0 else (y - 1 if direction == 3 else y + 1)
+                if x1 < width and 0 <= y1 < height:
+                    d0 = first[y, x] - first[y1, x1]
+                    d1 = second[y, x] - second[y1, x1]
+                    d2 = third[y, x] - third[y1, x1]
+                    weight = np.float32(np.sqrt(np.float32(d0 * d0 + d1 * d1 + d2 * d2)))
+                    number = np.uint64(4 * (y * width + x) + direction)
+                    keys[n] = (np.uint64(weight.view(np.uint32)) << np.uint64(32)) | number
+                    n += 1
     return keys
 
 
 @njit(nogil=True, cache=True)
 def _sort_by_weight(keys):
-    """Radix sort over the upper 32 bits, 11 at a time; equal weights keep their order. Overwrites ``keys``."""
+    """Radix sort by the upper 32 bits, 11 at a time; equal weights keep their order. Overwrites `keys`."""
     bits, passes = 11, 3
     mask = np.uint64((1 << bits) - 1)
     counts = np.zeros((passes, 1 << bits), np.int64)
@@ -143,26 +138,13 @@ def _find(parent, node):
 
 
 @njit(nogil=True, cache=True)
-def _far_end(edge, width):
-    """The second pixel of an edge number; the first is ``edge >> 2``."""
-    pixel = edge >> 2
-    direction = edge & 3
-    if direction == 0:
-        return pixel + 1
-    if direction == 1:
-        return pixel + width
-    if direction == 2:
-        return pixel + width + 1
-    return pixel - width + 1
-
-
-@njit(nogil=True, cache=True)
 def _merge_pixels(edges, height, width, k, min_size):
-    """The segmentation proper. Returns int32 (H, W) labels, numbered in the order of the first pixel, and their number."""
     pixels = height * width
+    # From the first pixel of an edge to its second, by direction.
+    steps = np.array([1, width, width + 1, 1 - width])
     parent = np.arange(pixels).astype(np.int32)
     size = np.ones(pixels, np.int32)
-    # Internal difference plus k / size: the greatest weight across which the component still merges.
+    # The internal difference plus k / size: the greatest weight across which a component still merges.
     limit = np.full(pixels, k, np.float32)
     # Edges between components that stayed apart: all that the second pass has to look at again.
     rejected = np.empty(edges.size, np.uint32)
@@ -170,7 +152,7 @@ def _merge_pixels(edges, height, width, k, min_size):
     for i in range(edges.size):
         edge = np.int64(edges[i] & np.uint64(0xFFFFFFFF))
         a = _find(parent, edge >> 2)
-        b = _find(parent, _far_end(edge, width))
+        b = _find(parent, (edge >> 2) + steps[edge & 3])
         if a == b:
             continue
         weight = np.uint32(edges[i] >> np.uint64(32)).view(np.float32)
@@ -186,71 +168,105 @@ def _merge_pixels(edges, height, width, k, min_size):
     for i in range(n_rejected):
         edge = np.int64(rejected[i])
         a = _find(parent, edge >> 2)
-        b = _find(parent, _far_end(edge, width))
+        b = _find(parent, (edge >> 2) + steps[edge & 3])
         if a != b and (size[a] < min_size or size[b] < min_size):
             if size[a] < size[b]:
                 a, b = b, a
             parent[b] = a
             size[a] += size[b]
-    labels = np.empty(pixels, np.int32)
-    number = np.full(pixels, -1, np.int32)
+    labels = np.empty((height, width), np.int32)
+    # The sizes have done their work; a negative entry now marks a root that has its label, -1 - label.
     count = 0
-    for pixel in range(pixels):
-        root = _find(parent, pixel)
-        if number[root] < 0:
-            number[root] = count
-            count += 1
-        labels[pixel] = number[root]
-    return labels.reshape(height, width), count
+    for y in range(height):
+        for x in range(width):
+            root = _find(parent, y * width + x)
+            if size[root] > 0:
+                size[root] = -1 - count
+                count += 1
+            labels[y, x] = -1 - size[root]
+    return labels, count
 
 
-def build_graph(image: np.ndarray, sigma: float = SIGMA) -> PixelGraph:
-    """Smooths an image and sorts the edges of its pixel graph by colour distance.
+def build_graph(smoothed: np.ndarray) -> np.ndarray:
+    """Lists the edges of an image's pixel graph in ascending order of colour distance.
 
     Args:
-        image: uint8 (H, W, 3), any colour space, fewer than 2**30 pixels.
-        sigma: Standard deviation of the Gaussian in pixels, above 0.
+        smoothed: float32 (3, H, W), from `smooth`, with fewer than `MAX_PIXELS` pixels.
 
     Returns:
-        The graph, for :func:`merge_pixels`.
+        uint64 (E,), for `merge_pixels`: the bits of the float32 weight, then the number of the edge.
+        Edges of equal weight are in the order of their pixels.
     """
-    height, width, _ = image.shape
-    taps = gaussian_taps(sigma)
-    channels = [smooth_channel(image, channel, taps) for channel in range(3)]
-    return PixelGraph(_sort_by_weight(_list_edges(*channels)), height, width)
+    return _sort_by_weight(_list_edges(smoothed))
 
 
-def merge_pixels(graph: PixelGraph, k: float, min_size: int) -> tuple[np.ndarray, int]:
-    """Merges pixels into superpixels.
+def merge_pixels(
+    edges: np.ndarray, height: int, width: int, k: float, superpixel_size: float
+) -> tuple[np.ndarray, int]:
+    """Merges the pixels of a graph into superpixels.
 
     Args:
-        graph: From :func:`build_graph`.
+        edges: uint64 (E,), from `build_graph`.
+        height: Image height.
+        width: Image width.
         k: Scale of observation; larger prefers larger superpixels.
-        min_size: Components with fewer pixels are merged into a neighbour.
+        superpixel_size: Components with fewer pixels than this are merged into a neighbour.
 
     Returns:
-        int32 (H, W) label image and the number R of superpixels. Labels are 0..R-1, in the order in which a scan by rows
-        meets them.
+        int32 (H, W) label image and the number R of superpixels. The labels are 0..R-1 in the order in which
+        a scan by rows meets them.
     """
-    return _merge_pixels(graph.edges, graph.height, graph.width, float(k), int(min_size))
+    return _merge_pixels(edges, height, width, float(k), float(superpixel_size))
 
 
-def segment(image: np.ndarray, k: float = 100, min_size: int | None = None, sigma: float = SIGMA) -> np.ndarray:
+def segment(
+    image: np.ndarray, k: float = 100, superpixel_size: float | None = None, sigma: float = SIGMA
+) -> np.ndarray:
     """Cuts an image into superpixels.
 
     Args:
-        image: uint8 (H, W, 3); distances are taken between the three channels as they are, so convert the colour first.
+        image: uint8 (H, W, 3), in any colour space (see
+            `convert_colour`): distances are taken between the
+            three channels as they are.
         k: Scale of observation; larger prefers larger superpixels.
-        min_size: Least number of pixels of a superpixel; ``None`` takes k, as selective search does.
-        sigma: Standard deviation of the Gaussian that smooths the image first, in pixels.
+        superpixel_size: Least number of pixels of a superpixel; `None` takes k, as selective search does.
+        sigma: Standard deviation in pixels of the Gaussian that smooths the image first.
 
     Returns:
         int32 (H, W), labels 0..R-1 in the order in which a scan by rows meets them.
+
+    Raises:
+        ValueError: If the image is not uint8 (H, W, 3) with at least one pixel, or a parameter is out of its
+            range.
 
     Example:
         >>> labels = segment(np.zeros((4, 5, 3), np.uint8))
         >>> labels.shape, int(labels.max())
         ((4, 5), 0)
     """
-    labels, _ = merge_pixels(build_graph(np.ascontiguousarray(image), sigma), k, k if min_size is None else min_size)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f'image is {image.dtype} {image.shape}; give uint8 (H, W, 3) with at least one pixel.')
+    if not (k > 0 and sigma > 0):
+        raise ValueError(f'k is {k} and sigma is {sigma}; give numbers above 0.')
+    edges = build_graph(smooth(image, sigma))
+    labels, _ = merge_pixels(edges, *image.shape[:2], k, k if superpixel_size is None else superpixel_size)
     return labels
+
+
+def draw_segmentation(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Draws superpixels in their mean colours, with their borders darkened.
+
+    Args:
+        image: uint8 (H, W, 3).
+        labels: int32 (H, W), labels 0..R-1, from `segment`.
+
+    Returns:
+        uint8 (H, W, 3), in the channel order of `image`.
+    """
+    sizes = np.bincount(labels.ravel())
+    means = np.stack([np.bincount(labels.ravel(), image[:, :, c].ravel()) / sizes for c in range(3)], axis=1)
+    picture = means.astype(np.uint8)[labels]
+    flat = labels.astype(np.float32)
+    border = cv2.erode(flat, np.ones((2, 2))) != flat
+    picture[border] //= 3
+    return picture

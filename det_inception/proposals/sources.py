@@ -244,17 +244,15 @@ def _listed(entries: list[str], root: Path) -> list[str]:
 def _chosen(keys: Iterable[str], entries: list[str]) -> list[str]:
     """The keys that a list names by the end of their path, with or without extension.
 
-    What is named and not found stays in as it is, so that it is reported and not forgotten.
+    They come in the list's order. What is named and not found stays in as it is, so that it is reported later.
     """
-    wanted = dict.fromkeys(entries, False)
-    chosen = []
+    found: dict[str, list[str]] = {entry: [] for entry in entries}
     for key in keys:
         for name in _ends(key):
-            if name in wanted:
-                wanted[name] = True
-                chosen.append(key)
+            if name in found:
+                found[name].append(key)
                 break
-    return chosen + [entry for entry, found in wanted.items() if not found]
+    return [key for entry, matches in found.items() for key in matches or [entry]]
 
 
 def _ends(key: str) -> Iterator[str]:

@@ -184,10 +184,7 @@ def test_annotations_tell_what_render_says(root):
         read = ElementTree.parse(root / f'Annotations/DET/{split}/{name}.xml').getroot()
         assert read.findtext('filename') == name
         keys = ('xmin', 'ymin', 'xmax', 'ymax')
-        found = [
-            (o.findtext('name'), *(int(o.findtext(f'bndbox/{key}')) for key in keys))
-            for o in read.iter('object')
-        ]
+        found = [(o.findtext('name'), *(int(o.findtext(f'bndbox/{key}')) for key in keys)) for o in read.iter('object')]
         assert found == boxes
         stored = cv2.imread(str(root / f'Data/DET/{split}/{name}.JPEG'))
         assert stored.shape == image.shape
@@ -202,9 +199,7 @@ def test_boxes_stay_inside_the_images(root):
         things = read.findall('object')
         assert 1 <= len(things) <= 6
         for thing in things:
-            x1, y1, x2, y2 = (
-                int(thing.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax')
-            )
+            x1, y1, x2, y2 = (int(thing.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax'))
             assert 0 <= x1 < x2 < width
             assert 0 <= y1 < y2 < height
 
@@ -338,9 +333,7 @@ def test_contact_sheet_without_a_set(tmp_path):
 def test_tool_makes_and_refuses(tmp_path, monkeypatch, capsys):
     def tool(*arguments: str) -> int:
         script = str(Path(__file__).parents[2] / 'tools/make_mini.py')
-        monkeypatch.setattr(
-            sys, 'argv', [script, str(tmp_path / 'mini'), '--val=1', '--workers=1', *arguments]
-        )
+        monkeypatch.setattr(sys, 'argv', [script, str(tmp_path / 'mini'), '--val=1', '--workers=1', *arguments])
         with pytest.raises(SystemExit) as end:
             runpy.run_path(script, run_name='__main__')
         return end.value.code

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,11 +21,14 @@ from det_inception.proposals import (
     METHODS,
     Images,
     ProposalError,
+    Proposals,
     ProposalStore,
     ProposalWriter,
+    identify,
     list_images,
     make_proposals,
     merge_stores,
+    rank_scores,
     selective_search,
 )
 from det_inception.proposals.make import available_cores
@@ -137,7 +141,7 @@ def test_kill_9_loses_nothing_that_was_written(tmp_path):
         start_new_session=True,
     )
     parts = tmp_path / 'a.h5.parts'
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400  # importing takes minutes where many share a core
     while len(list(parts.glob('part-*.h5'))) < 3:
         assert process.poll() is None and time.monotonic() < deadline, 'the run ended too early'
         time.sleep(0.02)
@@ -243,7 +247,7 @@ def test_shards_merge_to_the_whole(tmp_path):
 
 def test_proposals_fit_what_the_detector_sees(tmp_path):
     """Pictures of every kind; one that EXIF turns by a quarter."""
-    from mmdet.datasets.transforms import LoadImageFromFile
+    from mmcv.transforms import LoadImageFromFile
 
     root = tmp_path / 'images'
     root.mkdir()
@@ -319,7 +323,7 @@ def test_tools_from_images_to_coverage(tmp_path, monkeypatch, capsys):
         ('{0}/images --out {0}/newer.h5', 'version 2'),
         ('{0}/images --out {0}/a.h5 --shard 1/9', '9 shards'),
         ('{0}/images --out {0}/a.h5 --width 0', 'width is 0'),
-        ('{0}/images --out {0}/a.h5 --min-size -1', '--min-size is -1'),
+        ('{0}/images --out {0}/a.h5 --min-size -1', 'min_size is -1'),
         ('{0}/images --out {0}/a.h5 --max-boxes 0', '--max-boxes is 0'),
         ('{0}/images --out {0}/a.h5 --workers 0', '--workers is 0'),
         ('{0}/images --out {0}/a.h5 --split val', 'no split val'),
@@ -369,8 +373,6 @@ def bad_files(tmp_path):
     make_one_store(tmp_path / 'good.h5', images)
     content = (tmp_path / 'good.h5').read_bytes()
     (tmp_path / 'cut.h5').write_bytes(content[:-50])
-    import h5py
-
     (tmp_path / 'newer.h5').write_bytes(content)
     with h5py.File(tmp_path / 'newer.h5', 'r+') as file:
         file.attrs['version'] = 2
@@ -380,8 +382,6 @@ def bad_files(tmp_path):
 
 
 def make_one_store(path: Path, images: Images) -> None:
-    from det_inception.proposals import Proposals, identify, rank_scores
-
     with ProposalWriter(path, {}) as writer:
         for key in images.keys:
             boxes = np.array([[0, 0, 30, 20]])

@@ -44,7 +44,7 @@ def test_list(tmp_path):
     for lines, root, expected in [
         (['images/a/1.jpg', '', 'images/a/2 x.jpg'], None, ['images/a/1.jpg', 'images/a/2 x.jpg']),
         (['b/3.JPEG', 'a/1.jpg', 'b/3.JPEG'], tmp_path / 'images', ['b/3.JPEG', 'a/1.jpg']),  # the list's order
-        (['b/1 1', '3 2', 'a/2 x.jpg 3'], tmp_path / 'images', ['a/2 x.jpg', 'b/1.JPEG', 'b/3.JPEG']),  # as ILSVRC's
+        (['b/1 1', '3 2', 'a/2 x.jpg 3'], tmp_path / 'images', ['b/1.JPEG', 'b/3.JPEG', 'a/2 x.jpg']),  # as ILSVRC's
         (['a/1.jpg', 'lost.jpg'], tmp_path / 'images', ['a/1.jpg', 'lost.jpg']),  # is reported later, not forgotten
         (['b/3', 'lost'], tmp_path / 'images', ['b/3.JPEG', 'lost']),
         ([str(tmp_path / 'images/a/1.jpg')], tmp_path, ['images/a/1.jpg']),

@@ -106,11 +106,7 @@ def _bricks(rng: Random, height: int, width: int) -> Array:
     tones = rng.uniform(0.78, 1.15, (64, 64)).astype(np.float32)
     tone = tones[row % 64, column % 64]
     edge = np.minimum(np.minimum(x % wide, wide - x % wide), np.minimum(y % tall, tall - y % tall))
-    base = (
-        random_colour(rng, 0.5)
-        if tiles
-        else hsv(rng.uniform(5, 35), rng.uniform(0.25, 0.7), rng.uniform(0.35, 0.8))
-    )
+    base = random_colour(rng, 0.5) if tiles else hsv(rng.uniform(5, 35), rng.uniform(0.25, 0.7), rng.uniform(0.35, 0.8))
     second = random_colour(rng, 0.5)
     brick = base * tone[..., None]
     if tiles and rng.random() < 0.5:
@@ -150,15 +146,11 @@ def _grass(rng: Random, height: int, width: int) -> Array:
     base = np.stack([rng.uniform(0, width, count), rng.uniform(0, height + length, count)], 1)
     base = base[np.argsort(base[:, 1], kind='stable')]
     angle = np.radians(rng.normal(-90, lean, count))
-    tip = (
-        base + np.stack([np.cos(angle), np.sin(angle)], 1) * (length * rng.uniform(0.5, 1.3, count))[:, None]
-    )
+    tip = base + np.stack([np.cos(angle), np.sin(angle)], 1) * (length * rng.uniform(0.5, 1.3, count))[:, None]
     tones = np.stack(
         [
             hsv(h, s, v)
-            for h, s, v in zip(
-                rng.normal(hue, 10, 24), rng.uniform(0.4, 0.85, 24), rng.uniform(0.25, 0.8, 24)
-            )
+            for h, s, v in zip(rng.normal(hue, 10, 24), rng.uniform(0.4, 0.85, 24), rng.uniform(0.25, 0.8, 24))
         ]
     )
     lines = np.rint(np.stack([base, tip], 1) * 16).astype(np.int32)
@@ -180,16 +172,14 @@ def _sky(rng: Random, height: int, width: int) -> Array:
     )
     picture = mix(high, low, y / height)
     field = noise(rng, height, width, (rng.uniform(80, 160), rng.uniform(40, 80)), 6)
-    return mix(
-        picture, hsv(40, 0.03, rng.uniform(0.8, 1)), rng.uniform(0, 2.2) * (field - rng.uniform(-0.3, 0.3))
-    )
+    return mix(picture, hsv(40, 0.03, rng.uniform(0.8, 1)), rng.uniform(0, 2.2) * (field - rng.uniform(-0.3, 0.3)))
 
 
 def _bokeh(rng: Random, height: int, width: int) -> Array:
     """Blurred lights before something dim, as behind a subject in focus."""
-    picture = mix(
-        random_colour(rng) * 0.6, random_colour(rng) * 0.6, 0.5 + noise(rng, height, width, 120, 2)
-    ).astype(np.float32)
+    picture = mix(random_colour(rng) * 0.6, random_colour(rng) * 0.6, 0.5 + noise(rng, height, width, 120, 2)).astype(
+        np.float32
+    )
     hue, spread = rng.uniform(0, 360), rng.uniform(10, 120)
     for _ in range(rng.integers(12, 40)):
         radius = rng.uniform(4, 30)
@@ -227,15 +217,9 @@ def _pebbles(rng: Random, height: int, width: int) -> Array:
             best = np.minimum(best, far)
     gap = second - best
     hue, spread = rng.uniform(0, 360) if rng.random() < 0.4 else rng.uniform(15, 45), rng.uniform(3, 25)
-    tones = np.stack(
-        [hsv(rng.normal(hue, spread), rng.uniform(0.05, 0.4), rng.uniform(0.35, 0.85)) for _ in range(64)]
-    )
+    tones = np.stack([hsv(rng.normal(hue, spread), rng.uniform(0.05, 0.4), rng.uniform(0.35, 0.85)) for _ in range(64)])
     dome = np.clip(gap / rng.uniform(0.15, 0.5), 0, 1)
-    return (
-        tones[owner % 64]
-        * (0.3 + 0.7 * dome)[..., None]
-        * (1 + 0.12 * noise(rng, height, width, 5, 2)[..., None])
-    )
+    return tones[owner % 64] * (0.3 + 0.7 * dome)[..., None] * (1 + 0.12 * noise(rng, height, width, 5, 2)[..., None])
 
 
 def _boards(rng: Random, height: int, width: int) -> Array:
@@ -257,17 +241,15 @@ def _boards(rng: Random, height: int, width: int) -> Array:
 def _leaves(rng: Random, height: int, width: int) -> Array:
     """Leaf upon leaf, as of a hedge or of a forest floor."""
     hue = rng.uniform(70, 130) if rng.random() < 0.65 else rng.uniform(15, 50)
-    image = np.clip(
-        255 * hsv(hue, 0.6, 0.16) * (1 + 0.4 * noise(rng, height, width, 30, 3)[..., None]), 0, 255
-    ).astype(np.uint8)
+    image = np.clip(255 * hsv(hue, 0.6, 0.16) * (1 + 0.4 * noise(rng, height, width, 30, 3)[..., None]), 0, 255).astype(
+        np.uint8
+    )
     size = rng.uniform(9, 24)
     slim = rng.uniform(0.25, 0.5)
     shape = spline([(-1, 0), (-0.3, -slim), (1, 0), (-0.3, slim)], steps=5)
     count = int(2.2 * height * width / (size * size))
     for k in range(count):
-        tone = 255 * hsv(
-            rng.normal(hue, 12), rng.uniform(0.4, 0.85), 0.2 + 0.5 * k / count * rng.uniform(0.6, 1.2)
-        )
+        tone = 255 * hsv(rng.normal(hue, 12), rng.uniform(0.4, 0.85), 0.2 + 0.5 * k / count * rng.uniform(0.6, 1.2))
         place = np.array([rng.uniform(0, width), rng.uniform(0, height)])
         leaf = rotate(shape * size * rng.uniform(0.6, 1.2), rng.uniform(0, 360)) + place
         cv2.fillPoly(image, [np.rint(leaf * 16).astype(np.int32)], tone.tolist(), cv2.LINE_AA, 4)

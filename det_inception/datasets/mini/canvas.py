@@ -54,9 +54,7 @@ def spline(points: Sequence[Sequence[float]] | Array, closed: bool = True, steps
         padded = np.concatenate([knots[:1], knots, knots[-1:]])
     p0, p1, p2, p3 = (padded[i : len(padded) - 3 + i, None] for i in range(4))
     t = (np.arange(steps) / steps)[None, :, None]
-    curve = 0.5 * (
-        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    )
+    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
     curve = curve.reshape(-1, 2)
     return curve if closed else np.concatenate([curve, knots[-1:]])
 
@@ -70,9 +68,7 @@ def ellipse(
     return rotate(points, angle) + (x, y)
 
 
-def rectangle(
-    x: float, y: float, width: float, height: float, radius: float = 0.0, angle: float = 0.0
-) -> Array:
+def rectangle(x: float, y: float, width: float, height: float, radius: float = 0.0, angle: float = 0.0) -> Array:
     """Gives the outline of a rectangle with round corners about its centre x, y."""
     radius = min(radius, width / 2, height / 2)
     turn = np.radians(np.linspace(0, 90, 7 if radius > 0 else 1))
@@ -80,10 +76,7 @@ def rectangle(
     centre = np.array([width / 2 - radius, height / 2 - radius])
     if radius == 0:
         corner = np.zeros((1, 2))
-    quarters = [
-        rotate(corner, 90.0 * i) + centre * sign
-        for i, sign in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)])
-    ]
+    quarters = [rotate(corner, 90.0 * i) + centre * sign for i, sign in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)])]
     return rotate(np.concatenate(quarters), angle) + (x, y)
 
 
@@ -126,9 +119,7 @@ def noise(
         rows, columns = int(np.ceil(height / cell_y)) + 2, int(np.ceil(width / cell_x)) + 2
         rows, columns = min(rows, height + 2), min(columns, width + 2)
         grid = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
-        full = cv2.resize(
-            grid, (width + 2 * int(cell_x), height + 2 * int(cell_y)), interpolation=cv2.INTER_CUBIC
-        )
+        full = cv2.resize(grid, (width + 2 * int(cell_x), height + 2 * int(cell_y)), interpolation=cv2.INTER_CUBIC)
         total += amplitude * full[int(cell_y) : int(cell_y) + height, int(cell_x) : int(cell_x) + width]
         norm += amplitude
         amplitude *= 0.55
@@ -149,9 +140,7 @@ class Canvas:
         board: (S, S, 4) float32, 0..1: B, G, R times alpha, and alpha.
     """
 
-    def __init__(
-        self, scale: float, light: Sequence[float], rng: np.random.Generator, ambient: float = 0.45
-    ) -> None:
+    def __init__(self, scale: float, light: Sequence[float], rng: np.random.Generator, ambient: float = 0.45) -> None:
         self.scale = float(scale)
         self.side = int(np.ceil(2 * REACH * scale))
         self.rng = rng

@@ -125,9 +125,7 @@ def _shard(canvas: Canvas) -> None:
     count = rng.integers(3, 7)
     turn = np.sort(rng.uniform(0, 2 * np.pi, count))
     outline = np.stack([np.cos(turn), np.sin(turn)], 1) * rng.uniform(0.6, 1, (count, 1))
-    canvas.fill(
-        outline, _pattern(canvas), relief=rng.choice([0.0, 0.5]), bevel=0.06, grain=rng.uniform(0, 0.25)
-    )
+    canvas.fill(outline, _pattern(canvas), relief=rng.choice([0.0, 0.5]), bevel=0.06, grain=rng.uniform(0, 0.25))
 
 
 def _cable(canvas: Canvas) -> None:
@@ -175,9 +173,7 @@ def _leaf(canvas: Canvas) -> None:
     rng = canvas.rng
     slim = rng.uniform(0.25, 0.6)
     tint = hsv(rng.choice([25, 35, 60, 95, 110, 130]), rng.uniform(0.5, 0.85), rng.uniform(0.3, 0.75))
-    outline = spline(
-        [(-0.95, 0), (-0.5, -0.8 * slim), (0.1, -slim), (0.95, 0), (0.1, slim), (-0.5, 0.8 * slim)]
-    )
+    outline = spline([(-0.95, 0), (-0.5, -0.8 * slim), (0.1, -slim), (0.95, 0), (0.1, slim), (-0.5, 0.8 * slim)])
     blade = canvas.fill(outline, tint, relief=0.35, grain=0.2, gloss=0.1)
     vein = np.clip(tint * 1.35, 0, 1)
     canvas.stroke(np.array([(-1.05, 0.0), (0.93, 0.0)]), 0.035, vein)

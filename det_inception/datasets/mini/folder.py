@@ -128,9 +128,7 @@ def contact_sheet(root: str | Path, count: int = 24, columns: int = 6, seed: int
     """
     files = sorted(Path(root, 'Annotations/DET').glob('*/*.xml'))
     if not files:
-        raise MiniSetError(
-            f'There are no annotations under {Path(root, "Annotations/DET")}: make the set first.'
-        )
+        raise MiniSetError(f'There are no annotations under {Path(root, "Annotations/DET")}: make the set first.')
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(files), min(count, len(files)), replace=False)
     names = dict(CLASSES)
@@ -143,18 +141,14 @@ def contact_sheet(root: str | Path, count: int = 24, columns: int = 6, seed: int
         if image is None:
             raise MiniSetError(f'{image_file} is missing or not an image: make the set anew.')
         for thing in ElementTree.parse(files[i]).iter('object'):
-            x1, y1, x2, y2 = (
-                int(thing.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax')
-            )
+            x1, y1, x2, y2 = (int(thing.findtext(f'bndbox/{key}')) for key in ('xmin', 'ymin', 'xmax', 'ymax'))
             cv2.rectangle(image, (x1, y1), (x2, y2), (0, 255, 255), 1)
             name = names.get(thing.findtext('name'), thing.findtext('name'))
             (wide, tall), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.4, 1)
             # The label stands on the box, or hangs in it where there is no room above.
             left, base = max(min(x1, image.shape[1] - wide - 2), 0), max(y1 - 2, tall + 2)
             cv2.rectangle(image, (left, base - tall - 2), (left + wide + 2, base + 2), (0, 255, 255), -1)
-            cv2.putText(
-                image, name, (left + 1, base), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA
-            )
+            cv2.putText(image, name, (left + 1, base), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
         y, x = k // columns * cell + 3, k % columns * cell + 3
         sheet[y : y + image.shape[0], x : x + image.shape[1]] = image
     return sheet
@@ -188,9 +182,7 @@ def _is_made(root: Path, wanted: dict[str, int], force: bool) -> bool:
         changed = ', '.join(
             f'{key} {found[key]} instead of {wanted[key]}' for key in wanted if found[key] != wanted[key]
         )
-        raise MiniSetError(
-            f'{root} was made with other parameters ({changed}): replace it with --force (force=True).'
-        )
+        raise MiniSetError(f'{root} was made with other parameters ({changed}): replace it with --force (force=True).')
     complete = all((root / 'ImageSets/DET' / f'{split}.txt').is_file() for split in SPLITS) and all(
         sum(1 for _ in (root / kind / 'DET' / split).glob(f'*.{suffix}')) == wanted[split]
         for split in SPLITS
@@ -214,9 +206,7 @@ def _write_image(root: Path, seed: int, split: str, index: int) -> None:
     _, data = cv2.imencode('.JPEG', scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     (root / 'Data/DET' / split / f'{name}.JPEG').write_bytes(data.tobytes())
     height, width = scene.image.shape[:2]
-    (root / 'Annotations/DET' / split / f'{name}.xml').write_text(
-        _annotation(split, name, width, height, scene.boxes)
-    )
+    (root / 'Annotations/DET' / split / f'{name}.xml').write_text(_annotation(split, name, width, height, scene.boxes))
 
 
 def _annotation(split: str, name: str, width: int, height: int, boxes: list[Box]) -> str:
@@ -227,8 +217,7 @@ def _annotation(split: str, name: str, width: int, height: int, boxes: list[Box]
     for wnid, x1, y1, x2, y2 in boxes:
         lines += ['\t<object>', f'\t\t<name>{wnid}</name>', '\t\t<bndbox>']
         lines += [
-            f'\t\t\t<{key}>{value}</{key}>'
-            for key, value in (('xmin', x1), ('xmax', x2), ('ymin', y1), ('ymax', y2))
+            f'\t\t\t<{key}>{value}</{key}>' for key, value in (('xmin', x1), ('xmax', x2), ('ymin', y1), ('ymax', y2))
         ]
         lines += ['\t\t</bndbox>', '\t</object>']
     return '\n'.join([*lines, '</annotation>']) + '\n'

@@ -30,9 +30,7 @@ def guitar(canvas: Canvas) -> None:
     electric = rng.random() < 0.4
     wood = hsv(rng.uniform(18, 38), rng.uniform(0.45, 0.85), rng.uniform(0.55, 0.95))
     if electric:
-        wood = hsv(
-            rng.choice([0, 10, 45, 160, 200, 225, 320]), rng.choice([0.05, 0.8, 0.9]), rng.uniform(0.2, 0.95)
-        )
+        wood = hsv(rng.choice([0, 10, 45, 160, 200, 225, 320]), rng.choice([0.05, 0.8, 0.9]), rng.uniform(0.2, 0.95))
     edge = wood * 0.25 if rng.random() < 0.4 else wood * 0.9
     w = rng.uniform(0.35, 0.42)
     if electric:
@@ -104,9 +102,7 @@ def guitar(canvas: Canvas) -> None:
             canvas.fill(spline([(0.12, 0.36), (0.22, 0.36), (0.22, 0.52), (0.08, 0.45)]), dark, inside=shell)
     top = -0.74
     board = hsv(*((20, 0.5, 0.2) if rng.random() < 0.7 else (34, 0.5, 0.75)))
-    canvas.fill(
-        np.array([(-0.047, top), (0.047, top), (0.062, 0.2), (-0.062, 0.2)]), board, relief=0.5, bevel=0.03
-    )
+    canvas.fill(np.array([(-0.047, top), (0.047, top), (0.062, 0.2), (-0.062, 0.2)]), board, relief=0.5, bevel=0.03)
     y, scale = top, 1.49
     for i in range(1, 17):
         y = top + scale * (1 - 2 ** (-i / 12))
@@ -191,9 +187,7 @@ def pizza(canvas: Canvas) -> None:
         return np.where(n < -0.42, sauce * 1.1, tint)
 
     top = canvas.fill(np.minimum(melted, disc), colour, relief=0.2, bevel=0.05)
-    toppings = rng.permutation(['salami', 'salami', 'olive', 'leaf', 'mushroom', 'pepper'])[
-        : rng.integers(1, 4)
-    ]
+    toppings = rng.permutation(['salami', 'salami', 'olive', 'leaf', 'mushroom', 'pepper'])[: rng.integers(1, 4)]
     count = rng.integers(7, 15)
     spots: list[tuple[float, float]] = []
     while len(spots) < count and rng.random() < 0.985:
@@ -223,9 +217,7 @@ def pizza(canvas: Canvas) -> None:
             )
         elif what == 'leaf':
             leaf = spline([(-0.16, 0), (-0.04, -0.075), (0.16, 0), (-0.04, 0.075)])
-            canvas.fill(
-                rotate(leaf, angle) + (x, y), hsv(105, 0.75, rng.uniform(0.35, 0.55)), inside=top, relief=0.5
-            )
+            canvas.fill(rotate(leaf, angle) + (x, y), hsv(105, 0.75, rng.uniform(0.35, 0.55)), inside=top, relief=0.5)
             canvas.stroke(
                 rotate(np.array([[-0.15, 0.0], [0.13, 0]]), angle) + (x, y),
                 0.015,

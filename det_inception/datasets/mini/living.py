@@ -298,9 +298,7 @@ def starfish(canvas: Canvas) -> None:
     """Five (seldom six) tapering, slightly bent arms with rows of knobs."""
     rng = canvas.rng
     arms = 5 if rng.random() < 0.88 else 6
-    base = hsv(
-        rng.choice([5, 15, 22, 30, 38, 260, 220, 340, 350]), rng.uniform(0.5, 0.9), rng.uniform(0.6, 0.95)
-    )
+    base = hsv(rng.choice([5, 15, 22, 30, 38, 260, 220, 340, 350]), rng.uniform(0.5, 0.9), rng.uniform(0.6, 0.95))
     knob = base * 0.35 + WHITE * 0.6 if rng.random() < 0.7 else base * 0.55
     core, tip_width = rng.uniform(0.26, 0.38), rng.uniform(0.035, 0.09)
     points, spines = [], []

@@ -98,9 +98,7 @@ def car(canvas: Canvas) -> None:
     for x in axles:
         canvas.fill(ellipse(x, axle_y - 0.01, wheel + 0.045, wheel + 0.045), BLACK, inside=shell)
         canvas.fill(ellipse(x, axle_y, wheel, wheel), hsv(0, 0, 0.13), relief=0.5, bevel=0.06)
-        canvas.fill(
-            ellipse(x, axle_y, wheel * 0.66, wheel * 0.66), hsv(0, 0, rim_tone), relief=0.3, gloss=0.2
-        )
+        canvas.fill(ellipse(x, axle_y, wheel * 0.66, wheel * 0.66), hsv(0, 0, rim_tone), relief=0.3, gloss=0.2)
         phase = rng.uniform(0, 360)
         for i in range(spokes):
             hole = rotate(
@@ -150,9 +148,7 @@ def cup_or_mug(canvas: Canvas) -> None:
     radius = mouth + (foot - mouth) * belly**power
     height = top_y + (bottom_y - top_y) * belly
     bow = ellipse(left, bottom_y, foot, foot * tilt, 0, 180, 0)
-    body = np.concatenate(
-        [np.stack([left - radius, height], 1), bow, np.stack([left + radius, height], 1)[::-1]]
-    )
+    body = np.concatenate([np.stack([left - radius, height], 1), bow, np.stack([left + radius, height], 1)[::-1]])
     pattern = rng.integers(5)
     level, thick, count = rng.uniform(0.2, 0.75), rng.uniform(0.08, 0.25), rng.integers(3, 9)
 
@@ -190,9 +186,7 @@ def cup_or_mug(canvas: Canvas) -> None:
     )
     if rng.random() < 0.75:
         drink = hsv(*[(22, 0.75, 0.22), (30, 0.55, 0.6), (28, 0.85, 0.5), (20, 0.6, 0.35)][rng.integers(4)])
-        canvas.fill(
-            ellipse(left, top_y + 0.07, mouth * 0.84, mouth * 0.8 * tilt), drink, inside=inner, gloss=0.1
-        )
+        canvas.fill(ellipse(left, top_y + 0.07, mouth * 0.84, mouth * 0.8 * tilt), drink, inside=inner, gloss=0.1)
 
 
 def traffic_light(canvas: Canvas) -> None:
@@ -209,9 +203,7 @@ def traffic_light(canvas: Canvas) -> None:
     else:
         canvas.fill(rectangle(0, -0.92, 0.14, 0.16), hsv(0, 0, 0.35), relief=0.7)
         canvas.fill(rectangle(0, 0.92, 0.14, 0.16), hsv(0, 0, 0.35), relief=0.7)
-    canvas.fill(
-        rectangle(0, 0, 2 * wide, 1.76, rng.uniform(0.03, 0.16)), case, relief=0.7, bevel=0.06, gloss=0.15
-    )
+    canvas.fill(rectangle(0, 0, 2 * wide, 1.76, rng.uniform(0.03, 0.16)), case, relief=0.7, bevel=0.06, gloss=0.15)
     lit = rng.choice(3, p=[0.42, 0.16, 0.42])
     radius = wide * rng.uniform(0.68, 0.78)
     for i, (hue, y) in enumerate(((2, -0.57), (42, 0.0), (rng.choice([130, 150, 165]), 0.57))):
@@ -271,9 +263,7 @@ def wine_bottle(canvas: Canvas) -> None:
             (body * 0.75, shoulder),
             (body, shoulder + 0.3),
         ]
-    right = np.concatenate(
-        [spline(side, closed=False), [(body, 0.9), (body * 0.97, 0.97), (body * 0.85, 0.99)]]
-    )
+    right = np.concatenate([spline(side, closed=False), [(body, 0.9), (body * 0.97, 0.97), (body * 0.85, 0.99)]])
     outline = np.concatenate([right, mirror(right)[::-1]])
 
     def edge(y: Array) -> Array:

@@ -160,9 +160,7 @@ def _picture_size(rng: np.random.Generator) -> tuple[int, int]:
     return (longer, shorter) if rng.random() < 0.35 else (shorter, longer)
 
 
-def _object_sprite(
-    rng: np.random.Generator, kind: int, light: Array, height: int, width: int, count: int
-) -> Array:
+def _object_sprite(rng: np.random.Generator, kind: int, light: Array, height: int, width: int, count: int) -> Array:
     """Draws one individual of a class in a random pose and size."""
     entry = CATALOGUE[kind]
     # The more objects, the smaller each: the picture stays legible.
@@ -234,9 +232,7 @@ def _pose(
     return patch
 
 
-def _anywhere(
-    rng: np.random.Generator, sprite: Array, height: int, width: int, outside: float
-) -> tuple[int, int]:
+def _anywhere(rng: np.random.Generator, sprite: Array, height: int, width: int, outside: float) -> tuple[int, int]:
     """Picks the place (y, x) of a sprite's corner; up to that share of its sides may leave the picture."""
     h, w = sprite.shape[:2]
     if rng.random() > 0.35:
@@ -286,9 +282,7 @@ def _paste(picture: Array, sprite: Array, corner: tuple[int, int], light: Array,
     size = max(h, w)
     soft = max(1.0, 0.03 * size)
     pad = int(3 * soft) + 1
-    shade = cv2.GaussianBlur(
-        cv2.copyMakeBorder(sprite[..., 3], pad, pad, pad, pad, cv2.BORDER_CONSTANT), (0, 0), soft
-    )
+    shade = cv2.GaussianBlur(cv2.copyMakeBorder(sprite[..., 3], pad, pad, pad, pad, cv2.BORDER_CONSTANT), (0, 0), soft)
     away = -light[:2] / light[2] * 0.06 * size
     place = (corner[0] - pad + int(round(away[1])), corner[1] - pad + int(round(away[0])))
     there, here = _windows(shade, place, height, width)
@@ -301,9 +295,7 @@ def _paste(picture: Array, sprite: Array, corner: tuple[int, int], light: Array,
 def _photograph(rng: np.random.Generator, picture: Array) -> Array:
     """Lights the scene unevenly, colours the light, darkens the corners, blurs, adds the sensor's noise."""
     height, width = picture.shape[:2]
-    x, y = np.meshgrid(
-        np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)
-    )
+    x, y = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
     angle = rng.uniform(0, 2 * np.pi)
     falloff = 1 + rng.uniform(0, 0.28) * (x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle)))
     if rng.random() < 0.25:
