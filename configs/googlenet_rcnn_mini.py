@@ -12,15 +12,15 @@ classes = (
     'banana',
     'butterfly',
     'car',
-    'cup or mug',
+    'cup_or_mug',
     'goldfish',
     'guitar',
     'ladybug',
     'pizza',
-    'soccer ball',
+    'soccer_ball',
     'starfish',
-    'traffic light',
-    'wine bottle',
+    'traffic_light',
+    'wine_bottle',
 )
 
 # The pictures are about 300 pixels wide; enlarging them to 500 finds no more.

@@ -53,7 +53,7 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(content.setdefault('meta', {}), dict) or 'config' in content['meta']:
         # MMEngine itself writes "cfg", but on resuming it runs a "config", which is Python code.
         raise DetectorError(
-            f'{path}: its "meta" is none of MMEngine 0.10 and could run code; use a checkpoint that tools/train.py wrote.'
+            f'{path}: its "meta" could run code, so it is not loaded; use a checkpoint that tools/train.py wrote.'
         )
     return content
 
@@ -113,8 +113,8 @@ def require_overlap(model: nn.Module, path: str | Path, checkpoint: dict) -> Non
     given, wanted = checkpoint['state_dict'], unwrapped(model).state_dict()
     if not any(name in wanted for name in given):
         raise DetectorError(
-            f"{path}: none of its {len(given)} entries belongs to the config's {type(unwrapped(model)).__name__}; it is "
-            'a checkpoint of another kind, so name its own config.'
+            f"{path}: none of its {len(given)} entries belongs to the config's {type(unwrapped(model)).__name__}; it "
+            'is a checkpoint of another kind, so name its own config.'
         )
 
 

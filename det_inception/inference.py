@@ -5,6 +5,7 @@ Shape legend: D detections of an image.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -91,13 +92,15 @@ class Detector:
             raise InputError(f'{checkpoint}: does not say which classes it was trained for; train it again.')
         self.classes = classes
         cfg = load_config(config, options=options, checkpoint=checkpoint)
-        self.device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()
         self.amp = amp
         self.model = MODELS.build(cfg.model)
         load_detector(self.model, checkpoint, content)
         self.model.to(self.device).eval()
+        if cfg.get('test_dataloader') is None:
+            raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')
         steps = cfg.test_dataloader.dataset.pipeline
         self.pipeline = Compose([_without_annotations(step) for step in steps if step['type'] != 'LoadAnnotations'])
 
@@ -131,6 +134,16 @@ class Detector:
             yield Path(path), image, self.detect(image, path)
 
 
+def _usable_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip('.')
+        raise InputError(f'device {name!r} cannot be used here ({reason}); name another, such as cpu.') from error
+    return device
+
+
 def _without_annotations(step: dict) -> dict:
     """An image of one's own has no annotated objects to pack."""
     if step['type'] != 'PackDetInputs':
@@ -147,14 +160,19 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
-            files = [file for file in sorted(path.rglob('*')) if file.suffix.lower() in IMAGE_SUFFIXES]
-        elif path.exists():
+        if os.path.isdir(path):
+            # Hidden files are no pictures, but what some systems leave beside them.
+            files = [
+                file
+                for file in sorted(path.rglob('*'))
+                if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
+            ]
+        elif os.path.exists(path):
             files = [path]
         else:
-            files = [Path(name) for name in sorted(glob(str(pattern), recursive=True)) if Path(name).is_file()]
+            files = [Path(name) for name in sorted(glob(str(pattern), recursive=True)) if os.path.isfile(name)]
         if not files:
-            kind = 'the folder holds no image' if path.is_dir() else 'no such file, folder or match'
+            kind = 'the folder holds no image' if os.path.isdir(path) else 'no such file, folder or match'
             raise InputError(f'{pattern}: {kind}; name images ({", ".join(IMAGE_SUFFIXES)}), folders or globs.')
         found.update(dict.fromkeys(files))
     return list(found)

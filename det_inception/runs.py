@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import os.path as osp
+import tempfile
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.logging import print_log
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from det_inception.allocator import keep_freed_memory
 from det_inception.config import ConfigError
-from det_inception.detectors import load_detector
+from det_inception.detectors import (
+    DetectorError,
+    checkpoint_classes,
+    load_detector,
+    read_checkpoint,
+    require_fit,
+    require_overlap,
+)
+from det_inception.errors import InputError
 
 
 def use_amp(cfg: Config) -> None:
@@ -37,15 +48,28 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     Args:
         cfg: A complete config with ``work_dir`` set, see :func:`det_inception.config.load_config`.
         resume: True: from the last checkpoint in ``work_dir``, from the beginning if there is none; or a checkpoint.
+
+    Raises:
+        DetectorError: The checkpoint to resume, or that of the config's ``load_from``, does not fit.
+        ConfigError: The config describes no training, or ``work_dir`` cannot be written to.
     """
-    if resume is True:
-        cfg.resume, cfg.load_from = True, None
-    elif resume:
-        if not Path(resume).is_file():
-            raise ConfigError(f'{resume}: no such checkpoint to resume from.')
-        cfg.resume, cfg.load_from = True, str(resume)
-    keep_freed_memory()
-    runner = Runner.from_cfg(cfg)
+    _require(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    _require_writable(cfg.work_dir)
+    if not resume and cfg.get('resume'):
+        resume = cfg.get('load_from') or True
+    if resume:
+        cfg.load_from = _last_checkpoint(cfg.work_dir) if resume is True else str(resume)
+        cfg.resume = cfg.load_from is not None
+    checkpoint = None if cfg.get('load_from') is None else read_checkpoint(cfg.load_from)
+    if cfg.get('resume'):
+        _require_resumable(cfg, checkpoint)
+    runner = _build_runner(cfg)
+    # MMEngine loads what fits and only logs what does not.
+    if cfg.get('resume'):
+        require_fit(runner.model, cfg.load_from, checkpoint)
+    elif checkpoint is not None:
+        require_overlap(runner.model, cfg.load_from, checkpoint)
+    del checkpoint
     runner.train()
     return runner
 
@@ -55,9 +79,88 @@ def test(cfg: Config, checkpoint: str | Path) -> dict[str, float]:
 
     Raises:
         DetectorError: The checkpoint does not fit the config's model.
+        ConfigError: The config describes no test, or ``work_dir`` cannot be written to.
+        InputError: There was nothing to measure.
     """
+    _require(cfg, 'test_dataloader', 'test_cfg', 'test_evaluator')
+    _require_writable(cfg.work_dir)
     cfg.load_from, cfg.resume = None, False
-    keep_freed_memory()
-    runner = Runner.from_cfg(cfg)
+    runner = _build_runner(cfg)
     load_detector(runner.model, checkpoint)
-    return runner.test()
+    metrics = runner.test()
+    if not metrics:  # CocoMetric's answer to a model that detects nothing.
+        raise InputError(f'{checkpoint}: the detector found nothing in any image, so there is no score; train it on.')
+    return {name: value.item() if hasattr(value, 'item') else value for name, value in metrics.items()}
+
+
+def _require(cfg: Config, *names: str) -> None:
+    for name in names:
+        if cfg.get(name) is None:
+            raise ConfigError(f'{cfg.filename}: the config has no {name}, which this needs; add it.')
+
+
+def _require_writable(folder: str | Path) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f'{folder}: the work directory cannot be written to ({error.strerror}); choose another with --work-dir.'
+        ) from error
+
+
+def _last_checkpoint(work_dir: str) -> str | None:
+    """Returns the checkpoint that was written last in a folder, also if the folder has been moved since."""
+    path = find_latest_checkpoint(work_dir)
+    if path is None:
+        print_log(f'{work_dir} holds no checkpoint to resume from; training starts from the beginning.', 'current')
+        return None
+    moved = Path(work_dir) / Path(path).name
+    return str(moved) if moved.is_file() else path
+
+
+def _require_resumable(cfg: Config, checkpoint: dict) -> None:
+    meta = checkpoint['meta']
+    if not {'epoch', 'iter'} <= meta.keys() or not {'optimizer', 'message_hub'} <= checkpoint.keys():
+        raise DetectorError(
+            f'{cfg.load_from}: holds weights and no state of a training to resume; start from its weights with '
+            f'--cfg-options load_from={cfg.load_from} instead.'
+        )
+    trained, wanted = checkpoint_classes(checkpoint), cfg.get('classes')
+    if trained and wanted and trained != tuple(wanted):
+        raise DetectorError(
+            f'{cfg.load_from}: was trained for the classes {", ".join(trained)}, and the config or its data have '
+            f'{", ".join(wanted)}; train anew in another --work-dir.'
+        )
+
+
+def _build_runner(cfg: Config) -> Runner:
+    if not torch.cuda.is_available():
+        keep_freed_memory()
+    if cfg.get('launcher', 'none') != 'none':
+        _join_processes(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def _join_processes(cfg: Config) -> None:
+    """Prepares distributed training; without a GPU, processes talk through Gloo."""
+    wrapper = dict(
+        type='MMDistributedDataParallel',
+        # Batch norm's statistics are the first process's in all, so that all validate the same network.
+        broadcast_buffers=True,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
+    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
+        raise ConfigError(
+            '--launcher pytorch: no launcher has started this process; run python -m torch.distributed.run '
+            '--nproc_per_node N and then this command.'
+        )
+    if not torch.cuda.is_available():
+        if cfg.launcher != 'pytorch':
+            raise ConfigError(f'--launcher {cfg.launcher} needs GPUs, and there is none; use --launcher pytorch.')
+        # MMEngine's own start chooses a GPU first.
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group('gloo')
+        wrapper['device_ids'] = None
+    cfg.model_wrapper_cfg = dict(wrapper, **cfg.get('model_wrapper_cfg') or {})

@@ -50,11 +50,13 @@ def main() -> int:
     )
     args = parser.parse_args()
 
-    paths = find_images(args.images)
+    paths, out_dir = find_images(args.images), Path(args.out_dir)
+    pictures = [out_dir / name for name in output_names(paths)]
+    if overwritten := {path.resolve() for path in paths} & {picture.resolve() for picture in pictures}:
+        raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another --out-dir.')
     detector = Detector(args.config, args.checkpoint, args.device, args.amp, options=args.cfg_options)
-    out_dir = Path(args.out_dir)
     results, unreadable = {}, []
-    for path, name in tqdm(list(zip(paths, output_names(paths))), unit='image', disable=None):
+    for path, picture in tqdm(list(zip(paths, pictures)), unit='image', disable=None):
         try:
             image = read_image(path)
         except ImageError as error:  # One bad file is no reason to leave the others.
@@ -63,9 +65,9 @@ def main() -> int:
             continue
         found = detector.detect(image, path)
         results[str(path)] = found.above(min(0.05, args.score)).as_dicts()
-        write_image(out_dir / name, draw(image, found.above(args.score, args.max_boxes)))
+        write_image(picture, draw(image, found.above(args.score, args.max_boxes)))
     if not results:
-        raise InputError(f'none of the {len(paths)} images could be read.')
+        raise InputError(f'{", ".join(args.images)}: none of the {len(paths)} images can be read; name others.')
     write_text(out_dir / 'detections.json', json.dumps(dict(images=results, unreadable=unreadable), indent=1))
     drawn = sum(sum(box['score'] >= args.score for box in boxes) for boxes in results.values())
     print(

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 from mmengine.config import DictAction
+from mmengine.dist import is_main_process
 
 from det_inception.cli import run
 from det_inception.config import load_config
+from det_inception.files import write_text
 from det_inception.runs import test, use_amp, use_work_dir
 
 
@@ -44,12 +46,16 @@ def main() -> None:
     if args.amp:
         use_amp(cfg)
     if args.show_dir:
-        cfg.default_hooks.visualization.update(draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve()))
+        hooks = cfg.setdefault('default_hooks', {})
+        hooks['visualization'] = dict(
+            type='DetVisualizationHook', draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
+        )
     metrics = test(cfg, args.checkpoint)
-    for name, value in metrics.items():
-        print(f'{name}: {value:.4f}')
-    if args.out:
-        Path(args.out).write_text(json.dumps(metrics, indent=2) + '\n')
+    if is_main_process():
+        for name, value in metrics.items():
+            print(f'{name}: {value:.4f}')
+        if args.out:
+            write_text(args.out, json.dumps(metrics, indent=2) + '\n')
 
 
 if __name__ == '__main__':

@@ -188,8 +188,9 @@ def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
     height = max(1, round(image.shape[0] * width / image.shape[1]))
     if height * width >= MAX_PIXELS:
         raise ValueError(f'image would have {width} x {height} pixels at width {width}; choose a smaller width.')
-    interpolation = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=interpolation)
+    # Area averaging also where it enlarges: there it interpolates, but keeps the edges between pixels steeper than
+    # other methods, and of those it gave the best recall.
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 class _ColourSpace(NamedTuple):

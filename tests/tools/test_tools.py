@@ -1,0 +1,450 @@
+"""The command-line tools from training to pictures, and what they say to a user's mistakes."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.runner import EpochBasedTrainLoop
+
+from det_inception import cli
+from det_inception.datasets.mini import make_mini
+from det_inception.models import RCNN
+
+REPO = Path(__file__).resolve().parent.parent.parent
+MINI = str(REPO / 'configs/googlenet_rcnn_mini.py')
+VOC = str(REPO / 'configs/googlenet_rcnn_voc.py')
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# A network and proposals small enough to train in seconds.
+TINY = [
+    'model.backbone.width=0.125',
+    'model.bbox_head.in_channels=128',
+    'model.region_warp.size=32',
+    'model.region_warp.context=2',
+    'train_cfg.max_epochs=1',
+    'train_cfg.val_interval=10',
+    'train_dataloader.batch_size=4',
+    *(f'{loader}.num_workers=0' for loader in LOADERS),
+    *(f'{loader}.dataset.pipeline.2.{setting}' for loader in LOADERS for setting in ('max_num=40', 'width=None')),
+]
+
+
+class Tool:
+    """Runs a tool in this process, as its script would run."""
+
+    def __init__(self, monkeypatch, capfd):
+        self.monkeypatch, self.capfd = monkeypatch, capfd
+
+    def __call__(self, name, *arguments, options=()):
+        """Returns exit status, standard output and standard error."""
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', REPO / f'tools/{name}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        argv = [f'tools/{name}.py', *map(str, arguments), *(['--cfg-options', *options] if options else [])]
+        self.monkeypatch.setattr(sys, 'argv', argv)
+        self.capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.run(module.main)
+        return stop.value.code, *self.capfd.readouterr()
+
+    def refused(self, name, *arguments, options=()):
+        """Returns the one sentence with which a tool refuses."""
+        status, _, stderr = self(name, *arguments, options=options)
+        assert status == 2, (status, stderr)
+        assert 'Traceback' not in stderr
+        sentence = [line for line in stderr.splitlines() if line.startswith('error: ')]
+        assert len(sentence) == 1 and stderr.rstrip().endswith(sentence[0]), stderr
+        return sentence[0].removeprefix('error: ')
+
+
+@pytest.fixture
+def tool(monkeypatch, capfd):
+    return Tool(monkeypatch, capfd)
+
+
+@pytest.fixture(scope='module')
+def mini(tmp_path_factory):
+    return make_mini(tmp_path_factory.mktemp('data') / 'mini', train=8, val=4, workers=1, progress=False)
+
+
+@pytest.fixture(scope='module')
+def trained(mini, tmp_path_factory):
+    """A work directory with one epoch on the mini set, trained by tools/train.py."""
+    work_dir = tmp_path_factory.mktemp('work') / 'mini'
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        spec = importlib.util.spec_from_file_location('tool_train', REPO / 'tools/train.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        argv = ['train.py', MINI, '--data-root', str(mini), '--work-dir', str(work_dir), '--cfg-options', *TINY]
+        monkeypatch.setattr(sys, 'argv', [*argv, 'train_cfg.val_interval=1'])
+        with pytest.raises(SystemExit) as stop:
+            cli.run(module.main)
+    assert stop.value.code == 0
+    return work_dir
+
+
+def read(path):
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+# ------------------------------------------------------------------------------------------- the whole way, once
+
+
+def test_train_test_and_demo(trained, mini, tool, tmp_path):
+    checkpoint = trained / 'epoch_1.pth'
+    assert len(read(checkpoint)['meta']['dataset_meta']['classes']) == 12
+    assert 'ilsvrc/mAP' in next(trained.glob('*/*.log')).read_text()
+
+    out = tmp_path / 'new' / 'metrics.json'
+    arguments = (MINI, checkpoint, '--data-root', mini, '--work-dir', tmp_path / 'test', '--out', out)
+    status, stdout, _ = tool('test', *arguments, '--show-dir', tmp_path / 'shown', options=TINY)
+    metrics = json.loads(out.read_text())
+    assert status == 0 and 0 <= metrics['ilsvrc/mAP'] <= 1
+    assert f'ilsvrc/mAP: {metrics["ilsvrc/mAP"]:.4f}' in stdout
+    assert len(list((tmp_path / 'shown').iterdir())) == 4
+
+    images = mini / 'Data/DET/val'
+    demo_dir = tmp_path / 'demo'
+    model = ('--config', MINI, '--checkpoint', checkpoint)
+    status, stdout, _ = tool('demo', images, *model, '--out-dir', demo_dir, '--score', '0.01', options=TINY)
+    found = json.loads((demo_dir / 'detections.json').read_text())
+    assert status == 0 and found['unreadable'] == []
+    assert sorted(Path(name).name for name in found['images']) == [f'mini_val_{n:06}.JPEG' for n in range(1, 5)]
+    boxes = [box for boxes in found['images'].values() for box in boxes]
+    assert boxes and all(box['label'] in read(checkpoint)['meta']['dataset_meta']['classes'] for box in boxes)
+    drawn = cv2.imread(str(demo_dir / 'mini_val_000001.png'))
+    original = cv2.imread(str(images / 'mini_val_000001.JPEG'))
+    assert drawn.shape == original.shape and (drawn != original).any()
+
+
+def test_demo_with_a_bad_image_and_equal_names(trained, mini, tool, tmp_path):
+    good = mini / 'Data/DET/val/mini_val_000001.JPEG'
+    for folder in ('a', 'b'):
+        (tmp_path / 'in' / folder).mkdir(parents=True)
+        shutil.copy(good, tmp_path / 'in' / folder / 'same.jpg')
+    (tmp_path / 'in' / 'broken.jpg').write_bytes(good.read_bytes()[:3000])
+    model = ('--config', MINI, '--checkpoint', trained / 'epoch_1.pth')
+    glob = tmp_path / 'in' / '**' / '*.jpg'
+    status, stdout, _ = tool('demo', glob, *model, '--out-dir', tmp_path / 'out', options=TINY)
+    assert status == 1
+    assert f'skipped: {tmp_path}/in/broken.jpg: the image is truncated' in stdout
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['detections.json', 'same.png', 'same_2.png']
+    found = json.loads((tmp_path / 'out' / 'detections.json').read_text())
+    assert found['unreadable'] == [f'{tmp_path}/in/broken.jpg']
+    first, second = found['images'].values()
+    assert first == second
+
+    sentence = tool.refused('demo', tmp_path / 'in' / 'broken.jpg', *model, '--out-dir', tmp_path / 'o', options=TINY)
+    assert 'none of the 1 images can be read' in sentence
+    picture = tmp_path / 'in' / 'mine.png'
+    cv2.imwrite(str(picture), cv2.imread(str(good)))
+    before = picture.read_bytes()
+    sentence = tool.refused('demo', picture, *model, '--out-dir', tmp_path / 'in', options=TINY)
+    assert sentence.startswith(f'{picture}: its own drawing would overwrite it')
+    assert picture.read_bytes() == before
+    assert 'no such file, folder or match' in tool.refused('demo', tmp_path / 'none*.jpg', *model)
+    (tmp_path / 'empty').mkdir()
+    assert 'the folder holds no image' in tool.refused('demo', tmp_path / 'empty', *model)
+    (tmp_path / 'file').touch()
+    sentence = tool.refused('demo', good, *model, '--out-dir', tmp_path / 'file' / 'out', options=TINY)
+    assert 'cannot be written' in sentence
+    assert "device 'nonsense' cannot be used" in tool.refused(
+        'demo', good, *model, '--device', 'nonsense', options=TINY
+    )
+
+
+# ------------------------------------------------------------------------------------------------ ways to train
+
+
+def test_interrupted_and_resumed(mini, tool, tmp_path, monkeypatch):
+    train = ('train', MINI, '--data-root', mini, '--work-dir', tmp_path)
+    options = [*TINY, 'train_cfg.max_epochs=3']
+    run_iter = EpochBasedTrainLoop.run_iter
+
+    def interrupt(loop, *arguments):
+        run_iter(loop, *arguments)
+        if loop.iter == 3:  # The first step of the second epoch, of two steps each, is done.
+            signal.raise_signal(signal.SIGINT)
+
+    # Shells start background jobs without the handler that Python has otherwise.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochBasedTrainLoop, 'run_iter', interrupt)
+        status, _, stderr = tool(*train, options=options)
+    signal.signal(signal.SIGINT, before)
+    assert status == 130 and stderr.rstrip().endswith('Interrupted.') and 'Traceback' not in stderr
+    assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['epoch_1.pth']
+
+    # The folder may be moved meanwhile.
+    moved = tmp_path.with_name('moved')
+    tmp_path.rename(moved)
+    status, stdout, _ = tool('train', MINI, '--data-root', mini, '--work-dir', moved, '--resume', options=options)
+    assert status == 0 and 'resumed epoch: 1, iter: 2' in stdout
+    assert 'Epoch(train) [1]' not in stdout
+    first, last = read(moved / 'epoch_1.pth'), read(moved / 'epoch_3.pth')
+    assert (last['meta']['epoch'], last['meta']['iter']) == (3, 6)
+    steps = [{int(state['step']) for state in part['optimizer']['state'].values()} for part in (first, last)]
+    assert steps == [{2}, {6}]
+    schedules = [part['param_schedulers'][1]['last_step'] for part in (first, last)]
+    assert schedules[1] == schedules[0] + 4
+
+    # Resuming a trained network for other classes, or another network, is refused before anything is loaded.
+    resume = ('train', MINI, '--data-root', mini, '--work-dir', moved, '--resume')
+    assert 'inception3a' in tool.refused(*resume, options=[*options, 'model.backbone.variant=paper'])
+    names = "classes=('pizza','car','banana','butterfly','cup or mug','goldfish','guitar','ladybug','soccer ball',"
+    names += "'starfish','traffic light','wine bottle')"
+    assert 'was trained for the classes banana' in tool.refused(*resume, options=[*options, names])
+
+
+def test_mixed_precision_and_accumulation(mini, tool, tmp_path, monkeypatch):
+    precisions = set()
+    loss = RCNN.loss
+
+    def watched(self, *arguments):
+        precisions.add((torch.is_autocast_enabled('cpu'), torch.get_autocast_dtype('cpu')))
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(RCNN, 'loss', watched)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    options = [*TINY, 'train_dataloader.batch_size=2', 'optim_wrapper.accumulative_counts=2']
+    status, *_ = tool('train', MINI, '--data-root', mini, '--work-dir', tmp_path, '--amp', options=options)
+    assert status == 0
+    assert precisions == {(True, torch.bfloat16)}
+    content = read(tmp_path / 'epoch_1.pth')
+    assert content['meta']['iter'] == 4
+    assert {int(state['step']) for state in content['optimizer']['state'].values()} == {2}
+    assert {w.dtype for w in content['state_dict'].values() if w.is_floating_point()} == {torch.float32}
+
+
+SAVE_EACH_RANK = """
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from det_inception.registry import HOOKS
+
+@HOOKS.register_module()
+class SaveEachRank(Hook):
+    def after_train(self, runner):
+        seen = runner.train_dataloader.sampler.rank
+        torch.save(dict(runner.model.module.named_parameters()), f'{runner.work_dir}/rank{get_rank()}_{seen}.pt')
+"""
+
+
+def test_two_processes_without_a_gpu(mini, tmp_path):
+    (tmp_path / 'save_each_rank.py').write_text(SAVE_EACH_RANK)
+    config = tmp_path / 'two.py'
+    config.write_text(
+        f"_base_ = '{MINI}'\n"
+        "custom_imports = dict(imports=['det_inception', 'save_each_rank'], allow_failed_imports=False)\n"
+        "custom_hooks = [dict(type='SaveEachRank')]\n"
+    )
+    work_dir = tmp_path / 'work'
+    launcher = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
+    train = [str(REPO / 'tools/train.py'), str(config), '--data-root', str(mini), '--work-dir', str(work_dir)]
+    environment = dict(os.environ, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
+    done = subprocess.run(
+        [*launcher, *train, '--launcher', 'pytorch', '--cfg-options', *TINY, 'default_hooks.logger.interval=1'],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # 8 images, 4 a process and step: each process has one step, on images of its own.
+    assert done.stdout.count('Epoch(train) [1][1/1]') == 1
+    assert len(list(work_dir.glob('*/*.log'))) == 1
+    first, second = (read(work_dir / f'rank{rank}_{rank}.pt') for rank in (0, 1))
+    assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    assert all(
+        torch.equal(first[name], weight)
+        for name, weight in read(work_dir / 'epoch_1.pth')['state_dict'].items()
+        if name in first
+    )
+
+
+# ------------------------------------------------------------------------------------------- data of one's own
+
+SIZE = 120, 90  # width, height
+THINGS = {'red thing': (30, 30, 220), 'blue thing': (220, 60, 30)}
+
+
+def draw_sets(root):
+    """Draws six images with two things each, as a VOC set and as a COCO file a split, with swapped categories."""
+    rng = np.random.default_rng(5)
+    for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main', 'annotations'):
+        (root / folder).mkdir(parents=True)
+    splits = {'train': ['one', 'two words', 'three', 'four'], 'val': ['five', 'six']}
+    categories = [dict(id=7, name='red thing'), dict(id=3, name='blue thing')]
+    for split, names in splits.items():
+        (root / f'ImageSets/Main/{split}.txt').write_text('\n'.join(names) + '\n')
+        images, annotations = [], []
+        for number, name in enumerate(names, start=1):
+            canvas = rng.integers(90, 130, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+            xml = ElementTree.Element('annotation')
+            ElementTree.SubElement(xml, 'filename').text = 'wrong.jpg'
+            for index, (thing, colour) in enumerate(THINGS.items()):
+                x, y = 5 + 60 * index + int(rng.integers(15)), 5 + int(rng.integers(40))
+                canvas[y : y + 36, x : x + 36] = colour
+                thing_xml = ElementTree.SubElement(xml, 'object')
+                ElementTree.SubElement(thing_xml, 'name').text = thing
+                box = ElementTree.SubElement(thing_xml, 'bndbox')
+                for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), (x + 1, y + 1, x + 36, y + 36)):
+                    ElementTree.SubElement(box, tag).text = str(value)
+                category = next(item['id'] for item in categories if item['name'] == thing)
+                annotations.append(
+                    dict(
+                        id=len(annotations) + 1,
+                        image_id=number,
+                        category_id=category,
+                        bbox=[x, y, 36, 36],
+                        iscrowd=0,
+                        area=1296,
+                    )
+                )
+            cv2.imwrite(str(root / f'JPEGImages/{name}.jpg'), canvas, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            (root / f'Annotations/{name}.xml').write_bytes(ElementTree.tostring(xml))
+            images.append(dict(id=number, file_name=f'{name}.jpg', width=SIZE[0], height=SIZE[1]))
+        content = dict(images=images, annotations=annotations, categories=categories)
+        (root / f'annotations/{split}.json').write_text(json.dumps(content))
+        (root / split).symlink_to('JPEGImages')
+    return root
+
+
+@pytest.fixture(scope='module')
+def own_data(tmp_path_factory):
+    return draw_sets(tmp_path_factory.mktemp('own'))
+
+
+@pytest.mark.parametrize(
+    'config, with_reg, classes, metrics',
+    [
+        # VOC: classes are sorted; COCO: as in the file.
+        ('googlenet_rcnn_voc', False, ('blue thing', 'red thing'), {'voc/mAP', 'voc/AP50'}),
+        ('googlenet_rcnn_bbox-reg_voc', True, ('blue thing', 'red thing'), {'voc/mAP', 'voc/AP50'}),
+        ('googlenet_rcnn_bbox-reg_coco', True, ('red thing', 'blue thing'), {'coco/bbox_mAP', 'coco/bbox_mAP_50'}),
+    ],
+)
+def test_data_of_ones_own(config, with_reg, classes, metrics, own_data, tool, tmp_path):
+    path = REPO / f'configs/{config}.py'
+    status, *_ = tool('train', path, '--data-root', own_data, '--work-dir', tmp_path, options=TINY)
+    assert status == 0
+    checkpoint = tmp_path / 'epoch_1.pth'
+    content = read(checkpoint)
+    assert content['meta']['dataset_meta']['classes'] == classes
+    assert content['state_dict']['bbox_head.fc_cls.weight'].shape == (3, 128)
+    assert ('bbox_head.fc_reg.weight' in content['state_dict']) == with_reg
+
+    out = tmp_path / 'metrics.json'
+    status, *_ = tool('test', path, checkpoint, '--data-root', own_data, '--work-dir', tmp_path / 'test', '--out', out,
+                      options=TINY)  # fmt: skip
+    assert status == 0 and metrics <= json.loads(out.read_text()).keys()
+
+
+# ------------------------------------------------------------------------------------------------ users' mistakes
+
+
+def voc_copy(own_data, tmp_path):
+    return Path(shutil.copytree(own_data, tmp_path / 'copy', symlinks=True))
+
+
+def test_wrong_configs(tool, mini, tmp_path):
+    train = ('--data-root', mini, '--work-dir', tmp_path / 'work')
+    assert 'none.py: no such config file' in tool.refused('train', tmp_path / 'none.py')
+    broken = tmp_path / 'broken.py'
+    broken.write_text('model = dict(\n')
+    assert 'broken.py: the config cannot be read (SyntaxError' in tool.refused('train', broken)
+    broken.write_text("data_root = 'x'\n")
+    assert 'broken.py: the config describes no model' in tool.refused('train', broken)
+    table = [
+        # setting, what the sentence must name
+        ('model.backbone.type=GoogleNet', "type='GoogleNet', which nothing registers; did you mean 'GoogLeNet'?"),
+        ('train_dataloader.dataset.type=VOCFoldrDataset', "did you mean 'VOCFolderDataset'?"),
+        ('param_scheduler.0.type=LinearLRR', "did you mean 'LinearLR'?"),
+        ('model=5', 'model is a group of settings'),
+        ('model.backbone.width=wide', "the config's GoogLeNet cannot be built"),
+        ('model.bakbone.width=0.5', "the config's RCNN cannot be built"),
+        ('train_dataloader.batchsize=2', 'batchsize'),
+        ('train_cfg.max_epochs.x=2', '--cfg-options does not fit the config'),
+        ('trian_cfg.max_epochs=2', "no setting 'trian_cfg', as in --cfg-options trian_cfg.max_epochs; did you mean"),
+        ('train_dataloader=None', 'has no train_dataloader'),
+    ]
+    for setting, said in table:
+        assert said in tool.refused('train', MINI, *train, options=[*TINY, setting]), setting
+    (tmp_path / 'file').touch()
+    sentence = tool.refused('train', MINI, '--data-root', mini, '--work-dir', tmp_path / 'file' / 'work', options=TINY)
+    assert 'the work directory cannot be written to' in sentence
+    assert '--launcher pytorch' in tool.refused('train', MINI, *train, '--launcher', 'pytorch', options=TINY)
+    sentence = tool.refused('train', MINI, *train, '--weights', tmp_path / 'file', options=TINY)
+    assert sentence.startswith(f'{tmp_path}/file')
+
+
+def test_wrong_data(tool, own_data, tmp_path):
+    root = voc_copy(own_data, tmp_path)
+    train = ('train', VOC, '--data-root', root, '--work-dir', tmp_path / 'work')
+    xml = root / 'Annotations/one.xml'
+    image = root / 'JPEGImages/one.jpg'
+    whole_xml, whole_image = xml.read_text(), image.read_bytes()
+    listed = root / 'ImageSets/Main/train.txt'
+    whole_list = listed.read_bytes()
+
+    assert 'check data_root' in tool.refused('train', VOC, '--data-root', tmp_path / 'nowhere', options=TINY)
+    xml.write_text(whole_xml[:-20])
+    assert f'{xml}: the annotation is no well-formed XML' in tool.refused(*train, options=TINY)
+    xml.write_text(whole_xml)
+    image.rename(image.with_suffix('.away'))
+    assert f'{image.with_suffix("")}: no image of this name' in tool.refused(*train, options=TINY)
+    image.write_bytes(whole_image)
+    for content, said in ((b'', 'has no images'), (b'\xff\xfe\x00o\x00', 'no text in UTF-8'), (b'nobody', 'nobody')):
+        listed.write_bytes(content)
+        assert said in tool.refused(*train, options=TINY)
+    listed.write_bytes(whole_list)
+
+    # Raised in the worker of a data loader.
+    image.write_bytes(whole_image[:1500])
+    sentence = tool.refused(*train, options=[*TINY, 'train_dataloader.num_workers=1'])
+    assert sentence.startswith(f'{image}: the image is truncated') and '\n' not in sentence
+    image.write_bytes(whole_image)
+    size = f'<size><width>{SIZE[1]}</width><height>{SIZE[0]}</height></size>'
+    xml.write_text(whole_xml.replace('<filename>', size + '<filename>'))
+    assert 'its EXIF data turn it' in tool.refused(*train, options=TINY)
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.system, ('touch /tmp/det_inception_harmed',)
+
+
+def test_wrong_checkpoints(tool, trained, mini, own_data, tmp_path):
+    good = trained / 'epoch_1.pth'
+    test = ('test', MINI)
+    rest = ('--data-root', mini, '--work-dir', tmp_path / 'work')
+    assert 'none.pth: no such checkpoint' in tool.refused(*test, tmp_path / 'none.pth', *rest)
+    cut = tmp_path / 'cut.pth'
+    cut.write_bytes(good.read_bytes()[:50000])
+    assert f'{cut}: the checkpoint is damaged' in tool.refused(*test, cut, *rest)
+    for content in ({'state_dict': {}, 'x': Harmful()}, {'state_dict': {}, 'meta': {'config': 'import os'}}):
+        torch.save(content, tmp_path / 'bad.pth')
+        assert 'could run code' in tool.refused(*test, tmp_path / 'bad.pth', *rest)
+        assert 'could run code' in tool.refused('train', MINI, *rest, '--resume', tmp_path / 'bad.pth', options=TINY)
+    assert not Path('/tmp/det_inception_harmed').exists()
+    torch.save({'state_dict': {'layer1.weight': torch.ones(2)}}, tmp_path / 'other.pth')
+    assert 'other.pth' in tool.refused(*test, tmp_path / 'other.pth', *rest)
+    weights = read(good)['state_dict']
+    torch.save({'state_dict': weights}, tmp_path / 'weights.pth')
+    sentence = tool.refused('train', MINI, *rest, '--resume', tmp_path / 'weights.pth', options=TINY)
+    assert 'holds weights and no state of a training' in sentence
+    sentence = tool.refused('train', MINI, *rest, options=[*TINY, f'load_from={tmp_path}/other.pth'])
+    assert 'none of its 1 entries belongs' in sentence
+    # Trained for the classes of the mini set, tested on other data.
+    sentence = tool.refused('test', VOC, good, '--data-root', own_data, '--work-dir', tmp_path / 'work', options=TINY)
+    assert "is of class 'red thing', which is not among the classes banana" in sentence
