@@ -16,6 +16,7 @@ pixels of the scaled image, as R-CNN does.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -184,7 +185,7 @@ def profile(arguments: argparse.Namespace) -> None:
     mode = MODES['fast']
     for path, _ in images:
         image = cv2.imread(str(path))
-        timed('whole', selective_search, image, 'fast', arguments.width)
+        timed('whole', functools.partial(selective_search, image, 'fast', arguments.width, threads=1))
         scaled = timed('resize', _resized, image, arguments.width)
         height, width = scaled.shape[:2]
         for space in mode['colour_spaces']:

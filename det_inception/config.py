@@ -108,7 +108,7 @@ def _unwrapped(dataset: dict) -> Iterator[dict]:
 
 def _merge(cfg: Config, options: dict) -> None:
     """Overrides settings, and refuses what would have no effect or tear a hole into the config."""
-    known = {*cfg.keys(), *RUNNER_SETTINGS}
+    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights'}
     for key, value in options.items():
         top = key.split('.')[0]
         if top not in known:

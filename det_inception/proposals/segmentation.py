@@ -129,20 +129,38 @@ def _sort_by_weight(keys):
     return source
 
 
+# Whole numbers are unsigned throughout: Numba looks at the sign of every other index, since negative ones count from
+# the end.
 @njit(nogil=True, cache=True)
 def _find(parent, node):
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
+    """The root of a node; paths are halved on the way."""
+    above = parent[node]
+    while above != node:
+        top = parent[above]
+        if top == above:
+            return above
+        parent[node] = top
+        node = top
+        above = parent[node]
     return node
+
+
+@njit(nogil=True, cache=True)
+def _join(parent, size, a, b):
+    """Merges two components and returns the root that remains."""
+    if size[a] < size[b]:
+        a, b = b, a
+    parent[b] = a
+    size[a] += size[b]
+    return a
 
 
 @njit(nogil=True, cache=True)
 def _merge_pixels(edges, height, width, k, min_size):
     pixels = height * width
-    # From the first pixel of an edge to its second, by direction.
-    steps = np.array([1, width, width + 1, 1 - width])
-    parent = np.arange(pixels).astype(np.int32)
+    # From the first pixel of an edge to its second, by direction. The last is negative and wraps around.
+    steps = np.array([1, width, width + 1, 1 - width]).astype(np.uint64)
+    parent = np.arange(pixels).astype(np.uint32)
     size = np.ones(pixels, np.int32)
     # The internal difference plus k / size: the greatest weight across which a component still merges.
     limit = np.full(pixels, k, np.float32)
@@ -150,36 +168,40 @@ def _merge_pixels(edges, height, width, k, min_size):
     rejected = np.empty(edges.size, np.uint32)
     n_rejected = 0
     for i in range(edges.size):
-        edge = np.int64(edges[i] & np.uint64(0xFFFFFFFF))
-        a = _find(parent, edge >> 2)
-        b = _find(parent, (edge >> 2) + steps[edge & 3])
+        edge = edges[i] & np.uint64(0xFFFFFFFF)
+        first = edge >> np.uint64(2)
+        second = first + steps[edge & np.uint64(3)]
+        # Most edges lie within a component, and most of those are known by one look at either end.
+        a = parent[first]
+        b = parent[second]
+        if a == b:
+            continue
+        a = _find(parent, a)
+        b = _find(parent, b)
+        parent[first] = a
+        parent[second] = b
         if a == b:
             continue
         weight = np.uint32(edges[i] >> np.uint64(32)).view(np.float32)
         if weight <= limit[a] and weight <= limit[b]:
-            if size[a] < size[b]:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
-            limit[a] = weight + np.float32(k / size[a])
+            root = _join(parent, size, a, b)
+            limit[root] = weight + np.float32(k / size[root])
         else:
-            rejected[n_rejected] = edge
+            rejected[n_rejected] = np.uint32(edge)
             n_rejected += 1
     for i in range(n_rejected):
-        edge = np.int64(rejected[i])
-        a = _find(parent, edge >> 2)
-        b = _find(parent, (edge >> 2) + steps[edge & 3])
+        edge = np.uint64(rejected[i])
+        first = edge >> np.uint64(2)
+        a = _find(parent, parent[first])
+        b = _find(parent, parent[first + steps[edge & np.uint64(3)]])
         if a != b and (size[a] < min_size or size[b] < min_size):
-            if size[a] < size[b]:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
+            _join(parent, size, a, b)
     labels = np.empty((height, width), np.int32)
     # The sizes have done their work; a negative entry now marks a root that has its label, -1 - label.
     count = 0
     for y in range(height):
         for x in range(width):
-            root = _find(parent, y * width + x)
+            root = _find(parent, parent[np.uint64(y * width + x)])
             if size[root] > 0:
                 size[root] = -1 - count
                 count += 1

@@ -281,6 +281,7 @@ def test_covers_annotated_objects(shared_data: Path) -> None:
         boxes = [b[(b[:, 2:] - b[:, :2] >= 20).all(axis=1)] for b in boxes]
         recall[mode] = (best_overlaps(boxes, truth_boxes, [10_000]) >= 0.5).mean()
         number[mode] = np.mean([len(b) for b in boxes])
-    assert recall['fast'] > 0.65 and number['fast'] < 2600
-    assert recall['ilsvrc2014'] > recall['fast'] - 0.05
-    assert 0.4 < number['ilsvrc2014'] / number['fast'] < 0.6
+    # Over all images it is 0.707 with 2,531 boxes.
+    assert recall['fast'] > 0.72 and number['fast'] < 2650
+    assert recall['ilsvrc2014'] > recall['fast'] - 0.03
+    assert 0.45 < number['ilsvrc2014'] / number['fast'] < 0.55

@@ -1,0 +1,337 @@
+"""Data sets in the layouts of Pascal VOC, COCO and ILSVRC: boxes, classes, and what bad data get."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+
+from det_inception.datasets import COCOFormatDataset, DataError, ILSVRCDetDataset, VOCFolderDataset, detection
+from det_inception.errors import InputError
+
+WIDTH, HEIGHT = 60, 40
+
+
+def write_image(path, width=WIDTH, height=HEIGHT):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode('.jpg', np.full((height, width, 3), 90, np.uint8))[1].tobytes())
+
+
+def write_xml(path, objects, size=(WIDTH, HEIGHT)):
+    """Objects are (name, xmin, ymin, xmax, ymax) and perhaps the flag "difficult"."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = '<annotation><filename>elsewhere.jpg</filename>'
+    if size is not None:
+        text += f'<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>'
+    for name, *box in objects:
+        sides = ''.join(f'<{tag}>{value}</{tag}>' for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), box))
+        text += (
+            f'<object><name>{name}</name><difficult>{int(len(box) == 5)}</difficult><bndbox>{sides}</bndbox></object>'
+        )
+    path.write_text(text + '</annotation>')
+
+
+class VOCSet:
+    def __init__(self, root):
+        self.root = root
+        (root / 'ImageSets/Main').mkdir(parents=True)
+        (root / 'JPEGImages').mkdir()
+
+    def add(self, name, *objects, size=(WIDTH, HEIGHT), suffix='.jpg'):
+        write_image(self.root / f'JPEGImages/{name}{suffix}')
+        write_xml(self.root / f'Annotations/{name}.xml', objects, size)
+        return self.list(name)
+
+    def list(self, *lines):
+        with open(self.root / 'ImageSets/Main/train.txt', 'a', encoding='utf-8') as file:
+            file.writelines(f'{line}\n' for line in lines)
+        return self
+
+    def load(self, **options):
+        return VOCFolderDataset('ImageSets/Main/train.txt', data_root=str(self.root), **options)
+
+
+@pytest.fixture
+def voc(tmp_path):
+    return VOCSet(tmp_path)
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    said = []
+    monkeypatch.setattr(detection, 'print_log', lambda text, *_: said.append(text))
+    return said
+
+
+def boxes(dataset, index=0):
+    return [instance['bbox'] for instance in dataset.get_data_info(index)['instances']]
+
+
+# --------------------------------------------------------------------------------------------------------- VOC
+
+
+def test_voc(voc, warnings):
+    voc.add('one', ('zebra', 1, 1, WIDTH, HEIGHT), ('ant', 11, 6, 20, 10, 'difficult')).add('two', ('ant', 2, 3, 4, 5))
+    dataset = voc.load()
+    assert dataset.metainfo['classes'] == ('ant', 'zebra')
+    assert boxes(dataset) == [[0, 0, WIDTH, HEIGHT], [10, 5, 20, 10]] and boxes(dataset, 1) == [[1, 2, 4, 5]]
+    first = dataset.get_data_info(0)
+    assert [instance['bbox_label'] for instance in first['instances']] == [1, 0]
+    assert [instance['ignore_flag'] for instance in first['instances']] == [0, 1]
+    assert (first['img_id'], first['height'], first['width']) == ('one', HEIGHT, WIDTH)
+    assert first['img_path'] == str(voc.root / 'JPEGImages/one.jpg')
+    assert dataset.get_cat_ids(0) == [1, 0] and not warnings
+
+
+def test_classes_of_the_config_give_the_labels(voc):
+    voc.add('one', ('zebra', 1, 1, 9, 9), ('ant', 11, 6, 20, 10))
+    dataset = voc.load(metainfo=dict(classes=('zebra', 'bee', 'ant')))
+    assert dataset.get_cat_ids(0) == [0, 2]
+    with pytest.raises(DataError, match=r"one\.xml: an object is of class 'ant', .* among the classes zebra, bee"):
+        voc.load(metainfo=dict(classes=('zebra', 'bee')))
+    dataset = voc.load(metainfo=dict(classes=('zebra', 'bee')), unknown_classes='ignore')
+    assert dataset.get_cat_ids(0) == [0]
+    with pytest.raises(ValueError, match='unknown_classes'):
+        voc.load(unknown_classes='guess')
+
+
+def test_size_from_the_image_where_the_xml_has_none(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9), size=None).add('two', ('ant', 1, 1, 9, 9), size=(0, 0))
+    dataset = voc.load()
+    assert [(item['height'], item['width']) for item in (dataset.get_data_info(0), dataset.get_data_info(1))] == [
+        (HEIGHT, WIDTH)
+    ] * 2
+
+
+def test_bad_boxes_are_dropped_or_cut_with_a_warning(voc, warnings):
+    voc.add(
+        'one',
+        ('ant', 5, 5, 5, 9),  # No width, as other tools than VOC's write it.
+        ('ant', 9, 9, 5, 5),  # Reversed.
+        ('ant', 300, 5, 330, 9),  # Outside.
+        ('ant', 51, 31, 500, 300),  # Cut.
+        ('ant', 2, 2, 8, 8),  # Sound.
+    )
+    assert boxes(voc.load()) == [[50, 30, WIDTH, HEIGHT], [1, 1, 8, 8]]
+    assert len(warnings) == 1 and ': 4 boxes are empty or leave their image' in warnings[0] and 'one.xml' in warnings[0]
+
+
+def test_names_as_people_list_them(voc):
+    for name in ('two words', 'IMG 7', 'a.b', 'sub/folder'):
+        voc.add(name, ('ant', 1, 1, 9, 9))
+    voc.add('old', ('ant', 1, 1, 9, 9), suffix='.PNG')
+    (voc.root / 'ImageSets/Main/train.txt').write_text(
+        'two words -1\nIMG 7\na.b.jpg\n\n sub/folder  1\nold\n', 'utf-8-sig'
+    )
+    names = [voc.load().get_data_info(index)['img_id'] for index in range(5)]
+    assert names == ['two words', 'IMG 7', 'a.b', 'sub/folder', 'old']
+
+
+def test_two_images_of_one_name(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9))
+    write_image(voc.root / 'JPEGImages/one.png')
+    with pytest.raises(DataError, match=r'one may be one\.jpg or one\.png'):
+        voc.load()
+    (voc.root / 'ImageSets/Main/train.txt').write_text('one.png\n')
+    assert voc.load().get_data_info(0)['img_path'].endswith('one.png')
+
+
+def test_same_name_in_two_folders(voc):
+    voc.add('a/one', ('ant', 1, 1, 9, 9)).add('b/one', ('bee', 1, 1, 9, 9))
+    dataset = voc.load(test_mode=True)
+    assert [dataset.get_data_info(index)['img_id'] for index in (0, 1)] == ['a/one', 'b/one']
+    assert [dataset.get_cat_ids(index) for index in (0, 1)] == [[0], [1]]
+
+
+def test_an_image_listed_twice(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9)).list('one')
+    assert len(voc.load()) == 2
+    with pytest.raises(DataError, match="have the same id, 'one'"):
+        voc.load(test_mode=True)
+
+
+def test_images_without_objects(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9)).add('empty')
+    assert len(voc.load()) == 2
+    assert len(voc.load(filter_cfg=dict(filter_empty_gt=True))) == 1
+    assert len(voc.load(filter_cfg=dict(filter_empty_gt=True), test_mode=True)) == 2
+    with pytest.raises(DataError, match='leaves no image'):
+        voc.load(filter_cfg=dict(min_size=1000))
+
+
+@pytest.mark.parametrize(
+    'objects, classes, said',
+    [
+        ([], None, 'none of its 1 images has an annotated object'),
+        ([], ('ant',), 'has a usable object of the classes ant'),
+        ([('ant', 300, 5, 330, 9)], None, 'has a usable object'),
+        ([('ant', 1, 1, 9, 9, 'difficult')], None, 'has a usable object'),
+    ],
+)
+def test_nothing_to_find(objects, classes, said, voc):
+    with pytest.raises(DataError, match=said):
+        voc.add('one', *objects).load(**({} if classes is None else dict(metainfo=dict(classes=classes))))
+
+
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        (b'', 'has no images'),
+        (b' \n\n', 'has no images'),
+        ('häuschen'.encode('latin1'), 'no text in UTF-8'),
+        (b'nobody\n', 'nobody: no image of this name, with any of .jpg'),
+        (None, 'the list of images cannot be read .*; check data_root and ann_file'),
+    ],
+)
+def test_wrong_lists(content, said, voc):
+    voc.add('one', ('ant', 1, 1, 9, 9))
+    path = voc.root / 'ImageSets/Main/train.txt'
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        voc.load()
+
+
+def test_missing_annotation_and_folder(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9))
+    (voc.root / 'Annotations/one.xml').unlink()
+    with pytest.raises(InputError, match=r'one\.xml: the annotation cannot be read'):
+        voc.load()
+    with pytest.raises(DataError, match='Photos: no such folder of images'):
+        voc.load(image_folder='Photos')
+
+
+# -------------------------------------------------------------------------------------------------------- COCO
+
+
+def coco_content():
+    return dict(
+        images=[
+            dict(id=9, file_name='b/one.jpg', width=WIDTH, height=HEIGHT),
+            dict(id=4, file_name='two.jpg', width=WIDTH, height=HEIGHT),
+        ],
+        categories=[dict(id=18, name='zebra'), dict(id=2, name='ant'), dict(id=5, name='bee')],
+        annotations=[
+            dict(id=1, image_id=4, category_id=2, bbox=[1.5, 2, 10, 20]),
+            dict(id=2, image_id=9, category_id=18, bbox=[0, 0, WIDTH, HEIGHT], iscrowd=0),
+            dict(id=3, image_id=4, category_id=18, bbox=[5, 5, 5, 5], iscrowd=1),
+            dict(id=4, image_id=4, category_id=2, bbox=[0, 0, 9, 9], ignore=1),
+        ],
+    )
+
+
+def load_coco(root, content, **options):
+    (root / 'train.json').write_text(content if isinstance(content, str) else json.dumps(content))
+    return COCOFormatDataset('train.json', data_root=str(root), data_prefix=dict(img='photos'), **options)
+
+
+def test_coco(tmp_path):
+    dataset = load_coco(tmp_path, coco_content())
+    assert dataset.metainfo['classes'] == ('zebra', 'ant', 'bee')
+    first, second = dataset.get_data_info(0), dataset.get_data_info(1)
+    assert (first['img_id'], first['img_path']) == (9, str(tmp_path / 'photos/b/one.jpg'))
+    assert boxes(dataset, 1) == [[1.5, 2, 11.5, 22], [5, 5, 10, 10]]
+    assert [instance['bbox_label'] for instance in second['instances']] == [1, 0]
+    assert [instance['ignore_flag'] for instance in second['instances']] == [0, 1]
+
+
+def test_coco_labels_follow_the_classes(tmp_path):
+    dataset = load_coco(tmp_path, coco_content(), metainfo=dict(classes=('ant', 'zebra')))
+    assert dataset.get_cat_ids(0) == [1] and dataset.get_cat_ids(1) == [0, 1]
+    with pytest.raises(DataError, match="class 'ant', which is not among the classes zebra"):
+        load_coco(tmp_path, coco_content(), metainfo=dict(classes=('zebra',)))
+
+
+def test_coco_categories_of_one_name_are_one_class(tmp_path):
+    content = coco_content()
+    content['categories'].append(dict(id=77, name='zebra'))
+    content['annotations'][0]['category_id'] = 77
+    dataset = load_coco(tmp_path, content)
+    assert dataset.metainfo['classes'] == ('zebra', 'ant', 'bee') and dataset.get_cat_ids(1) == [0, 0]
+
+
+def changed(part, index, **values):
+    content = coco_content()
+    content[part][index].update(values)
+    return content
+
+
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        ('{"images": [', 'no valid JSON'),
+        ('[1, 2]', 'holds no JSON object'),
+        ('{"images": []}', "KeyError 'categories'"),
+        ('{"images": [], "categories": []}', 'has no images'),
+        (changed('annotations', 0, category_id=99), 'KeyError 99'),
+        (changed('annotations', 0, image_id=99), 'image ids of its annotations, 99 the first'),
+        (changed('images', 0, id=4), 'or are there twice'),
+        (changed('annotations', 0, bbox=[1, 2, 3]), 'not enough values'),
+        (changed('annotations', 0, bbox=[1, 2, None, 3]), 'TypeError'),
+        (changed('annotations', 0, bbox=[1, 2, float('nan'), 3]), 'ValueError the box'),
+        (changed('images', 0, height='tall'), "invalid literal for int.*'tall'"),
+        (dict(coco_content(), annotations=[]), 'has a usable object'),
+    ],
+)
+def test_wrong_coco_files(content, said, tmp_path):
+    with pytest.raises(DataError, match=said) as caught:
+        load_coco(tmp_path, content)
+    assert str(tmp_path / 'train.json') in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_missing_coco_file(tmp_path):
+    with pytest.raises(DataError, match='cannot be read .*; check data_root and ann_file'):
+        COCOFormatDataset('train.json', data_root=str(tmp_path))
+
+
+# ------------------------------------------------------------------------------------------------------ ILSVRC
+
+
+@pytest.fixture
+def ilsvrc(tmp_path):
+    for name, objects in (
+        ('a/one', [('n02084071', 0, 0, WIDTH - 1, HEIGHT - 1)]),
+        ('two', [('n02958343', 5, 6, 5, 9)]),
+    ):
+        write_image(tmp_path / f'Data/DET/train/{name}.JPEG')
+        write_xml(tmp_path / f'Annotations/DET/train/{name}.xml', objects)
+    write_image(tmp_path / 'Data/DET/train/background.JPEG', 33, 22)
+    (tmp_path / 'ImageSets/DET').mkdir(parents=True)
+    (tmp_path / 'ImageSets/DET/train.txt').write_text('a/one 17\ntwo 3\nbackground\n')
+    return tmp_path
+
+
+def load_ilsvrc(root, **options):
+    return ILSVRCDetDataset('ImageSets/DET/train.txt', split='train', data_root=str(root), **options)
+
+
+def test_ilsvrc(ilsvrc):
+    dataset = load_ilsvrc(ilsvrc)
+    assert len(dataset.metainfo['classes']) == 200
+    assert boxes(dataset) == [[0, 0, WIDTH, HEIGHT]]
+    assert boxes(dataset, 1) == [[5, 6, 6, 10]]  # One pixel wide, which is no empty box here.
+    assert [dataset.get_data_info(index)['img_id'] for index in range(3)] == [17, 3, 'background']
+    names = [dataset.metainfo['classes'][dataset.get_cat_ids(index)[0]] for index in (0, 1)]
+    assert names == ['dog', 'car']
+    background = dataset.get_data_info(2)
+    assert (background['height'], background['width'], background['instances']) == (22, 33, [])
+    assert load_ilsvrc(ilsvrc, metainfo=dict(classes=('dog', 'car'))).get_cat_ids(1) == [1]
+    assert len(ILSVRCDetDataset.METAINFO['classes']) == 200
+
+
+def test_wrong_ilsvrc_sets(ilsvrc):
+    with pytest.raises(DataError, match="class 'car', which is not among the classes dog"):
+        load_ilsvrc(ilsvrc, metainfo=dict(classes=('dog',)))
+    write_xml(ilsvrc / 'Annotations/DET/train/two.xml', [('n00000001', 1, 1, 9, 9)])
+    with pytest.raises(DataError, match="'n00000001', which is none of the 200"):
+        load_ilsvrc(ilsvrc)
+    (ilsvrc / 'Annotations/DET/train/two.xml').unlink()
+    (ilsvrc / 'Data/DET/train/two.JPEG').unlink()
+    with pytest.raises(DataError, match=r'two\.JPEG: neither image nor annotation exists'):
+        load_ilsvrc(ilsvrc)
+
+
+def test_warnings_go_to_the_log(voc, capsys):
+    MMLogger.get_instance('test_detection')
+    voc.add('one', ('ant', 5, 5, 500, 9)).load()
+    assert '1 boxes are empty or leave their image' in capsys.readouterr().out

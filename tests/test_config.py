@@ -1,0 +1,211 @@
+"""Completing a config, and the sentences for a config that cannot be used."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from det_inception.checkpoints import NORMALISATION
+from det_inception.cli import explain
+from det_inception.config import ConfigError, datasets, load_config
+from det_inception.errors import InputError
+from det_inception.images import ImageError
+from det_inception.models import GoogLeNet
+from det_inception.registry import MODELS
+
+REPO = Path(__file__).resolve().parent.parent
+CONFIGS = sorted((REPO / 'configs').glob('*.py'))
+MINI, VOC = REPO / 'configs/googlenet_rcnn_mini.py', REPO / 'configs/googlenet_rcnn_voc.py'
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """A VOC set of one image with a tree and a house."""
+    for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
+        (tmp_path / folder).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / 'JPEGImages/a.jpg'), np.zeros((20, 20, 3), np.uint8))
+    annotation = ElementTree.Element('annotation')
+    for name in ('tree', 'house'):
+        thing = ElementTree.SubElement(annotation, 'object')
+        ElementTree.SubElement(thing, 'name').text = name
+        box = ElementTree.SubElement(thing, 'bndbox')
+        for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), (1, 1, 9, 9)):
+            ElementTree.SubElement(box, tag).text = str(value)
+    (tmp_path / 'Annotations/a.xml').write_bytes(ElementTree.tostring(annotation))
+    for split in ('train', 'val'):
+        (tmp_path / f'ImageSets/Main/{split}.txt').write_text('a\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_config_describes_a_model(path):
+    cfg = load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
+    model = MODELS.build(dict(cfg.model, backbone=dict(cfg.model.backbone, width=cfg.model.backbone.get('width', 1))))
+    assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
+    assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('a', 'b', 'c')] * 3
+
+
+def test_data_root_reaches_every_data_set(voc):
+    cfg = load_config(MINI, data_root='elsewhere')
+    assert [dataset.data_root for dataset in datasets(cfg)] == ['elsewhere'] * 3
+    cfg = load_config(MINI, options={'data_root': 'there'})
+    assert [dataset.data_root for dataset in datasets(cfg)] == ['there'] * 3
+    cfg = load_config(MINI, options={'test_dataloader.dataset.data_root': 'own'})
+    assert [dataset.data_root for dataset in datasets(cfg)] == ['data/mini', 'data/mini', 'own']
+
+
+def test_classes_from_the_training_data(voc):
+    cfg = load_config(VOC, data_root=voc)
+    assert cfg.classes == ('house', 'tree') and cfg.model.bbox_head.num_classes == 2
+    assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('house', 'tree')] * 3
+    cfg = load_config(VOC, data_root=voc, options={'classes': 'tree'})
+    assert cfg.classes == ('tree',) and cfg.model.bbox_head.num_classes == 1
+    with pytest.raises(ConfigError, match='no training data to read them from'):
+        load_config(VOC, data_root=voc, options={'train_dataloader': None})
+    with pytest.raises(InputError, match=r'nowhere/ImageSets/Main/train\.txt'):
+        load_config(VOC, data_root=voc / 'nowhere')
+
+
+def test_wrapped_data_sets(tmp_path):
+    path = tmp_path / 'wrapped.py'
+    path.write_text(
+        f"_base_ = '{MINI}'\n"
+        "part = dict(type='ILSVRCDetDataset', ann_file='x.txt', split='train')\n"
+        "both = dict(type='ConcatDataset', datasets=[part, part])\n"
+        "train_dataloader = dict(dataset=dict(_delete_=True, type='RepeatDataset', times=2, dataset=both))\n"
+    )
+    cfg = load_config(path, data_root='here')
+    assert [dataset.data_root for dataset in datasets(cfg)] == ['here'] * 4
+    assert all(len(dataset.metainfo['classes']) == 12 for dataset in datasets(cfg))
+
+
+def test_workers_that_are_not_there_do_not_persist():
+    cfg = load_config(MINI, options={'val_dataloader.num_workers': 0})
+    assert cfg.train_dataloader.persistent_workers is True and cfg.val_dataloader.persistent_workers is False
+
+
+def checkpoint(path, variant, classes=('x', 'y'), **meta):
+    network = GoogLeNet(variant=variant, width=0.125)
+    state_dict = {f'backbone.{name}': weight for name, weight in network.state_dict().items()}
+    torch.save(dict(state_dict=state_dict, meta=dict(dataset_meta=dict(classes=classes), **meta)), path)
+    return path
+
+
+def test_weights_bring_variant_width_and_normalisation(tmp_path):
+    for variant in ('paper', 'torchvision'):
+        path = checkpoint(tmp_path / f'{variant}.pth', variant)
+        cfg = load_config(MINI, weights=path)
+        assert (cfg.model.backbone.variant, cfg.model.backbone.width) == (variant, 0.125)
+        assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
+        preprocessor = cfg.model.data_preprocessor
+        assert {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')} == NORMALISATION[variant]
+        assert len(cfg.classes) == 12
+    with pytest.raises(InputError, match=r'none\.pth'):
+        load_config(MINI, weights=tmp_path / 'none.pth')
+    with pytest.raises(ConfigError, match='which the model has none of'):
+        load_config(MINI, weights=path, options={'model.backbone.type': 'ResNet'})
+
+
+def test_a_checkpoint_brings_its_classes_and_needs_no_weights(tmp_path):
+    path = checkpoint(tmp_path / 'detector.pth', 'paper')
+    cfg = load_config(MINI, checkpoint=path, options={'weights': 'missing.pth'})
+    assert cfg.classes == ('x', 'y') and cfg.model.bbox_head.num_classes == 2
+    assert cfg.weights is None and cfg.model.backbone.init_cfg is None
+    assert cfg.model.backbone.variant == 'paper' and cfg.model.data_preprocessor.bgr_to_rgb is False
+    torch.save(dict(state_dict={'layer1.weight': torch.ones(3)}), tmp_path / 'other.pth')
+    with pytest.raises(ConfigError, match=r'other\.pth'):
+        load_config(MINI, checkpoint=tmp_path / 'other.pth')
+
+
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        ({'trian_cfg.max_epochs': 3}, "no setting 'trian_cfg', as in .*; did you mean 'train_cfg'"),
+        ({'zzz': 3}, "no setting 'zzz', .*; name one that it has"),
+        ({'model': 5}, r'model is a group of settings \(.*\) and cannot be 5; set one of them, such as model\.type'),
+        ({'train_dataloader.dataset.pipeline.2': 7}, 'pipeline.2 is a group of settings'),
+        ({'train_cfg.max_epochs.x': 3}, 'does not fit the config'),
+        ({'train_dataloader.dataset.pipeline.99.type': 'x'}, 'does not fit the config'),
+        ({'val_dataloader.dataset': None}, 'val_dataloader has no dataset'),
+        ({'model': None}, 'describes no model'),
+    ],
+)
+def test_wrong_options(options, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config(MINI, options=options)
+    assert '\n' not in str(caught.value)
+
+
+def test_right_options():
+    options = {'train_cfg.max_epochs': 3, 'work_dir': 'w', 'find_unused_parameters': True, 'custom_hooks': []}
+    cfg = load_config(MINI, options={**options, 'val_evaluator': None, 'test_dataloader': None})
+    assert cfg.train_cfg.max_epochs == 3 and cfg.work_dir == 'w' and cfg.val_evaluator is None
+
+
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        ('model = dict(\n', 'SyntaxError'),
+        ("model = dict(type='A')\nraise RuntimeError('first\\nsecond')\n", 'RuntimeError: first second'),
+        ("_base_ = './none.py'\n", r'none\.py'),
+        ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)\n", 'no_such_module'),
+        ('data_root = 1\n', 'describes no model'),
+    ],
+)
+def test_broken_configs(content, said, tmp_path):
+    path = tmp_path / 'broken.py'
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f'{path}: ') and '\n' not in str(caught.value)
+
+
+def test_missing_config(tmp_path):
+    for path in (tmp_path / 'none.py', tmp_path):
+        with pytest.raises(ConfigError, match='no such config file'):
+            load_config(path)
+
+
+# ---------------------------------------------------------------------------------- from exceptions to sentences
+
+
+def raised(function):
+    try:
+        function()
+    except Exception as error:
+        return error
+
+
+def test_explain_looks_through_other_exceptions():
+    def wrapped():
+        try:
+            raise ImageError('a.jpg: is bad.')
+        except ImageError as error:
+            raise RuntimeError('somebody else') from error
+
+    assert explain(raised(wrapped)) == 'a.jpg: is bad.'
+    worker = (
+        "Caught ImageError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File 'x'\n"
+    )
+    assert explain(ImageError(f'{worker}det_inception.images.ImageError: a.jpg: is bad.\n')) == 'a.jpg: is bad.'
+    full = OSError(28, 'No space left on device', 'out.pth')
+    assert explain(full) == 'out.pth: No space left on device; make room, or choose another place.'
+
+
+def test_explain_leaves_faults_of_the_program_alone():
+    for function in (lambda: 1 / 0, lambda: {}['x'], lambda: int('x'), lambda: open('/no/such/file')):
+        assert explain(raised(function)) is None
+
+
+def test_explain_names_what_a_config_gets_wrong():
+    error = raised(lambda: MODELS.build(dict(type='GoogleNet')))
+    assert explain(error) == "the config asks for type='GoogleNet', which nothing registers; did you mean 'GoogLeNet'?"
+    assert "type='Qwertz', which nothing registers; correct it" in explain(
+        raised(lambda: MODELS.build(dict(type='Qwertz')))
+    )
+    for wrong, said in ((dict(variant='vgg'), "no variant 'vgg'"), (dict(widht=1), 'widht'), (dict(width='x'), 'str')):
+        sentence = explain(raised(lambda: MODELS.build(dict(type='GoogLeNet', **wrong))))  # noqa: B023
+        assert sentence.startswith("the config's GoogLeNet cannot be built (") and said in sentence
