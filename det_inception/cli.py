@@ -81,13 +81,14 @@ def _built_from_config(error: BaseException) -> str | None:
 
 
 def _unknown_type(name: str) -> str:
+    from mmengine.registry import Registry
     from mmengine.registry import root as registries
 
     known: set[str] = set()
-    for attribute in vars(registries).values():
-        if hasattr(attribute, 'module_dict'):
-            known.update(attribute.module_dict)
-            for child in attribute.children.values():
+    for registry in vars(registries).values():
+        if isinstance(registry, Registry):
+            known.update(registry.module_dict)
+            for child in registry.children.values():
                 known.update(child.module_dict)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f'did you mean {close[0]!r}?' if close else 'correct it, or import the module that registers it.'

@@ -102,7 +102,8 @@ def read(path):
 
 def test_train_test_and_demo(trained, mini, tool, tmp_path):
     checkpoint = trained / 'epoch_1.pth'
-    assert len(read(checkpoint)['meta']['dataset_meta']['classes']) == 12
+    classes = read(checkpoint)['meta']['dataset_meta']['classes']
+    assert len(classes) == 12
     assert 'ilsvrc/mAP' in next(trained.glob('*/*.log')).read_text()
 
     out = tmp_path / 'new' / 'metrics.json'
@@ -121,7 +122,7 @@ def test_train_test_and_demo(trained, mini, tool, tmp_path):
     assert status == 0 and found['unreadable'] == []
     assert sorted(Path(name).name for name in found['images']) == [f'mini_val_{n:06}.JPEG' for n in range(1, 5)]
     boxes = [box for boxes in found['images'].values() for box in boxes]
-    assert boxes and all(box['label'] in read(checkpoint)['meta']['dataset_meta']['classes'] for box in boxes)
+    assert boxes and all(box['label'] in classes and 0.01 <= box['score'] <= 1 for box in boxes)
     drawn = cv2.imread(str(demo_dir / 'mini_val_000001.png'))
     original = cv2.imread(str(images / 'mini_val_000001.JPEG'))
     assert drawn.shape == original.shape and (drawn != original).any()
