@@ -31,6 +31,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from det_inception.caffemodel import CaffemodelError, read_caffemodel
+from det_inception.errors import InputError
 from det_inception.models.googlenet import INCEPTION, VARIANTS, GoogLeNet, scale_channels
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ ADDRESSES = ('torchvision://', 'http://', 'https://')
 TORCHVISION_URL = 'https://download.pytorch.org/models/googlenet-1378be20.pth'
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A file with weights cannot be read, or does not fit; the message is one sentence for the user."""
 
 

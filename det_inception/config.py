@@ -19,7 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from det_inception.checkpoints import CheckpointError, read_weights
+from det_inception.checkpoints import read_weights
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.registry import DATASETS
@@ -171,10 +171,7 @@ def _adopt_weights(cfg: Config, source: str | Path) -> bool:
     """Sets variant, width and normalisation to those of a file; False if the model's backbone is no GoogLeNet."""
     if cfg.model.get('backbone', {}).get('type') != 'GoogLeNet':
         return False
-    try:
-        weights = read_weights(source)
-    except CheckpointError as error:
-        raise ConfigError(str(error)) from error
+    weights = read_weights(source)
     cfg.model.backbone.update(variant=weights.variant, width=weights.width)
     cfg.model.data_preprocessor.update(weights.normalisation)
     return True

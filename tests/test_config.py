@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception.checkpoints import NORMALISATION
+from det_inception.checkpoints import NORMALISATION, CheckpointError
 from det_inception.cli import explain
 from det_inception.config import ConfigError, datasets, load_config
 from det_inception.errors import InputError
@@ -116,7 +116,7 @@ def test_a_checkpoint_brings_its_classes_and_needs_no_weights(tmp_path):
     assert cfg.weights is None and cfg.model.backbone.init_cfg is None
     assert cfg.model.backbone.variant == 'paper' and cfg.model.data_preprocessor.bgr_to_rgb is False
     torch.save(dict(state_dict={'layer1.weight': torch.ones(3)}), tmp_path / 'other.pth')
-    with pytest.raises(ConfigError, match=r'other\.pth'):
+    with pytest.raises(CheckpointError, match=r'other\.pth'):
         load_config(MINI, checkpoint=tmp_path / 'other.pth')
 
 

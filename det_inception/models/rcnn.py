@@ -17,6 +17,7 @@ from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from det_inception.errors import InputError
 from det_inception.registry import MODELS, TASK_UTILS
 
 
@@ -107,7 +108,7 @@ class RCNN(BaseDetector):
             not torch.allclose(torch.tensor(used[key]).double(), torch.tensor(belongs[key]).double(), atol=0.01)
             for key in ('mean', 'std')
         ) or used['bgr_to_rgb'] != bool(belongs['bgr_to_rgb']):
-            raise ValueError(
+            raise InputError(
                 f'the pretrained weights want images normalised by {belongs}, and the config normalises by {used}; '
                 'put the former into model.data_preprocessor, or name the weights with tools/train.py --weights, '
                 'which sets both.'
@@ -191,7 +192,7 @@ def _proposals(data_sample) -> Tensor:
     """Returns an image's proposals, (R, 4), cut to the image."""
     proposals = data_sample.get('proposals')
     if proposals is None:
-        raise ValueError(
+        raise InputError(
             f'{data_sample.metainfo.get("img_path", "an image")} comes without proposals; '
             "put dict(type='LoadRegionProposals') into the data set's pipeline, before PackDetInputs."
         )
