@@ -7,6 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 DEMO := demo_out
+# bfloat16 on a processor; empty it where the processor has none: make mini-checkpoint TRAIN_FLAGS=
+TRAIN_FLAGS ?= --amp
 
 .PHONY: demo test setup mini-checkpoint clean
 
@@ -35,7 +37,7 @@ test: setup
 # Trains the small checkpoint of the demo again, from random weights.
 mini-checkpoint: setup
 	$(PY) tools/make_mini.py data/mini
-	$(PY) tools/train.py configs/googlenet_rcnn_mini.py
+	$(PY) tools/train.py configs/googlenet_rcnn_mini.py $(TRAIN_FLAGS)
 	$(PY) tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth checkpoints/googlenet_rcnn_mini.pth
 
 clean:
