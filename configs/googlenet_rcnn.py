@@ -1,7 +1,9 @@
 """The entry itself on ILSVRC DET: 200 classes, no box regression, selective search with doubled superpixels.
 
-Data: data/ILSVRC with Annotations/DET, Data/DET and ImageSets/DET as shipped. Proposals for 400,000 images are made
-once, with tools/make_proposals.py, and named in proposal_store; without a store they are computed and cached.
+Data: data/ILSVRC with Annotations/DET, Data/DET and ImageSets/DET as shipped. As in R-CNN, training is on val1 and on
+at most 1000 objects a class of the training set, whose images are no source of background; the test is on val2.
+tools/split_data.py writes the lists of val1 and val2. Proposals are made once, with tools/make_proposals.py, and named
+in proposal_store; without a store they are computed and cached.
 """
 
 _base_ = './_base_/rcnn_googlenet.py'
@@ -26,16 +28,33 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=4,
+    # Four images of val1, 128 regions as in R-CNN, and the objects of one training image: by R-CNN's numbers (10,000
+    # images with proposals around every object, up to 200,000 objects without) about its mix of positive examples.
+    batch_size=5,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='MultiSourceSampler', batch_size=5, source_ratio=[4, 1]),
+    batch_sampler=None,
     dataset=dict(
-        type='ILSVRCDetDataset',
-        ann_file='ImageSets/DET/train.txt',
-        split='train',
-        pipeline=train_pipeline,
-        filter_cfg=dict(filter_empty_gt=True),
+        type='ConcatDataset',
+        datasets=[
+            dict(
+                type='ILSVRCDetDataset',
+                ann_file='ImageSets/DET/val1.txt',
+                split='val',
+                pipeline=train_pipeline,
+                filter_cfg=dict(filter_empty_gt=True),
+            ),
+            dict(
+                type='ILSVRCDetDataset',
+                ann_file='ImageSets/DET',
+                split='train',
+                lists=('positive', 'partial'),
+                max_objects_per_class=1000,
+                pipeline=train_pipeline,
+                filter_cfg=dict(filter_empty_gt=True),
+            ),
+        ],
     ),
 )
 val_dataloader = dict(
@@ -45,7 +64,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ILSVRCDetDataset',
-        ann_file='ImageSets/DET/val.txt',
+        ann_file='ImageSets/DET/val2.txt',
         split='val',
         test_mode=True,
         pipeline=test_pipeline,

@@ -30,6 +30,7 @@ class ImageRecord:
         width: In pixels.
         source: The annotation file, for messages.
         objects: (class name, continuous box x1 y1 x2 y2, ignored in the score) of each object.
+        exhaustive: Whether all its objects are annotated, so that everything else is background.
     """
 
     image_id: int | str
@@ -38,6 +39,7 @@ class ImageRecord:
     width: int
     source: Path
     objects: list[tuple[str, tuple[float, float, float, float], bool]] = field(default_factory=list)
+    exhaustive: bool = True
 
 
 class DetectionDataset(BaseDetDataset):
@@ -95,6 +97,8 @@ class DetectionDataset(BaseDetDataset):
                 height=record.height,
                 width=record.width,
                 instances=self._instances(record, labels, cleaned),
+                # A test is about what is annotated, whatever it is.
+                exhaustive=record.exhaustive or self.test_mode,
             )
             for record in records
         ]

@@ -84,7 +84,15 @@ class LoadRegionProposals(BaseTransform):
         self.cache_dir = Path(cache_dir) if cache_dir != '' else None
 
     def transform(self, results: dict) -> dict:
-        """Adds ``proposals``, float32 (N, 4), best first, and ``proposals_scores`` (N,); N is at least 1."""
+        """Adds ``proposals``, float32 (N, 4), best first, and ``proposals_scores`` (N,).
+
+        N is at least 1, but 0 where ``exhaustive`` is False: a region of an image in which not everything is annotated
+        may be an object that nobody has marked, and must not become background. Its objects themselves are added
+        by the sampler.
+        """
+        if not results.get('exhaustive', True):
+            results['proposals'], results['proposals_scores'] = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+            return results
         boxes = self._stored(results) if self.store is not None else self._computed(results['img'])
         if self.max_num >= 0:
             boxes = boxes[: self.max_num]

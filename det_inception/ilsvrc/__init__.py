@@ -20,10 +20,20 @@ from det_inception.ilsvrc.scoring import (
     format_table,
     object_thresholds,
 )
+from det_inception.ilsvrc.splits import (
+    BAD_IMAGES,
+    TrainLists,
+    balanced_split,
+    imbalance,
+    limit_objects,
+    rcnn_val_split,
+    read_train_lists,
+)
 from det_inception.ilsvrc.submission import read_detections, write_detections
 from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
 
 __all__ = [
+    'BAD_IMAGES',
     'DET_CLASSES',
     'DET_SYNSETS',
     'DET_WNIDS',
@@ -32,14 +42,20 @@ __all__ = [
     'Detections',
     'GroundTruth',
     'Synset',
+    'TrainLists',
+    'balanced_split',
     'evaluate',
     'format_table',
+    'imbalance',
+    'limit_objects',
     'object_thresholds',
     'parse_annotation',
+    'rcnn_val_split',
     'read_blacklist',
     'read_class_names',
     'read_detections',
     'read_ground_truth',
     'read_image_list',
+    'read_train_lists',
     'write_detections',
 ]

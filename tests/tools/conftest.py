@@ -1,0 +1,44 @@
+"""The fixture that runs a tool."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from det_inception import cli
+
+REPO = Path(__file__).resolve().parent.parent.parent
+
+
+class Tool:
+    """Runs a tool in this process, as its script would run."""
+
+    def __init__(self, monkeypatch, capfd):
+        self.monkeypatch, self.capfd = monkeypatch, capfd
+
+    def __call__(self, name, *arguments, options=()):
+        """Returns exit status, standard output and standard error."""
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', REPO / f'tools/{name}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        argv = [f'tools/{name}.py', *map(str, arguments), *(['--cfg-options', *options] if options else [])]
+        self.monkeypatch.setattr(sys, 'argv', argv)
+        self.capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.run(module.main)
+        return stop.value.code, *self.capfd.readouterr()
+
+    def refused(self, name, *arguments, options=()):
+        """Returns the one sentence with which a tool refuses."""
+        status, _, stderr = self(name, *arguments, options=options)
+        assert status == 2, (status, stderr)
+        assert 'Traceback' not in stderr
+        sentence = [line for line in stderr.splitlines() if line.startswith('error: ')]
+        assert len(sentence) == 1 and stderr.rstrip().endswith(sentence[0]), stderr
+        return sentence[0].removeprefix('error: ')
+
+
+@pytest.fixture
+def tool(monkeypatch, capfd):
+    return Tool(monkeypatch, capfd)

@@ -1,0 +1,81 @@
+"""tools/split_data.py: lists and COCO files in two, and what it says of wrong ones."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def split(tool):
+    return lambda *arguments: tool('split_data', *arguments)
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Twenty images with a cat, of them four with a dog."""
+    for folder in ('ImageSets/Main', 'Annotations'):
+        (tmp_path / folder).mkdir(parents=True)
+    for number in range(20):
+        names = ['cat', 'dog'] if number < 4 else ['cat']
+        box = '<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>'
+        objects = ''.join(f'<object><name>{name}</name>{box}</object>' for name in names)
+        (tmp_path / f'Annotations/image_{number}.xml').write_text(f'<annotation>{objects}</annotation>')
+    source = tmp_path / 'ImageSets/Main/trainval.txt'
+    source.write_text(''.join(f'image_{number} {number + 1}\n' for number in range(20)))
+    return source
+
+
+def test_a_list_in_two(voc, split):
+    status, output, errors = split(voc, '--parts', 'train=75', 'val=25')
+    assert status == 0, errors
+    parts = [(voc.parent / f'{name}.txt').read_text().splitlines() for name in ('train', 'val')]
+    assert [len(part) for part in parts] == [15, 5] and len({*parts[0], *parts[1]}) == 20
+    dogs = [sum(int(name.split()[1]) <= 4 for name in part) for part in parts]
+    assert dogs == [3, 1]
+    assert 'images: train 15, val 5' in output
+    status, _, errors = split(voc, '--parts', 'train=75', 'val=25')
+    assert status == 2 and 'is there already; write over it with --force' in errors
+    assert split(voc, '--parts', 'train=75', 'val=25', '--force')[0] == 0
+
+
+def test_a_coco_file_in_two(tmp_path, split):
+    source = tmp_path / 'all.json'
+    content = dict(
+        info='kept',
+        images=[dict(id=number, file_name=f'{number}.jpg', width=9, height=9) for number in range(10)],
+        categories=[dict(id=4, name='cat'), dict(id=7, name='dog')],
+        annotations=[
+            dict(id=number, image_id=number, category_id=7 if number < 2 else 4, bbox=[0, 0, 5, 5])
+            for number in range(9)
+        ],
+    )
+    source.write_text(json.dumps(content))
+    status, _, errors = split(source, '--parts', 'a=1', 'b=1')
+    assert status == 0, errors
+    pieces = [json.loads((tmp_path / f'{name}.json').read_text()) for name in 'ab']
+    for piece in pieces:
+        assert piece['info'] == 'kept' and piece['categories'] == content['categories'] and len(piece['images']) == 5
+        assert {item['image_id'] for item in piece['annotations']} <= {image['id'] for image in piece['images']}
+        assert sum(item['category_id'] == 7 for item in piece['annotations']) == 1
+    assert sum(len(piece['annotations']) for piece in pieces) == 9
+
+
+@pytest.mark.parametrize(
+    'arguments, said',
+    [
+        (['missing.txt'], 'no such file'),
+        (['--parts', 'train=80'], 'two or more different names'),
+        (['--parts', 'train=80', 'val=-20'], 'is not NAME=SHARE'),
+        (['--rcnn-val2', 'val2.txt'], '--rcnn-val2 needs --blacklist'),
+        (['--annotations', 'nowhere'], 'the annotation cannot be read'),
+    ],
+)
+def test_wrong_arguments(voc, split, arguments, said):
+    status, _, errors = split(*([] if arguments[0].endswith('.txt') else [voc]), *arguments)
+    assert status == 2 and said in errors and 'Traceback' not in errors
+
+
+def test_no_coco_file(tmp_path, split):
+    (tmp_path / 'all.json').write_text('{"images": []}')
+    status, _, errors = split(tmp_path / 'all.json')
+    assert status == 2 and "this is not COCO's format" in errors
