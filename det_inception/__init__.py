@@ -1,10 +1,21 @@
-"""The 2014 ILSVRC detection entry of GoogLeNet, in MMDetection 3.x; importing it registers every part."""
+"""The 2014 ILSVRC detection entry of GoogLeNet, in MMDetection 3.x; importing it registers every part.
 
-from det_inception import compat
+The parts come with MMDetection: at once where it, MMEngine or MMCV has been imported, else with their import. So
+``det_inception.proposals`` and ``det_inception.ilsvrc`` can be used alone.
+"""
 
-compat.apply()  # before anything imports mmcv.ops
+import importlib
+from types import ModuleType
 
-from det_inception import datasets, evaluation, models, precision  # noqa: E402
-from det_inception.version import __version__  # noqa: E402
+from det_inception import registration
+from det_inception.version import __version__
 
-__all__ = ['__version__', 'compat', 'datasets', 'evaluation', 'models', 'precision']
+__all__ = ['__version__', 'compat', *registration.PARTS]
+
+registration.register_when_needed()
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f'det_inception.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
