@@ -586,7 +586,7 @@ def test_the_tools_errors_are_one_sentence_and_leave_nothing_behind(tmp_path, ba
     done = convert(bad_files / 'good.pth', '--backbone', tmp_path / 'b.pth', '--classifier', tmp_path / 'c.pth')
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last == f'convert_checkpoint: {bad_files / "good.pth"} has no classifier; leave --classifier out.'
+    assert last == f'error: {bad_files / "good.pth"} has no classifier; leave --classifier out.'
     assert 'Traceback' not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
+from det_inception import cli
 from det_inception.checkpoints import (
     CheckpointError,
     Weights,
@@ -106,8 +106,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except CheckpointError as error:
-        print(f'convert_checkpoint: {error}', file=sys.stderr)
-        sys.exit(2)
+    cli.run(main)
