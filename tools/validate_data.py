@@ -88,7 +88,7 @@ def main() -> int:
         images=not args.no_images,
         workers=args.workers,
     )
-    print(summary(report, passed_over))
+    print(summary(report, passed_over), end='\n\n')
     print(problem_list(report, args.max_shown))
     if args.json:
         write_text(args.json, json.dumps(as_json(report, passed_over), indent=1) + '\n')

@@ -109,37 +109,40 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
 def _check_unlisted(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
     """Notes images in the folders that no split has, and annotations without an image."""
     listed = {os.path.normpath(path) for path in pictures.paths}
+    stems = {os.path.splitext(path)[0] for path in listed}
     folders: dict[Path, Split] = {}
     for scan in scans:
         # ILSVRC's lists of other names may be meant to take a part of its images.
-        stems = [path.stem for path in scan.split.lists]
-        if scan.split.layout != 'ilsvrc' or stems == [role(stems[0])]:
+        names = [path.stem for path in scan.split.lists]
+        if scan.split.layout != 'ilsvrc' or names == [role(names[0])]:
             folders.setdefault(scan.folder, scan.split)
     for folder, split in folders.items():
         try:
             files = files_by_name(folder)
         except DataError:
             continue  # said already
-        listed_elsewhere = _other_entries(split) if split.layout == 'voc' else set()
+        entries = _list_entries(split) if split.layout == 'voc' else set()
         for name in image_files(files):
             path = os.path.normpath(folder / name)
-            elsewhere = name in listed_elsewhere or os.path.splitext(name)[0] in listed_elsewhere
-            if path not in listed and not elsewhere and not _is_hidden(name):
+            unnamed = entries.isdisjoint((name, os.path.splitext(name)[0]))
+            if path not in listed and unnamed and not _is_hidden(name):
                 text = f'{path}: no list names this image; add it to one if it is to be used.'
                 problems.add('not listed', WARNING, '', path, text)
-        if split.annotations is not None and split.annotations.is_dir():
-            for source in sorted(split.annotations.rglob('*.xml')):
-                name = source.relative_to(split.annotations).with_suffix('').as_posix()
-                if name not in files and not _is_hidden(name):
-                    text = f'{source}: there is no image of this name in {folder}; add it, or remove the annotation.'
-                    problems.add('not listed', WARNING, '', source, text)
+        if split.annotations is None or not split.annotations.is_dir():
+            continue
+        for source in sorted(split.annotations.rglob('*.xml')):
+            name = source.relative_to(split.annotations).with_suffix('').as_posix()
+            # That a listed image is missing is said already.
+            if not (name in files or name in entries or os.path.normpath(folder / name) in stems or _is_hidden(name)):
+                text = f'{source}: there is no image of this name in {folder}; add it, or remove the annotation.'
+                problems.add('not listed', WARNING, '', source, text)
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith('.') for part in name.split('/'))
 
 
-def _other_entries(split: Split) -> set[str]:
+def _list_entries(split: Split) -> set[str]:
     """Returns what the lists of a VOC folder name, whether or not they are checked."""
     entries: set[str] = set()
     for path in (split.root / 'ImageSets' / 'Main').glob('*.txt'):

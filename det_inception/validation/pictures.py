@@ -66,7 +66,7 @@ class Pictures:
             total=len(self.paths),
             desc='reading images',
             unit='image',
-            disable=not progress,
+            disable=not (progress and self.paths),
             mininterval=0.5 if sys.stderr.isatty() else 30,
             dynamic_ncols=True,
         )

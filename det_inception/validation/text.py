@@ -23,9 +23,10 @@ def summary(report: Report, passed_over: Mapping[str, str]) -> str:
     for number, scan in enumerate(report.scans):
         readable = None if report.readable is None else report.readable[number]
         lines += [*_split_lines(scan, readable), '']
-    lines += [*_class_table(report.scans), '']
+    if table := list(_class_table(report.scans)):
+        lines += [*table, '']
     lines += [f'Not checked: {name} ({reason}).' for name, reason in passed_over.items()]
-    return '\n'.join(map(printable, lines))
+    return '\n'.join(map(printable, lines)).rstrip('\n')
 
 
 def problem_list(report: Report, max_shown: int) -> str:

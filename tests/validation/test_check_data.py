@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -267,7 +268,7 @@ def test_two_faulty_objects_of_one_file_are_two_problems(tmp_path):
 
 def test_each_message_names_its_file_in_one_line(tmp_path):
     data = VOC(tmp_path)
-    for number, (kind, damage) in enumerate(XML_DAMAGE.items()):
+    for number, damage in enumerate(XML_DAMAGE.values()):
         data.known = 'ant'
         data.add('train' if number % 2 else 'val', f'image{number}')
         damage(data, 'train' if number % 2 else 'val', f'image{number}')
@@ -380,8 +381,6 @@ def make_store(path, images, boxes=((1, 1, 20, 20),)):
 
 
 def with_stores(root, *stores):
-    from dataclasses import replace
-
     return [replace(split, stores=tuple(map(Path, stores))) for split in find_splits(root).splits]
 
 
