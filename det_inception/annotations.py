@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
-from det_inception.errors import InputError
+from det_inception.errors import Complain, InputError, raise_it
 
 
 class AnnotationError(InputError):
@@ -46,10 +46,15 @@ class ImageAnnotation:
     objects: tuple[AnnotatedObject, ...]
 
 
-def read_xml(path: str | Path) -> ImageAnnotation:
+def read_xml(path: str | Path, complain: Complain = raise_it) -> ImageAnnotation:
     """Reads a Pascal VOC or ILSVRC annotation file.
 
     The names of folder, image and path inside it are ignored: in real data sets they are often wrong.
+
+    Args:
+        path: The file.
+        complain: What to do about an object without name or box: raise the error, or note it, whereupon the object is
+            left out. A file that is no annotation at all is always raised.
 
     Raises:
         AnnotationError: The file is missing, no XML, declares entities, or an object lacks its name or its box.
@@ -75,8 +80,13 @@ def read_xml(path: str | Path) -> ImageAnnotation:
             'replace it.'
         )
     size = root.find('size')
-    objects = tuple(_read_object(element, path) for element in root.iter('object'))
-    return ImageAnnotation(_whole(size, 'width'), _whole(size, 'height'), objects)
+    objects = []
+    for element in root.iter('object'):
+        try:
+            objects.append(_read_object(element, path))
+        except AnnotationError as error:
+            complain('annotation', path, error)
+    return ImageAnnotation(_whole(size, 'width'), _whole(size, 'height'), tuple(objects))
 
 
 class _DocumentTypeError(Exception):

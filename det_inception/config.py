@@ -55,6 +55,20 @@ def load_config(
         ConfigError: The file is missing or no config.
         InputError: Data or weights that cannot be read.
     """
+    cfg = read_config(path, options=options, data_root=data_root)
+    if weights is not None:
+        cfg.weights = str(weights)
+    if checkpoint is not None:
+        _use_checkpoint(cfg, checkpoint)
+    elif cfg.get('weights') is not None:
+        _use_weights(cfg)
+    if 'classes' in cfg:
+        _use_classes(cfg)
+    return cfg
+
+
+def read_config(path: str | Path, *, options: Mapping | None = None, data_root: str | Path | None = None) -> Config:
+    """Reads a config file and says where its data lie; opens neither data nor weights. See :func:`load_config`."""
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f'{path}: no such config file; the project keeps its own in configs/.')
@@ -75,25 +89,22 @@ def load_config(
         loader = cfg.get(name)
         if loader is not None and not loader.get('num_workers'):
             loader.persistent_workers = False  # PyTorch refuses to keep workers that there are none of.
-    if weights is not None:
-        cfg.weights = str(weights)
-    if checkpoint is not None:
-        _use_checkpoint(cfg, checkpoint)
-    elif cfg.get('weights') is not None:
-        _use_weights(cfg)
-    if 'classes' in cfg:
-        _use_classes(cfg)
     return cfg
 
 
 def datasets(cfg: Config) -> Iterator[dict]:
     """Yields the settings of every data set of a config, also of those inside wrappers such as ``RepeatDataset``."""
     for name in LOADERS:
-        loader = cfg.get(name)
-        if loader is not None:
-            if not isinstance(loader, dict) or not isinstance(loader.get('dataset'), dict):
-                raise ConfigError(f'{cfg.filename}: {name} has no dataset; give it one, or set {name}=None.')
-            yield from _unwrapped(loader.dataset)
+        yield from datasets_of(cfg, name)
+
+
+def datasets_of(cfg: Config, name: str) -> Iterator[dict]:
+    """Yields the settings of the data sets of one of the :data:`LOADERS`."""
+    loader = cfg.get(name)
+    if loader is not None:
+        if not isinstance(loader, dict) or not isinstance(loader.get('dataset'), dict):
+            raise ConfigError(f'{cfg.filename}: {name} has no dataset; give it one, or set {name}=None.')
+        yield from _unwrapped(loader.dataset)
 
 
 def _unwrapped(dataset: dict) -> Iterator[dict]:

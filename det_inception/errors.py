@@ -1,4 +1,9 @@
-"""The root of all errors that a user's input causes."""
+"""The root of all errors that a user's input causes, and how a reader goes on after one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
 
 
 class InputError(ValueError):
@@ -7,3 +12,16 @@ class InputError(ValueError):
     The message is one sentence that names the file or setting, what is wrong with it and what to do; the command-line
     tools print it and nothing else.
     """
+
+
+Complain = Callable[[str, str | os.PathLike, InputError], None]
+"""What a reader calls with every fault that it meets: its kind, the file it is in, and the error.
+
+To train, the first fault is one too many (:func:`raise_it`); to say all that is wrong with a data set, they are
+collected, and the reader leaves out what it cannot understand and goes on.
+"""
+
+
+def raise_it(kind: str, file: str | os.PathLike, error: InputError) -> None:
+    """The :data:`Complain` that stops at the first fault."""
+    raise error

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
+from typing import Any
 
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord
+from det_inception.errors import Complain, raise_it
 from det_inception.registry import DATASETS
+
+# What a value of another kind than the format has raises when it is used.
+_WRONG_CONTENT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_Objects = list[tuple[str, tuple[float, float, float, float], bool]]
 
 
 @DATASETS.register_module()
@@ -26,48 +32,22 @@ class COCOFormatDataset(DetectionDataset):
 
     def read_records(self) -> Iterator[ImageRecord]:
         """Yields the images in the order of the file; COCO's boxes are continuous already: x, y, width, height."""
-        content = _read_json(self.ann_file)
-        source = Path(self.ann_file)
-        try:
-            names = {category['id']: str(category['name']) for category in content['categories']}
-            self._categories = tuple(dict.fromkeys(names.values()))
-            objects = defaultdict(list)
-            for annotation in content.get('annotations', []):
-                if annotation.get('ignore'):
-                    continue
-                x, y, width, height = (float(value) for value in annotation['bbox'])
-                box = (x, y, x + width, y + height)
-                if not all(abs(value) < 1e9 for value in box):  # JSON as Python reads it knows NaN.
-                    raise ValueError(f'the box {annotation["bbox"]} of annotation {annotation.get("id")}')
-                name = names[annotation['category_id']]
-                objects[annotation['image_id']].append((name, box, bool(annotation.get('iscrowd'))))
-            folder = Path((self.data_prefix or {}).get('img') or self.data_root or '')
-            for image in content['images']:
-                yield ImageRecord(
-                    image['id'],
-                    folder / image['file_name'],
-                    int(image['height']),
-                    int(image['width']),
-                    source,
-                    objects.pop(image['id'], []),
-                )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f'{source}: this is not COCO\'s format ("images", "annotations" and "categories" that refer to each '
-                f'other): {type(error).__name__} {error}; correct the file.'
-            ) from error
-        if objects:
-            raise DataError(
-                f'{source}: {len(objects)} image ids of its annotations, {next(iter(objects))!r} the first, are not '
-                'among its images, or are there twice; correct the file.'
-            )
+        content = read_json(self.ann_file)
+        self._categories = tuple(dict.fromkeys(category_names(content, self.ann_file).values()))
+        folder = Path((self.data_prefix or {}).get('img') or self.data_root or '')
+        return coco_records(content, self.ann_file, folder)
 
     def read_class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
         """Returns the file's categories, in its order, whether or not each occurs."""
         return self._categories
 
 
-def _read_json(path: str | Path) -> dict:
+def read_json(path: str | Path) -> dict:
+    """Reads a file of COCO's format, of which it checks no more than that it is a JSON object.
+
+    Raises:
+        DataError: The file cannot be read, or is something else.
+    """
     try:
         content = json.loads(Path(path).read_bytes())
     except OSError as error:
@@ -79,3 +59,126 @@ def _read_json(path: str | Path) -> dict:
     if not isinstance(content, dict):
         raise DataError(f'{path}: the annotation file holds no JSON object; COCO\'s format begins with {{"images": ...')
     return content
+
+
+def category_names(content: dict, source: str | Path, complain: Complain = raise_it) -> dict[Hashable, str]:
+    """Returns the names of a file's categories by their ids.
+
+    Args:
+        content: From :func:`read_json`.
+        source: The file's name, for messages.
+        complain: Hears of categories without id or name, and of one id for two names.
+    """
+    names: dict[Hashable, str] = {}
+    for number, category in enumerate(_part(content, 'categories', source, complain)):
+        try:
+            identity, name = category['id'], str(category['name'])
+            first = names.setdefault(identity, name)
+        except _WRONG_CONTENT as error:
+            complain('annotation', source, _unlike_coco(source, f'number {number} of its categories', error))
+            continue
+        if first != name:
+            error = DataError(
+                f'{source}: the category id {identity!r} means {first!r} and {name!r}; give each an id of its own.'
+            )
+            complain('ids', source, error)
+    return names
+
+
+def coco_records(
+    content: dict, source: str | Path, folder: Path, complain: Complain = raise_it
+) -> Iterator[ImageRecord]:
+    """Reads the images and objects of a file in COCO's format.
+
+    Args:
+        content: From :func:`read_json`.
+        source: The file's name, for messages.
+        folder: Of the images.
+        complain: Hears of every fault; what it is about is left out where it goes on. See
+            :data:`det_inception.errors.Complain`.
+
+    Yields:
+        The images in the order of the file.
+    """
+    source = Path(source)
+    # Faults of the categories themselves were told by whoever asked for their names before.
+    objects = _objects_by_image(content, source, category_names(content, source, lambda *_: None), complain)
+    seen: dict[Hashable, int] = {}
+    for number, image in enumerate(_part(content, 'images', source, complain)):
+        try:
+            identity, name = image['id'], image['file_name']
+            record = ImageRecord(identity, folder / name, int(image['height']), int(image['width']), source)
+            first = seen.setdefault(identity, number)
+        except _WRONG_CONTENT as error:
+            complain('annotation', source, _unlike_coco(source, f'number {number} of its images', error))
+            continue
+        if first != number:  # To which of the two would its objects belong?
+            error = DataError(
+                f'{source}: {content["images"][first]["file_name"]} and {name} have the same image id, {identity!r}; '
+                'list every image once, with an id of its own.'
+            )
+            complain('ids', source, error)
+            continue
+        record.objects = objects.pop(identity, [])
+        yield record
+    for identity, left in objects.items():
+        if left:
+            error = DataError(
+                f'{source}: {len(left)} annotations are of the image id {identity!r}, which is not among its images; '
+                'correct the file.'
+            )
+            complain('ids', source, error)
+
+
+def _objects_by_image(
+    content: dict, source: Path, names: dict[Hashable, str], complain: Complain
+) -> dict[Hashable, _Objects]:
+    objects: dict[Hashable, _Objects] = defaultdict(list)
+    annotations = _part(content, 'annotations', source, complain) if 'annotations' in content else []
+    for number, annotation in enumerate(annotations):
+        try:
+            if annotation.get('ignore'):
+                continue
+            x, y, width, height = (float(value) for value in annotation['bbox'])
+            box = (x, y, x + width, y + height)
+            if not all(abs(value) < 1e9 for value in box):  # JSON as Python reads it knows NaN.
+                raise ValueError(f'the box {annotation["bbox"]} is none')
+            category, image = annotation['category_id'], annotation['image_id']
+            name = names.get(category)
+            of_image = objects[image]
+        except _WRONG_CONTENT as error:
+            complain('annotation', source, _unlike_coco(source, _named(number, annotation), error))
+            continue
+        if name is None:
+            error = DataError(
+                f'{source}: {_named(number, annotation)} is of the category id {category!r}, which is not among its '
+                'categories; correct the file.'
+            )
+            complain('ids', source, error)
+            continue
+        of_image.append((name, box, bool(annotation.get('iscrowd'))))
+    return objects
+
+
+def _part(content: dict, name: str, source: str | Path, complain: Complain) -> list[Any]:
+    part = content.get(name)
+    if isinstance(part, list):
+        return part
+    reason = 'is missing' if part is None else f'is no list but a {type(part).__name__}'
+    error = DataError(
+        f'{source}: this is not COCO\'s format ("images", "annotations" and "categories" that refer to each other): '
+        f'{name!r} {reason}; correct the file.'
+    )
+    complain('annotation', source, error)
+    return []
+
+
+def _named(number: int, annotation: object) -> str:
+    identity = annotation.get('id') if isinstance(annotation, dict) else None
+    return f'number {number} of its annotations' if identity is None else f'the annotation of id {identity!r}'
+
+
+def _unlike_coco(source: str | Path, part: str, error: Exception) -> DataError:
+    return DataError(
+        f"{source}: {part} is not as COCO's format has it ({type(error).__name__} {error}); correct the file."
+    )

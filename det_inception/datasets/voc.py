@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from det_inception.annotations import read_xml
+from det_inception.annotations import AnnotationError, read_xml
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
-from det_inception.images import IMAGE_SUFFIXES, image_size
+from det_inception.errors import Complain, raise_it
+from det_inception.images import IMAGE_SUFFIXES, ImageError, image_size
 from det_inception.registry import DATASETS
 
 _NUMBER_BEHIND = re.compile(r'\s+-?\d+$')
@@ -42,26 +43,65 @@ class VOCFolderDataset(DetectionDataset):
     def read_records(self) -> Iterator[ImageRecord]:
         """Yields the listed images; boxes become continuous: VOC counts pixels from 1 and includes the last."""
         root = Path(self.data_root or '')
-        images = root / self.image_folder
-        files = _files_by_name(images)
-        for line in read_list(self.ann_file):
-            found = files.get(line) or files.get(_NUMBER_BEHIND.sub('', line))
-            if not found:
-                raise DataError(
-                    f'{images / line}: no image of this name, with any of {", ".join(IMAGE_SUFFIXES)}; add it or take '
-                    f'it out of {self.ann_file}.'
-                )
-            if len(found) > 1:
-                raise DataError(f'{self.ann_file}: {line} may be {found[0]} or {found[1]}; list it with its suffix.')
-            path = images / found[0]
-            name = Path(found[0]).with_suffix('').as_posix()
-            source = root / self.annotation_folder / f'{name}.xml'
-            annotation = read_xml(source)
+        return voc_records(self.ann_file, root / self.image_folder, root / self.annotation_folder)
+
+
+def voc_records(
+    ann_file: str | Path | None, images: Path, annotations: Path, complain: Complain = raise_it
+) -> Iterator[ImageRecord]:
+    """Reads the images of a list in Pascal VOC's layout.
+
+    Args:
+        ann_file: The list; None: all images of the folder.
+        images: The folder of images.
+        annotations: The folder of XML files.
+        complain: Hears of every fault; see :data:`det_inception.errors.Complain`. Where it goes on, an image whose
+            annotation cannot be read comes without objects, and one of unknown size with the size 0 x 0.
+
+    Yields:
+        The images in the order of the list.
+    """
+    try:
+        files = files_by_name(images)
+        lines = image_files(files) if ann_file is None else read_list(ann_file)
+    except DataError as error:
+        complain('list', ann_file or images, error)
+        return
+    for line in lines:
+        found = files.get(line) or files.get(list_entry(line))
+        if not found:
+            error = DataError(
+                f'{images / line}: no image of this name, with any of {", ".join(IMAGE_SUFFIXES)}; add it or take it '
+                f'out of {ann_file}.'
+            )
+            complain('missing image', images / line, error)
+            continue
+        if len(found) > 1:
+            error = DataError(f'{ann_file}: {line} may be {found[0]} or {found[1]}; list it with its suffix.')
+            complain('list', ann_file, error)
+            continue
+        path = images / found[0]
+        name = Path(found[0]).with_suffix('').as_posix()
+        source = annotations / f'{name}.xml'
+        height = width = 0
+        objects = []
+        try:
+            annotation = read_xml(source, complain)
             height, width = annotation.height, annotation.width
-            if not (height and width):
-                height, width = image_size(path)
             objects = [(item.name, _continuous(item.box), item.difficult) for item in annotation.objects]
-            yield ImageRecord(name, path, height, width, source, objects)
+        except AnnotationError as error:
+            complain('annotation', source, error)
+        if not (height and width):
+            try:
+                height, width = image_size(path)
+            except ImageError as error:
+                complain('unreadable image', path, error)
+        yield ImageRecord(name, path, height, width, source, objects)
+
+
+def list_entry(line: str) -> str:
+    """Returns the image's name in a line of a list, without the number that VOC's lists of one class have behind it."""
+    return _NUMBER_BEHIND.sub('', line)
 
 
 def _continuous(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
@@ -70,8 +110,17 @@ def _continuous(box: tuple[float, float, float, float]) -> tuple[float, float, f
     return (x1 - 1, y1 - 1, x2, y2) if x2 > x1 and y2 > y1 else box
 
 
-def _files_by_name(folder: Path) -> dict[str, list[str]]:
-    """Returns the images below a folder by their relative path, and by that without its suffix."""
+def image_files(files: dict[str, list[str]]) -> list[str]:
+    """Returns the relative paths of what :func:`files_by_name` found, sorted and each once."""
+    return sorted({path for paths in files.values() for path in paths})
+
+
+def files_by_name(folder: Path) -> dict[str, list[str]]:
+    """Returns the images below a folder by their relative path, and by that without its suffix.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     if not folder.is_dir():
         raise DataError(f'{folder}: no such folder of images; check data_root.')
     files: dict[str, list[str]] = {}

@@ -302,6 +302,21 @@ class ProposalStore(Mapping[str, Proposals]):
         row = self._row(key)
         return int(self._first[row + 1] - self._first[row])
 
+    def size(self, key: str) -> tuple[int, int]:
+        """The size of an image for which the proposals were made, without reading them.
+
+        Args:
+            key: The image's key.
+
+        Returns:
+            Height and width in pixels.
+
+        Raises:
+            StoreKeyError: The store does not hold the image.
+        """
+        height, width = self._sizes[self._row(key)].tolist()
+        return height, width
+
     def identity(self, key: str) -> ImageIdentity:
         """By what the image's file is recognised.
 

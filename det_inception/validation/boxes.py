@@ -1,0 +1,77 @@
+"""What is wrong with an image's boxes, and what the data sets make of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from det_inception.annotations import clip_box
+from det_inception.datasets.detection import ImageRecord
+
+Box = tuple[float, float, float, float]
+
+
+def box_problems(record: ImageRecord, layout: str) -> Iterator[tuple[str, str]]:
+    """Yields kind and description of every box that the data sets cut or drop, and of objects annotated twice.
+
+    Args:
+        record: An image; where its size is unknown (0), boxes are only looked at for themselves.
+        layout: One of :data:`det_inception.validation.splits.LAYOUTS`: it decides how a box stands in the file.
+    """
+    for name, box, _ in record.objects:
+        fault = box_fault(box, record.width, record.height)
+        if fault is not None:
+            kind, text = fault
+            if kind == 'box cut' and layout == 'voc' and _counts_from_zero(box, record.width, record.height):
+                text = (
+                    'begins at 0, where Pascal VOC counts pixels from 1, and is cut to the image; add 1 to its corners'
+                )
+            yield kind, f'the box {as_in_file(box, layout)} of an object {name!r} {text}.'
+    copies = Counter((name, box) for name, box, ignored in record.objects if not ignored)
+    for (name, box), count in copies.items():
+        if count > 1:
+            yield 'box twice', f'an object {name!r} at {as_in_file(box, layout)} is there {count} times; leave one.'
+
+
+def box_fault(box: Box, width: int, height: int) -> tuple[str, str] | None:
+    """Returns kind and description of what is wrong with a continuous box in an image; None if nothing is."""
+    x1, y1, x2, y2 = box
+    if x2 < x1 or y2 < y1:
+        return 'box reversed', 'ends before it begins and is dropped; exchange its corners'
+    if x2 == x1 or y2 == y1:
+        return 'box empty', 'has no area and is dropped; correct or remove it'
+    if not (width > 0 and height > 0):
+        return None
+    size = f'the image of {width} x {height}'
+    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+        return 'box outside', f'lies outside {size} and is dropped; correct or remove it'
+    clipped = clip_box(box, width, height)
+    if clipped is None:
+        return 'box tiny', f'has less than a pixel of width or height in {size} and is dropped; correct or remove it'
+    if clipped != box:
+        return 'box cut', f'leaves {size} by {_number(_overhang(box, width, height))} and is cut to it; correct it'
+    return None
+
+
+def as_in_file(box: Box, layout: str) -> str:
+    """Returns a box as the annotation file has it."""
+    x1, y1, x2, y2 = box
+    if layout == 'coco':
+        box = (x1, y1, x2 - x1, y2 - y1)
+    elif layout == 'ilsvrc':
+        box = (x1, y1, x2 - 1, y2 - 1)
+    elif x2 > x1 and y2 > y1:
+        box = (x1 + 1, y1 + 1, x2, y2)
+    return '(' + ', '.join(map(_number, box)) + ')'
+
+
+def _overhang(box: Box, width: int, height: int) -> float:
+    return max(-box[0], -box[1], box[2] - width, box[3] - height)
+
+
+def _counts_from_zero(box: Box, width: int, height: int) -> bool:
+    return min(box[0], box[1]) == -1 and box[2] <= width and box[3] <= height
+
+
+def _number(value: float) -> str:
+    return f'{value:.1f}'.removesuffix('.0')

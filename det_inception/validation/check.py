@@ -1,0 +1,239 @@
+"""Checks a data set: every part of it, its images, what the parts have in common, and its proposals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from det_inception.datasets.detection import DataError, read_list
+from det_inception.datasets.voc import files_by_name, image_files, list_entry
+from det_inception.validation.duplicates import equal_files, lookalikes
+from det_inception.validation.find import role
+from det_inception.validation.names import similar_classes
+from det_inception.validation.pictures import Pictures
+from det_inception.validation.problems import ERROR, WARNING, Problems, some
+from det_inception.validation.scan import Scan, scan_split
+from det_inception.validation.splits import Split
+from det_inception.validation.stores import StoreCheck
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        scans: Of each split.
+        problems: All that is wrong.
+        readable: Of each split, how many of its images could be read; None where they were not.
+    """
+
+    scans: list[Scan]
+    problems: Problems
+    readable: list[int] | None
+
+
+def check_data(
+    splits: Sequence[Split],
+    *,
+    classes_of_first: bool,
+    images: bool = True,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Report:
+    """Checks a data set.
+
+    Args:
+        splits: Its parts, the training's first.
+        classes_of_first: Whether the classes of the first are to be learned, and the others may have no more.
+        images: Whether to read the images.
+        workers: Number of threads that do; None: one a core.
+        progress: Whether to show a progress bar on stderr.
+    """
+    problems, pictures = Problems(), Pictures()
+    scans: list[Scan] = []
+    for split in splits:
+        classes = scans[0].classes if scans and classes_of_first else None
+        scans.append(scan_split(split, classes, pictures, problems))
+    _check_class_names(scans, problems)
+    _check_unlisted(scans, pictures, problems)
+    if images:
+        pictures.look(workers, progress)
+    else:
+        pictures.look_for()
+    for scan in scans:
+        _check_images(scan, pictures, problems)
+    _check_shared(scans, pictures, problems)
+    _check_stores(scans, pictures, problems)
+    readable = [sum(index not in pictures.faults for index in scan.pictures) for scan in scans] if images else None
+    return Report(scans, problems, readable)
+
+
+def _check_class_names(scans: list[Scan], problems: Problems) -> None:
+    # The other splits may have no classes beyond those of the first; classes that were given were spelt with care.
+    for scan in scans[:1] if scans[0].split.layout != 'ilsvrc' and scans[0].split.classes is None else []:
+        counts = {name: entry.boxes + entry.ignored for name, entry in scan.statistics.classes.items()}
+        counts = {name: counts.get(name, 0) for name in (*scan.classes, *counts)}
+        for rare, often in similar_classes(counts):
+            entry = scan.statistics.classes.get(rare)
+            source = entry.first if entry else str(scan.split.source)
+            problems.add(
+                'similar class',
+                WARNING,
+                scan.split.name,
+                source,
+                f'{source}: the class {rare!r} ({counts[rare]} objects) may be {often!r} ({counts[often]} objects); if '
+                'so, write it so.',
+            )
+    for scan in scans:
+        if not scan.statistics.total('boxes'):
+            continue  # said already
+        found = scan.statistics.classes
+        unused = [name for name in scan.classes if name not in found or not found[name].boxes]
+        if unused:
+            then = 'so their AP says nothing' if scan.split.test_mode else 'so they are not learned'
+            problems.add(
+                'unused class',
+                WARNING,
+                scan.split.name,
+                scan.split.source,
+                f'{scan.split.source}: no object is of {some(unused)}, {then}; add some, or take them out of the '
+                'classes.',
+            )
+
+
+def _check_unlisted(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+    """Notes images in the folders that no split has, and annotations without an image."""
+    listed = {os.path.normpath(path) for path in pictures.paths}
+    stems = {os.path.splitext(path)[0] for path in listed}
+    folders: dict[Path, Split] = {}
+    for scan in scans:
+        # ILSVRC's lists of other names may be meant to take a part of its images.
+        names = [path.stem for path in scan.split.lists]
+        if scan.split.layout != 'ilsvrc' or names == [role(names[0])]:
+            folders.setdefault(scan.folder, scan.split)
+    for folder, split in folders.items():
+        try:
+            files = files_by_name(folder)
+        except DataError:
+            continue  # said already
+        entries = _list_entries(split) if split.layout == 'voc' else set()
+        for name in image_files(files):
+            path = os.path.normpath(folder / name)
+            unnamed = entries.isdisjoint((name, os.path.splitext(name)[0]))
+            if path not in listed and unnamed and not _is_hidden(name):
+                text = f'{path}: no list names this image; add it to one if it is to be used.'
+                problems.add('not listed', WARNING, '', path, text)
+        if split.annotations is None or not split.annotations.is_dir():
+            continue
+        for source in sorted(split.annotations.rglob('*.xml')):
+            name = source.relative_to(split.annotations).with_suffix('').as_posix()
+            # That a listed image is missing is said already.
+            if not (name in files or name in entries or os.path.normpath(folder / name) in stems or _is_hidden(name)):
+                text = f'{source}: there is no image of this name in {folder}; add it, or remove the annotation.'
+                problems.add('not listed', WARNING, '', source, text)
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith('.') for part in name.split('/'))
+
+
+def _list_entries(split: Split) -> set[str]:
+    """Returns what the lists of a VOC folder name, whether or not they are checked."""
+    entries: set[str] = set()
+    for path in (split.root / 'ImageSets' / 'Main').glob('*.txt'):
+        try:
+            entries.update(list_entry(line) for line in read_list(path))
+        except DataError:
+            continue
+    return entries
+
+
+def _check_images(scan: Scan, pictures: Pictures, problems: Problems) -> None:
+    split = scan.split
+    for number, index in enumerate(scan.pictures):
+        path = pictures.paths[index]
+        used = scan.used[number]
+        severity = ERROR if used else WARNING
+        fault = pictures.faults.get(index)
+        if fault is not None:
+            kind = 'missing image' if pictures.is_missing(index) else 'unreadable image'
+            hint = pictures.hint(path) if kind == 'missing image' else ''
+            problems.add(kind, severity, split.name, path, f'{fault.removesuffix(".")}{hint}.')
+            continue
+        annotated, actual = scan.annotated_size(number), tuple(pictures.sizes[index].tolist())
+        if any(actual) and any(annotated) and annotated != actual:
+            turned = '; its EXIF data turn it' if annotated == actual[::-1] else ''
+            text = (
+                f'{path}: the annotation takes the image to be {annotated[1]} x {annotated[0]}, and it is '
+                f'{actual[1]} x {actual[0]}{turned}; correct the size in the annotation if its boxes fit this image, '
+                'else replace the image.'
+            )
+            problems.add('image size', severity, split.name, path, text)
+
+
+def _check_shared(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+    """Notes images that are in two splits of different use, under one name, as copies, or looking the same."""
+    members = [scan.distinct_pictures() for scan in scans]
+    copies = equal_files(pictures)
+    copied = {index: group for group in copies for index in group}
+    for (number, first), (other_number, second) in combinations(enumerate(scans), 2):
+        if not _apart(first.split, second.split):
+            continue
+        ours, others = members[number], members[other_number]
+        name, other_name = first.split.name, second.split.name
+        for index in np.intersect1d(ours, others).tolist():
+            path = pictures.paths[index]
+            _note_shared(problems, 'shared image', other_name, path, f'{path}: is in {name} and in {other_name}')
+        in_first, in_second = set(ours.tolist()), set(others.tolist())
+        for group in copies:
+            left, right = ([index for index in group if index in members] for members in (in_first, in_second))
+            for index in right:
+                if left and index not in in_first:
+                    path, twin = pictures.paths[index], pictures.paths[left[0]]
+                    text = f'{path}: the same file, byte for byte, is {twin} in {name}'
+                    _note_shared(problems, 'shared image', other_name, path, text)
+        for index, twin in lookalikes(pictures, others, ours):
+            if index in in_first or any(copy in in_first for copy in copied.get(index, ())):
+                continue
+            path = pictures.paths[index]
+            text = f'{path}: looks the same as {pictures.paths[twin]} in {name}'
+            _note_shared(problems, 'looks the same', other_name, path, text)
+    for scan, indices in zip(scans, members):
+        within = set(indices.tolist())
+        for group in copies:
+            together = [index for index in group if index in within]
+            for index in together[1:]:
+                path = pictures.paths[index]
+                text = (
+                    f'{path}: the same file, byte for byte, is {pictures.paths[together[0]]}; leave one, above all if '
+                    'their annotations differ.'
+                )
+                problems.add('same file', WARNING, scan.split.name, path, text)
+
+
+def _note_shared(problems: Problems, kind: str, split: str, path: str, text: str) -> None:
+    problems.add(
+        kind, WARNING, split, path, f'{text}; take it out of one of them, else the score is better than the detector.'
+    )
+
+
+def _apart(first: Split, second: Split) -> bool:
+    """Whether two splits should have nothing in common: one is for training, or both are for different tests."""
+    return first.test_mode != second.test_mode or (first.test_mode and role(first.name) != role(second.name))
+
+
+def _check_stores(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+    stores = StoreCheck(problems)
+    for scan in scans:
+        paths = stores.open(scan.split.stores)
+        if not paths:
+            continue
+        for number, index in enumerate(scan.pictures):
+            if scan.used[number] and index not in pictures.faults:
+                stores.check(scan.split.name, paths, pictures, index, scan.annotated_size(number))
+    stores.finish()

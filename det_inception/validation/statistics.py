@@ -1,0 +1,97 @@
+"""Counts what is in a split: images, boxes, classes, sizes."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from det_inception.annotations import clip_box
+from det_inception.datasets.detection import ImageRecord
+
+
+@dataclass
+class ClassStatistics:
+    """Of one class in one split.
+
+    Attributes:
+        images: Number of images that show it.
+        boxes: Number of its boxes that count.
+        ignored: Number of its boxes that count neither for nor against a detector (difficult, crowd).
+        dropped: Number of its boxes of which nothing is left in the image.
+        first: The first annotation file that names it.
+        sides: Width and height of each box in the image, one after the other.
+    """
+
+    first: str
+    images: int = 0
+    boxes: int = 0
+    ignored: int = 0
+    dropped: int = 0
+    sides: array = field(default_factory=lambda: array('f'))
+
+    def typical_size(self) -> tuple[int, int] | None:
+        """Returns median width and height in pixels."""
+        if not self.sides:
+            return None
+        width, height = np.median(np.frombuffer(self.sides, np.float32).reshape(-1, 2), axis=0)
+        return round(float(width)), round(float(height))
+
+
+@dataclass
+class Statistics:
+    """Of one split.
+
+    Attributes:
+        classes: By name, in the order in which they were met.
+        images: Number of images listed.
+        empty: Number of images without an object.
+        most: Greatest number of boxes of an image.
+        widths: Least and greatest; ``heights`` likewise. As the annotations say, or else the image files.
+    """
+
+    classes: dict[str, ClassStatistics] = field(default_factory=dict)
+    images: int = 0
+    empty: int = 0
+    most: int = 0
+    widths: tuple[int, int] | None = None
+    heights: tuple[int, int] | None = None
+
+    def total(self, what: str) -> int:
+        """Returns the sum of an attribute over the classes."""
+        return sum(getattr(entry, what) for entry in self.classes.values())
+
+    def add(self, record: ImageRecord) -> int:
+        """Counts an image; returns how many of its objects are left for training, ignored ones included."""
+        left = boxes = 0
+        seen: set[str] = set()
+        for name, box, ignored in record.objects:
+            entry = self.classes.get(name)
+            if entry is None:
+                entry = self.classes[name] = ClassStatistics(str(record.source))
+            if name not in seen:
+                seen.add(name)
+                entry.images += 1
+            clipped = clip_box(box, record.width, record.height)
+            if clipped is None:
+                entry.dropped += 1
+                continue
+            left += 1
+            if ignored:
+                entry.ignored += 1
+                continue
+            boxes += 1
+            entry.boxes += 1
+            entry.sides.extend((clipped[2] - clipped[0], clipped[3] - clipped[1]))
+        self.images += 1
+        self.empty += not left
+        self.most = max(self.most, boxes)
+        if record.width > 0 and record.height > 0:
+            self.widths = _widened(self.widths, record.width)
+            self.heights = _widened(self.heights, record.height)
+        return left
+
+
+def _widened(limits: tuple[int, int] | None, value: int) -> tuple[int, int]:
+    return (value, value) if limits is None else (min(limits[0], value), max(limits[1], value))
