@@ -6,6 +6,7 @@ Everything that comes from users, names of classes above all, is escaped. Shape 
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,7 @@ from det_inception.report.style import STYLE
 from det_inception.version import __version__
 
 FEW = 15  # classes whose bars stand in one column
+_FIGURE_SCALE = 100 / 150  # of the page's pixels to those of the figures, so that their letters are as large as its
 
 _MEANINGS = {
     'classification': 'right place, wrong class: overlaps an object of another class by 0.5 or more',
@@ -31,6 +33,14 @@ _MEANINGS = {
     'duplicate': 'right, but a more confident detection has found the object already',
     'background': 'overlaps no object by more than 0.1',
     'missed': 'objects that no detection finds, not even one of the wrong class or in the wrong place',
+}
+_LOSSES = {
+    'classification': 'wrong classes',
+    'localisation': 'inexact boxes',
+    'both': 'detections wrong in class and place',
+    'duplicate': 'duplicates',
+    'background': 'detections on background',
+    'missed': 'missed objects',
 }
 
 
@@ -126,7 +136,9 @@ def _findings(report: Report) -> Iterable[str]:
         yield 'The run has <b>no detection at all</b>: every AP is 0, and every object is missed.'
     ignored = int(results.objects.ignored.sum())
     if ignored:
-        yield f'{_objects(ignored)} more are ignored: difficult ones, crowds or blacklisted ones.'
+        yield (
+            f'{_objects(ignored)} more {"does" if ignored == 1 else "do"} not count: difficult, a crowd or blacklisted.'
+        )
     if np.isnan(score.official_mean):
         yield (
             'The official formula gives NaN here, because a class without objects was detected; the mean above is over '
@@ -146,9 +158,7 @@ def _findings(report: Report) -> Iterable[str]:
         )
     costly = int(np.argmax(errors.costs))
     if errors.costs[costly] > 0:
-        kind = KINDS[costly]
-        what = 'missed objects' if kind == 'missed' else f'{kind} errors' if kind != 'both' else 'errors in both'
-        yield f'Most is lost by <b>{what}</b>: {100 * errors.costs[costly]:.1f} points of AP.'
+        yield f'Most is lost by <b>{_LOSSES[KINDS[costly]]}</b>: {_points(errors.costs[costly])} points of AP.'
     coverage = _coverage(results)
     if coverage is not None:
         yield (
@@ -177,7 +187,7 @@ def _classes(report: Report) -> str:
         caption += f' {without:,} {"class has" if without == 1 else "classes have"} no objects and so no AP.'
     rules = RULES[results.rules]
     return (
-        f'<p>By the rules of the {escape(rules.name)}. {escape(rules.sentence)}</p>'
+        f'<p><b>{escape(rules.name[0].upper() + rules.name[1:])}.</b> {escape(rules.sentence)}</p>'
         f'<figure><ol class="bars{many}">{rows}</ol><figcaption>{caption}</figcaption></figure>'
     )
 
@@ -288,7 +298,7 @@ def _proposals(report: Report) -> str:
     )
     least = (
         f'<h3>{"Least covered classes" if len(present) > len(worst) else "Classes"}, IoU 0.5</h3>'
-        f'<ol class="bars">{rows}</ol>'
+        f'<ol class="bars shares">{rows}</ol>'
     )
     mean = (
         ''
@@ -318,7 +328,7 @@ def _pictures(report: Report) -> str:
     parts.append(
         '<p class="note"><span class="key" style="color:var(--good)"></span>true detection '
         '<span class="key" style="color:var(--bad)"></span>false detection '
-        '<span class="key dashed"></span>annotated object, in white or, if missed, in amber</p>'
+        '<span class="key dashed"></span>annotated object, in white or, if not found, in amber</p>'
     )
     parts.append(
         _gallery(
@@ -346,7 +356,7 @@ def _pictures(report: Report) -> str:
     parts.append(
         _gallery(
             report,
-            'Largest missed objects',
+            'Largest objects not found',
             f'{galleries.num_missed:,} of {results.num_objects.sum():,} objects have no detection of their class, of '
             'any confidence, that overlaps them by half. The detection drawn is the one that comes nearest.',
             galleries.missed,
@@ -372,8 +382,8 @@ def _shot(report: Report, shot: Shot) -> str:
     said = f'{names[found.labels[shot.detection]]} {found.scores[shot.detection]:.2f}' if shot.detection >= 0 else ''
     lines = []
     if shot.kind == 'missed':
-        title = f'<b>{escape(target)}</b> <span class="chip">missed</span>'
-        alt = f'missed {target}'
+        title = f'<b>{escape(target)}</b> <span class="chip">not found</span>'
+        alt = f'{target} that was not found'
         lines.append(f'nearest: {escape(said)}, IoU {shot.overlap:.2f}' if said else 'no detection touches it')
         if objects.coverage is not None:
             lines.append(f'best proposal: IoU {objects.coverage[shot.target]:.2f}')
@@ -461,9 +471,10 @@ def _track(share: float, kind: str = '') -> str:
 
 def _themed(pictures: dict[str, bytes], alt: str) -> str:
     light, dark = (f'data:image/png;base64,{base64.b64encode(pictures[name]).decode()}' for name in ('light', 'dark'))
+    width, height = (round(side * _FIGURE_SCALE) for side in struct.unpack('>II', pictures['light'][16:24]))
     return (
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}"><img src="{light}" '
-        f'alt="{escape(alt)}"></picture>'
+        f'alt="{escape(alt)}" width="{width}" height="{height}"></picture>'
     )
 
 

@@ -90,14 +90,15 @@ def plot_coverage(coverage: NDArray, theme: Theme) -> bytes:
     for threshold in (0.5, 0.7):
         covered = recall_of(coverage[:, None], [threshold])[0, 0]
         panel.plot([threshold], [covered], 'o', color=theme.line, markersize=6)
-        high = covered > 0.85
+        # The curve falls, so its lower left is free, unless it runs along the bottom.
+        low = covered < 0.15
         panel.annotate(
             f'{covered:.1%}',
             (threshold, covered),
-            xytext=(0, -9 if high else 8),
+            xytext=(5, 5) if low else (-5, -5),
             textcoords='offset points',
-            ha='right' if not high else 'left',
-            va='top' if high else 'bottom',
+            ha='left' if low else 'right',
+            va='bottom' if low else 'top',
             color=theme.ink,
             fontweight='bold',
         )
@@ -118,9 +119,15 @@ def _panels(results: RunResults, score: Score, ranks: Sequence[int], theme: Them
         precision, recall = score.curves[label]
         envelope = sampled_envelope(precision, recall)
         panel.fill_between(RECALLS, envelope, color=theme.line, alpha=0.14, linewidth=0, step='pre')
-        # Where a curve ends, the best recall has been reached: what is right of it was never found.
-        panel.plot(np.append(0, recall), np.append(1 if not len(precision) else precision[0], precision), lw=1.6)
-        panel.lines[0].set_color(theme.line)
+        # Drawn to the last true detection: behind it only precision changes, and no area.
+        end = np.searchsorted(recall, recall[-1]) + 1 if len(recall) and recall[-1] > 0 else 0
+        start = precision[:1] if end else []
+        panel.plot(
+            np.concatenate([[0] * len(start), recall[:end]]),
+            np.concatenate([start, precision[:end]]),
+            color=theme.line,
+            linewidth=1.6,
+        )
         _title(panel, f'{_short(results.class_names[label])}  {score.ap[label]:.2f}', theme)
         _unit_square(panel)
         if number + columns >= len(ranks):

@@ -30,6 +30,7 @@ a { color: var(--accent); }
 .kicker { color: var(--soft); font-size: 13px; letter-spacing: 0.08em; text-transform: uppercase; margin: 0; }
 .soft, figcaption, .note { color: var(--soft); }
 .note, figcaption { font-size: 14px; }
+.note { max-width: 88ch; }
 .summary {
   display: grid; grid-template-columns: minmax(230px, 1.15fr) 3fr; gap: 1px; margin: 26px 0 18px;
   background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden;
@@ -49,7 +50,7 @@ nav a:hover { text-decoration: underline; }
 section { border-top: 1px solid var(--line); padding: 30px 0 26px; margin-top: 18px; scroll-margin-top: 8px; }
 figure { margin: 18px 0 0; }
 figure > picture > img { max-width: 100%; height: auto; display: block; }
-figcaption { margin-top: 10px; max-width: 78ch; }
+figcaption { margin-top: 10px; max-width: 88ch; }
 .bars { list-style: none; padding: 0; margin: 18px 0 0; }
 .bars.many { columns: 3 280px; column-gap: 36px; }
 .bars li {
@@ -57,6 +58,7 @@ figcaption { margin-top: 10px; max-width: 78ch; }
   padding: 3px 0;
 }
 .bars.many li { grid-template-columns: 9.2em 1fr 3em; padding: 1px 0; font-size: 13px; }
+.bars.shares li { grid-template-columns: minmax(70px, 9em) 1fr 3.8em; }
 .bars .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .bars .value, td.number { text-align: right; }
 .track { display: block; height: 10px; border-radius: 3px; background: var(--track); min-width: 40px; }
@@ -67,7 +69,7 @@ figcaption { margin-top: 10px; max-width: 78ch; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: 14px 0 0; font-size: 14.5px; }
 th { text-align: left; font-weight: 600; font-size: 13px; color: var(--soft); vertical-align: bottom; }
-th.number { text-align: right; }
+th.number { text-align: right; white-space: nowrap; }
 th, td { padding: 7px 14px 7px 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 td.wide { width: 22%; }
@@ -77,7 +79,7 @@ tbody th, tbody td { vertical-align: middle; }
 th small { font-weight: 400; }
 td.meaning { color: var(--soft); min-width: 17em; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 8px 48px; }
-.side { display: grid; grid-template-columns: minmax(300px, 1.1fr) 1fr; gap: 20px 44px; align-items: center; }
+.side { display: grid; grid-template-columns: minmax(300px, 1.1fr) 1fr; gap: 20px 44px; align-items: start; }
 .shots {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(232px, 1fr)); gap: 20px 18px; margin: 14px 0 0;
 }
