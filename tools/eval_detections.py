@@ -30,6 +30,7 @@ from det_inception.ilsvrc import (
     read_image_list,
 )
 from det_inception.ilsvrc.files import write_text
+from det_inception.report import from_submission, image_files, require_writable, write_report
 
 
 def parse_args() -> argparse.Namespace:
@@ -66,6 +67,13 @@ def parse_args() -> argparse.Namespace:
         help='class names, one a line in the order of their ids (default: the 200)',
     )
     parser.add_argument('--json', type=Path, help='where to write the score and the AP of every class')
+    parser.add_argument('--report', type=Path, metavar='DIR', help='write an HTML report to this folder (index.html)')
+    parser.add_argument(
+        '--images',
+        type=Path,
+        metavar='FOLDER',
+        help='folder of the images, or of some of them, for the pictures of the report',
+    )
     return parser.parse_args()
 
 
@@ -123,8 +131,33 @@ def summary(score: DetectionScore, detections: Detections, ground_truth: GroundT
     }
 
 
+def report(args: argparse.Namespace, found: Detections, truth: GroundTruth, blacklist: np.ndarray | None) -> Path:
+    """Writes the report and returns its page."""
+    files = None if args.images is None else image_files(args.images)
+    reason = 'Left out: a submission file names no images; --images FOLDER says where they are.'
+    if files is not None:
+        if not truth.image_names:
+            raise InputError(f'{args.ground_truth}: has no image names to find images by; give --image-list as well.')
+        if not any(name in files for name in truth.image_names):
+            raise InputError(
+                f'{args.images}: holds none of the {len(truth.image_names)} evaluated images, such as '
+                f'{truth.image_names[0]}; name the folder of these images.'
+            )
+    return write_report(
+        from_submission(found, truth, blacklist, files),
+        args.report,
+        title=args.predictions.name,
+        facts=[('ground truth', args.ground_truth.name)],
+        no_pictures=reason,
+    )
+
+
 def main() -> None:
     args = parse_args()
+    if args.report is not None:
+        require_writable(args.report)
+    elif args.images is not None:
+        raise InputError('--images is for the pictures of a report; give --report DIR as well.')
     classes = DET_CLASSES if args.classes is None else read_class_names(args.classes)
     image_list = None if args.image_list is None else read_image_list(args.image_list)
     detections = read_detections(args.predictions, len(classes))
@@ -136,6 +169,8 @@ def main() -> None:
         raise InputError(f'{args.predictions} against {args.ground_truth}: {error}') from None
     if args.json is not None:
         write_text(args.json, [json.dumps(summary(score, detections, ground_truth), indent=2), '\n'])
+
+    page = None if args.report is None else report(args, detections, ground_truth, blacklist)
 
     reversed_boxes = int((detections.boxes[:, 2:] < detections.boxes[:, :2]).any(axis=1).sum())
     if reversed_boxes:
@@ -149,6 +184,8 @@ def main() -> None:
         f'{len(detections)} detections, {len(ground_truth.image_ids)} images, '
         f'{len(ground_truth.class_ids)} objects, {blacklisted}\n{format_table(score)}'
     )
+    if page is not None:
+        print(f'Report: {page}')
 
 
 if __name__ == '__main__':

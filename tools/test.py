@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 
 from det_inception.cli import run
 from det_inception.config import load_config
+from det_inception.evaluation.report_metric import add_report
 from det_inception.files import write_text
 from det_inception.runs import test, use_amp, use_work_dir
 
@@ -27,6 +28,7 @@ def main() -> None:
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of objects and detections to this folder')
+    parser.add_argument('--report', metavar='DIR', help='write an HTML report of the test to this folder (index.html)')
     parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
     parser.add_argument(
         '--cfg-options',
@@ -50,10 +52,14 @@ def main() -> None:
         hooks['visualization'] = dict(
             type='DetVisualizationHook', draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
         )
+    if args.report:
+        add_report(cfg, args.report, args.checkpoint)
     metrics = test(cfg, args.checkpoint)
     if is_main_process():
         for name, value in metrics.items():
             print(f'{name}: {value:.4f}')
+        if args.report:
+            print(f'report: {Path(args.report) / "index.html"}')
         if args.out:
             write_text(args.out, json.dumps(metrics, indent=2) + '\n')
 

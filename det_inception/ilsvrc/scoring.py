@@ -28,6 +28,9 @@ Array = NDArray  # shapes and dtypes are in the docstrings
 
 MAX_THRESHOLD = 0.5
 PIXEL_TOLERANCE = 10  # an object may be missed by half of this on each side, whatever its size
+# What DetectionScore.matches holds where there is no object.
+FALSE_POSITIVE = -1
+NOT_COUNTED = -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +150,8 @@ class DetectionScore:
             count.
         recall: C arrays float64 (P,), likewise; NaN for a class without objects.
         confidence: C arrays float64 (P,), the confidence of the last detection of each point.
+        matches: int64 (N,), for each detection the position of the object that it took; :data:`FALSE_POSITIVE` where
+            it took none, :data:`NOT_COUNTED` where it is blacklisted.
     """
 
     class_names: tuple[str, ...]
@@ -158,6 +163,7 @@ class DetectionScore:
     precision: tuple[Array, ...]
     recall: tuple[Array, ...]
     confidence: tuple[Array, ...]
+    matches: Array
 
     @property
     def mean_ap_with_objects(self) -> float:
@@ -225,6 +231,7 @@ def evaluate(detections: Detections, ground_truth: GroundTruth, blacklist: Array
     ap = np.zeros(num_classes)
     num_objects = np.zeros(num_classes, dtype=np.int64)
     precision, recall, confidence = [], [], []
+    matches = np.full(len(detections), NOT_COUNTED)
     for label in range(num_classes):
         void_images = void[void[:, 1] == label + 1, 0]
         # lexsort is stable and its last key decides first; equal scores go by image, then by their own order.
@@ -237,13 +244,16 @@ def evaluate(detections: Detections, ground_truth: GroundTruth, blacklist: Array
 
         found_images, object_images = detections.image_ids[found], ground_truth.object_image_ids[there]
         object_boxes = ground_truth.boxes[there]
-        is_true = _match(
+        taken = _match(
             detections.boxes[found],
             np.searchsorted(object_images, found_images, side='left'),
             np.searchsorted(object_images, found_images, side='right'),
             object_boxes,
             object_thresholds(object_boxes),
         )
+        is_true = taken >= 0
+        matches[found] = FALSE_POSITIVE
+        matches[found[is_true]] = there[taken[is_true]]
         class_precision, class_recall = _curve(is_true, len(there))
         num_objects[label] = len(there)
         if len(there):
@@ -266,6 +276,7 @@ def evaluate(detections: Detections, ground_truth: GroundTruth, blacklist: Array
         precision=tuple(precision),
         recall=tuple(recall),
         confidence=tuple(confidence),
+        matches=matches,
     )
 
 
@@ -309,8 +320,8 @@ def _by_class(class_ids: Array, num_classes: int) -> list[Array]:
 
 @njit(cache=True)
 def _match(boxes: Array, first_object: Array, end_object: Array, object_boxes: Array, thresholds: Array) -> Array:
-    """Greedy matching; detection d may take the objects ``first_object[d]`` to ``end_object[d] - 1``."""
-    is_true = np.zeros(len(boxes), dtype=np.bool_)
+    """Greedy matching; detection d may take one of the objects ``first_object[d]`` to ``end_object[d] - 1``, or -1."""
+    matches = np.full(len(boxes), -1)
     taken = np.zeros(len(object_boxes), dtype=np.bool_)
     for d in range(len(boxes)):
         xmin, ymin, xmax, ymax = boxes[d, 0], boxes[d, 1], boxes[d, 2], boxes[d, 3]
@@ -329,8 +340,8 @@ def _match(boxes: Array, first_object: Array, end_object: Array, object_boxes: A
                 best, best_overlap = m, overlap
         if best >= 0:
             taken[best] = True
-            is_true[d] = True
-    return is_true
+            matches[d] = best
+    return matches
 
 
 def _curve(is_true: Array, num_objects: int) -> tuple[Array, Array]:

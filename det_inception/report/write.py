@@ -1,0 +1,110 @@
+"""Puts a report together and writes it: index.html, complete in itself, and its pictures beside it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from det_inception.errors import InputError
+from det_inception.files import write_bytes, write_text
+from det_inception.images import IMAGE_SUFFIXES
+from det_inception.report.errors import analyse_errors
+from det_inception.report.gallery import Galleries, make_galleries
+from det_inception.report.page import Report, make_page
+from det_inception.report.plots import THEMES, plot_coverage, plot_precision_recall
+from det_inception.report.results import RunResults
+from det_inception.report.scoring import score_run
+from det_inception.report.sizes import COCO_AREAS, score_by_size, thirds
+
+PICTURES = 12  # of a gallery
+
+
+def write_report(
+    results: RunResults,
+    folder: str | Path,
+    title: str,
+    facts: Sequence[tuple[str, str]] = (),
+    pictures: int = PICTURES,
+    no_pictures: str = 'Left out: no image files are at hand.',
+) -> Path:
+    """Writes the report of a test run.
+
+    Args:
+        results: The run.
+        folder: Where ``index.html`` goes; its figures go beside it and its galleries into ``pictures/``. Made if need
+            be; an older report in it is overwritten.
+        title: What was tested, such as the config's name.
+        facts: Lines under the title, pairs of a word and its value.
+        pictures: How many pictures a gallery has at most.
+        no_pictures: The sentence that stands in place of the galleries where no image is at hand.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    folder = Path(folder)
+    score, errors = score_run(results), analyse_errors(results)
+    coverage = None if results.objects.coverage is None else results.objects.coverage[~results.objects.ignored]
+    at_hand = any(path is not None for path in results.image_paths) and pictures > 0
+    report = Report(
+        results=results,
+        score=score,
+        errors=errors,
+        coco_sizes=score_by_size(results, score, COCO_AREAS),
+        third_sizes=score_by_size(results, score, thirds(results)),
+        precision_recall={theme.name: plot_precision_recall(results, score, theme) for theme in THEMES},
+        coverage=None if coverage is None else {theme.name: plot_coverage(coverage, theme) for theme in THEMES},
+        galleries=make_galleries(results, score, errors, pictures) if at_hand else None,
+        no_galleries=no_pictures,
+        title=title,
+        facts=facts,
+    )
+    for name, figure in (('precision_recall', report.precision_recall), ('coverage', report.coverage or {})):
+        for theme, png in figure.items():
+            write_bytes(folder / (f'{name}.png' if theme == 'light' else f'{name}_{theme}.png'), png)
+    if report.galleries is not None:
+        _write_galleries(report.galleries, folder / 'pictures')
+    page = folder / 'index.html'
+    write_text(page, make_page(report))  # last: a page is complete
+    return page
+
+
+def require_writable(folder: str | Path) -> None:
+    """Makes sure, before hours of testing, that a report can be written.
+
+    Raises:
+        InputError: The folder cannot be made or written to.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f'{folder}: the report cannot be written there ({error.strerror or error}); choose another folder.'
+        ) from error
+
+
+def image_files(folder: str | Path) -> dict[str, Path]:
+    """Returns the image files below a folder by their names without suffix.
+
+    Raises:
+        InputError: The folder is none, or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f'{folder}: no such folder of images; correct it, or leave it away for a report without them.')
+    files = {path.stem: path for path in sorted(folder.rglob('*')) if path.suffix.lower() in IMAGE_SUFFIXES}
+    if not files:
+        raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); name the folder of the images.')
+    return files
+
+
+def _write_galleries(galleries: Galleries, folder: Path) -> None:
+    sets = {'true': galleries.true, 'false': galleries.false, **galleries.by_kind, 'missed': galleries.missed}
+    for name, shots in sets.items():
+        for number, shot in enumerate(shots, start=1):
+            write_bytes(folder / f'{name}_{number:02}.jpg', shot.jpeg)
