@@ -4,7 +4,7 @@ from det_inception import compat
 
 compat.apply()  # before anything imports mmcv.ops
 
-from det_inception import datasets, evaluation, models, precision  # noqa: E402
+from det_inception import datasets, evaluation, models, precision, proposers  # noqa: E402
 from det_inception.version import __version__  # noqa: E402
 
-__all__ = ['__version__', 'compat', 'datasets', 'evaluation', 'models', 'precision']
+__all__ = ['__version__', 'compat', 'datasets', 'evaluation', 'models', 'precision', 'proposers']

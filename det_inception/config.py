@@ -5,6 +5,8 @@ level, and is carried to these places here:
 
 * ``data_root``: to every data set.
 * ``classes``: to every data set's ``metainfo`` and the head's ``num_classes``; None reads them from the training data.
+* ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
+* ``image_size`` (width, height): to every ``Resize``.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``.
 """
 
@@ -83,7 +85,14 @@ def load_config(
         _use_weights(cfg)
     if 'classes' in cfg:
         _use_classes(cfg)
+    _use_proposals(cfg)
+    _use_image_size(cfg)
     return cfg
+
+
+def is_class_agnostic(cfg: Config) -> bool:
+    """Whether a config's model knows objects only, whatever the classes of its data."""
+    return cfg.model.get('type') == 'MultiBox'
 
 
 def datasets(cfg: Config) -> Iterator[dict]:
@@ -108,7 +117,7 @@ def _unwrapped(dataset: dict) -> Iterator[dict]:
 
 def _merge(cfg: Config, options: dict) -> None:
     """Overrides settings, and refuses what would have no effect or tear a hole into the config."""
-    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights'}
+    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights', 'proposal_store', 'multibox'}
     for key, value in options.items():
         top = key.split('.')[0]
         if top not in known:
@@ -147,6 +156,36 @@ def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
             dataset.data_root = cfg.get('data_root')
 
 
+def _use_proposals(cfg: Config) -> None:
+    """Sets the source of the region proposals where the config or the command line names one for all data sets."""
+    store, multibox = cfg.get('proposal_store'), cfg.get('multibox')
+    if multibox is not None and (not isinstance(multibox, dict) or {*multibox} - {'config', 'checkpoint', 'number'}):
+        raise ConfigError(
+            f'{cfg.filename}: multibox is {multibox!r} and should name config and checkpoint of a MultiBox; set '
+            'multibox.config=... and multibox.checkpoint=....'
+        )
+    for dataset in datasets(cfg):
+        for step in dataset.get('pipeline') or ():
+            if step['type'] == 'LoadRegionProposals':
+                if store is not None:
+                    step.store = store
+                if multibox is not None and multibox.get('checkpoint') is not None:
+                    step.multibox = multibox
+
+
+def _use_image_size(cfg: Config) -> None:
+    """Sets the size that images are resized to where the config or the command line names one for all data sets."""
+    size = cfg.get('image_size')
+    if size is None:
+        return
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(isinstance(n, int) and n >= 32 for n in size):
+        raise ConfigError(f'{cfg.filename}: image_size is {size!r} and should be width,height of at least 32 pixels.')
+    for dataset in datasets(cfg):
+        for step in dataset.get('pipeline') or ():
+            if step['type'] == 'Resize':
+                step.scale = tuple(size)
+
+
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
     if not _adopt_weights(cfg, cfg.weights):
@@ -160,8 +199,9 @@ def _use_weights(cfg: Config) -> None:
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
     """Sets classes, variant and normalisation to those of a trained detector, which holds all weights itself."""
     cfg.weights = None
-    classes = checkpoint_classes(read_checkpoint(checkpoint))
-    if classes:
+    if is_class_agnostic(cfg):
+        cfg.model.bbox_head.priors = None
+    elif classes := checkpoint_classes(read_checkpoint(checkpoint)):
         cfg.classes = classes
     if _adopt_weights(cfg, checkpoint):
         cfg.model.backbone.init_cfg = None
@@ -187,6 +227,8 @@ def _use_classes(cfg: Config) -> None:
     cfg.classes = (cfg.classes,) if isinstance(cfg.classes, str) else tuple(cfg.classes)
     for dataset in datasets(cfg):
         dataset.metainfo = dict(dataset.get('metainfo') or {}, classes=cfg.classes)
+    if is_class_agnostic(cfg):
+        return
     for head in (cfg.model.get('bbox_head'), cfg.model.get('roi_head', {}).get('bbox_head')):
         if head is not None:
             head.num_classes = len(cfg.classes)
