@@ -1,7 +1,7 @@
 """MultiBox on GoogLeNet: model, images, optimiser, runtime. The data sets are in the configs that build on it.
 
 What the papers leave open, and what is chosen here: grids on GoogLeNet's own feature maps at strides 8, 16 and 32, an
-input of 448 x 448, coordinates in units of the priors with alpha 1, NMS of 0.7 before the best 200; see
+input of 448 x 448, coordinates in units of the priors with alpha 20, NMS of 0.7 before the best 200; see
 docs/multibox.md.
 """
 
@@ -21,7 +21,7 @@ model = dict(
         in_channels=(480, 832, 1024),
         channels=128,
         sizes_per_cell=4,
-        alpha=1.0,
+        alpha=20.0,
         unit='prior',
         match_by='prediction',
         priors=None,

@@ -89,7 +89,9 @@ class MultiBoxHead(BaseModule):
     Args:
         num_priors: Rows of the buffer.
         prior_values: Columns of the buffer: 4 for boxes, 2 for sizes.
-        alpha: Weight of the location loss. In the first paper 0.3, with coordinates as fractions of the image.
+        alpha: Weight of the location loss, and of location in matching to predictions. In the first paper 0.3, with
+            coordinates as fractions of the image; in units of the priors the same number would let a confident box far
+            away be matched.
         unit: What coordinates are measured in, in the loss and in what the network predicts: ``'image'``, its width and
             height (the papers), or ``'prior'``, those of the box's prior, so that a small box is located as closely,
             for its size, as a large one.
@@ -279,7 +281,7 @@ class MultiBoxGlobalHead(MultiBoxHead):
         grid: int = 7,
         hidden: int = 1024,
         dropout: float = 0.4,
-        alpha: float = 1.0,
+        alpha: float = 20.0,
         unit: str = 'prior',
         match_by: str = 'prior',
         initial_confidence: float = 0.05,
@@ -335,7 +337,7 @@ class MultiBoxGridHead(MultiBoxHead):
         in_channels: Sequence[int] = (480, 832, 1024),
         channels: int = 128,
         sizes_per_cell: int = 4,
-        alpha: float = 1.0,
+        alpha: float = 20.0,
         unit: str = 'prior',
         match_by: str = 'prediction',
         initial_confidence: float = 0.01,
