@@ -1,7 +1,9 @@
 """The entry itself on ILSVRC DET: 200 classes, no box regression, selective search with doubled superpixels.
 
 Data: data/ILSVRC with Annotations/DET, Data/DET and ImageSets/DET as shipped. Proposals for 400,000 images are made
-once, with tools/make_proposals.py, and named in proposal_store; without a store they are computed and cached.
+once, with tools/make_proposals.py --method mix, and named in proposal_store; without a store they are computed and
+cached, with the entry's 200 boxes of MultiBox as soon as multibox.checkpoint names one that googlenet_multibox.py
+trained.
 """
 
 _base_ = './_base_/rcnn_googlenet.py'
@@ -9,8 +11,9 @@ _base_ = './_base_/rcnn_googlenet.py'
 data_root = 'data/ILSVRC'
 weights = 'torchvision://googlenet'
 proposal_store = None
+multibox = dict(config='{{ fileDirname }}/googlenet_multibox.py', checkpoint=None, number=200)
 
-proposals = dict(type='LoadRegionProposals', store=proposal_store, mode='ilsvrc2014')
+proposals = dict(type='LoadRegionProposals', mode='ilsvrc2014')
 train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),

@@ -159,7 +159,10 @@ def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
 def _use_proposals(cfg: Config) -> None:
     """Sets the source of the region proposals where the config or the command line names one for all data sets."""
     store, multibox = cfg.get('proposal_store'), cfg.get('multibox')
-    if multibox is not None and (not isinstance(multibox, dict) or {*multibox} - {'config', 'checkpoint', 'number'}):
+    known = {'config', 'checkpoint', 'number'}
+    if multibox is not None and not (
+        isinstance(multibox, dict) and {'config', *multibox} <= known and multibox.get('config')
+    ):
         raise ConfigError(
             f'{cfg.filename}: multibox is {multibox!r} and should name config and checkpoint of a MultiBox; set '
             'multibox.config=... and multibox.checkpoint=....'

@@ -300,7 +300,7 @@ def test_it_learns_eight_images_by_heart():
     prepared = model.data_preprocessor(data, training=True)
     optimizer = torch.optim.AdamW(model.parameters(), 0.003)
     model.train()
-    for _ in range(150):
+    for _ in range(90):
         total, _ = model.parse_losses(model(**copy.copy(prepared), mode='loss'))
         optimizer.zero_grad()
         total.backward()
