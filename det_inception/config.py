@@ -5,6 +5,9 @@ level, and is carried to these places here:
 
 * ``data_root``: to every data set.
 * ``classes``: to every data set's ``metainfo`` and the head's ``num_classes``; None reads them from the training data.
+* ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
+* ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
+* ``image_size`` (width, height): to every ``Resize``.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``.
 """
 
@@ -81,6 +84,7 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
         ) from error
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     options = dict(options or {})
+    _use_proposal_options(cfg, options)
     _merge(cfg, options)
     if not isinstance(cfg.get('model'), dict):
         raise ConfigError(f'{path}: the config describes no model; the project keeps complete ones in configs/.')
@@ -89,7 +93,14 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
         loader = cfg.get(name)
         if loader is not None and not loader.get('num_workers'):
             loader.persistent_workers = False  # PyTorch refuses to keep workers that there are none of.
+    _use_proposals(cfg)
+    _use_image_size(cfg)
     return cfg
+
+
+def is_class_agnostic(cfg: Config) -> bool:
+    """Whether a config's model knows objects only, whatever the classes of its data."""
+    return cfg.model.get('type') == 'MultiBox'
 
 
 def datasets(cfg: Config) -> Iterator[dict]:
@@ -119,7 +130,7 @@ def _unwrapped(dataset: dict) -> Iterator[dict]:
 
 def _merge(cfg: Config, options: dict) -> None:
     """Overrides settings, and refuses what would have no effect or tear a hole into the config."""
-    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights'}
+    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights', 'proposal_store', 'multibox'}
     for key, value in options.items():
         top = key.split('.')[0]
         if top not in known:
@@ -158,6 +169,52 @@ def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
             dataset.data_root = cfg.get('data_root')
 
 
+def _steps(cfg: Config, kind: str) -> Iterator[dict]:
+    """Yields the steps of one type in the pipelines of all data sets."""
+    for dataset in datasets(cfg):
+        yield from (step for step in dataset.get('pipeline') or () if step['type'] == kind)
+
+
+def _use_proposal_options(cfg: Config, options: Mapping) -> None:
+    """Carries ``proposals.KEY=VALUE`` to every data set: the config's variable of that name is only where they came from.
+
+    An option for one data set's pipeline overrides it, since it is merged later.
+    """
+    chosen = {key.partition('.')[2]: value for key, value in options.items() if key.startswith('proposals.')}
+    if chosen:
+        for step in _steps(cfg, 'LoadRegionProposals'):
+            step.update(chosen)
+
+
+def _use_proposals(cfg: Config) -> None:
+    """Sets the source of the region proposals where the config or the command line names one for all data sets."""
+    store, multibox = cfg.get('proposal_store'), cfg.get('multibox')
+    known = {'config', 'checkpoint', 'number'}
+    if multibox is not None and not (
+        isinstance(multibox, dict) and {'config', *multibox} <= known and multibox.get('config')
+    ):
+        raise ConfigError(
+            f'{cfg.filename}: multibox is {multibox!r} and should name config and checkpoint of a MultiBox; set '
+            'multibox.config=... and multibox.checkpoint=....'
+        )
+    for step in _steps(cfg, 'LoadRegionProposals'):
+        if store is not None:
+            step.store = store
+        if multibox is not None and multibox.get('checkpoint') is not None:
+            step.multibox = multibox
+
+
+def _use_image_size(cfg: Config) -> None:
+    """Sets the size that images are resized to where the config or the command line names one for all data sets."""
+    size = cfg.get('image_size')
+    if size is None:
+        return
+    if not isinstance(size, (list, tuple)) or len(size) != 2 or not all(isinstance(n, int) and n >= 32 for n in size):
+        raise ConfigError(f'{cfg.filename}: image_size is {size!r} and should be width,height of at least 32 pixels.')
+    for step in _steps(cfg, 'Resize'):
+        step.scale = tuple(size)
+
+
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
     if not _adopt_weights(cfg, cfg.weights):
@@ -171,8 +228,9 @@ def _use_weights(cfg: Config) -> None:
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
     """Sets classes, variant and normalisation to those of a trained detector, which holds all weights itself."""
     cfg.weights = None
-    classes = checkpoint_classes(read_checkpoint(checkpoint))
-    if classes:
+    if is_class_agnostic(cfg):
+        cfg.model.bbox_head.priors = None
+    elif classes := checkpoint_classes(read_checkpoint(checkpoint)):
         cfg.classes = classes
     if _adopt_weights(cfg, checkpoint):
         cfg.model.backbone.init_cfg = None
@@ -198,6 +256,8 @@ def _use_classes(cfg: Config) -> None:
     cfg.classes = (cfg.classes,) if isinstance(cfg.classes, str) else tuple(cfg.classes)
     for dataset in datasets(cfg):
         dataset.metainfo = dict(dataset.get('metainfo') or {}, classes=cfg.classes)
+    if is_class_agnostic(cfg):
+        return
     for head in (cfg.model.get('bbox_head'), cfg.model.get('roi_head', {}).get('bbox_head')):
         if head is not None:
             head.num_classes = len(cfg.classes)

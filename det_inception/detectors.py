@@ -64,6 +64,12 @@ def checkpoint_classes(checkpoint: dict) -> tuple[str, ...] | None:
     return tuple(classes) if classes else None
 
 
+def holds_multibox(checkpoint: dict) -> bool:
+    """Whether a checkpoint is of a MultiBox, and has the priors without which its numbers mean nothing."""
+    priors = checkpoint['state_dict'].get('bbox_head.priors')
+    return priors is not None and bool(torch.isfinite(priors).all())
+
+
 def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = None) -> dict:
     """Loads a detector's checkpoint into a model, every layer or none.
 
@@ -97,6 +103,8 @@ def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
                 f'{path}: {name} is {tuple(given[name].shape)} in the checkpoint and {tuple(wanted[name].shape)} in '
                 f'the model{_shape_hint(name)}; use the config that the checkpoint was trained with.'
             )
+    if 'bbox_head.priors' in missing or ('bbox_head.priors' in wanted and not holds_multibox(checkpoint)):
+        raise DetectorError(f'{path}: holds no priors of MultiBox; name a checkpoint that tools/train.py wrote for it.')
     if missing or foreign:
         raise DetectorError(
             f"{path}: the checkpoint lacks {len(missing)} and has {len(foreign)} entries too many for the config's "

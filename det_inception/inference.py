@@ -22,7 +22,7 @@ from mmengine.structures import InstanceData
 
 from det_inception.allocator import keep_freed_memory
 from det_inception.config import load_config
-from det_inception.detectors import checkpoint_classes, load_detector, read_checkpoint
+from det_inception.detectors import checkpoint_classes, holds_multibox, load_detector, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.images import IMAGE_SUFFIXES, read_image
 from det_inception.registry import MODELS
@@ -87,7 +87,8 @@ class Detector:
         options: Mapping | None = None,
     ) -> None:
         content = read_checkpoint(checkpoint)
-        classes = checkpoint_classes(content)
+        # MultiBox knows objects only, whatever the classes of its data.
+        classes = ('object',) if holds_multibox(content) else checkpoint_classes(content)
         if not classes:
             raise InputError(f'{checkpoint}: does not say which classes it was trained for; train it again.')
         self.classes = classes
@@ -104,7 +105,6 @@ class Detector:
         steps = cfg.test_dataloader.dataset.pipeline
         self.pipeline = Compose([_without_annotations(step) for step in steps if step['type'] != 'LoadAnnotations'])
 
-    @torch.no_grad()
     def detect(self, image: np.ndarray, path: str | Path = '') -> Detections:
         """Finds the objects of one image.
 
@@ -112,13 +112,23 @@ class Detector:
             image: uint8 (H, W, 3), BGR.
             path: Its file, for a proposal store and for messages; not read.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-            raise InputError(f'an image is uint8 (H, W, 3) in BGR, not {image.dtype} {image.shape}.')
-        sample = self.pipeline(dict(img=image, img_path=str(path), img_id=str(path)))
+        return self.detect_batch([image], [path])[0]
+
+    @torch.no_grad()
+    def detect_batch(self, images: Sequence[np.ndarray], paths: Sequence[str | Path]) -> list[Detections]:
+        """Finds the objects of several images at once; see :meth:`detect`."""
+        for image in images:
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+                raise InputError(f'an image is uint8 (H, W, 3) in BGR, not {image.dtype} {image.shape}.')
+        samples = [
+            self.pipeline(dict(img=image, img_path=str(path), img_id=str(path))) for image, path in zip(images, paths)
+        ]
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
         with precision:
-            (result,) = self.model.test_step(pseudo_collate([sample]))
-        found = result.pred_instances
+            results = self.model.test_step(pseudo_collate(samples))
+        return [self._best_first(result.pred_instances) for result in results]
+
+    def _best_first(self, found: InstanceData) -> Detections:
         order = torch.argsort(found.scores, descending=True, stable=True)
         return Detections(
             boxes=found.bboxes[order].float().cpu().numpy(),

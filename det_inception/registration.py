@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 LIBRARIES = ('mmengine', 'mmcv', 'mmdet')
-PARTS = ('datasets', 'evaluation', 'models', 'precision')
+PARTS = ('datasets', 'evaluation', 'models', 'precision', 'proposers')
 
 
 def register_when_needed() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from det_inception.checkpoints import NORMALISATION, CheckpointError
 from det_inception.cli import explain
-from det_inception.config import ConfigError, datasets, load_config
+from det_inception.config import ConfigError, datasets, is_class_agnostic, load_config
 from det_inception.errors import InputError
 from det_inception.images import ImageError
 from det_inception.models import GoogLeNet
@@ -44,8 +44,47 @@ def voc(tmp_path):
 def test_every_config_describes_a_model(path):
     cfg = load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
     model = MODELS.build(dict(cfg.model, backbone=dict(cfg.model.backbone, width=cfg.model.backbone.get('width', 1))))
+    if is_class_agnostic(cfg):
+        assert len(model.bbox_head.priors) == 12 and not model.bbox_head.has_priors
+        return
     assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
     assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('a', 'b', 'c')] * 3
+
+
+def test_proposals_reach_every_data_set():
+    entry = REPO / 'configs/googlenet_rcnn.py'
+
+    def steps(path, **options):
+        cfg = load_config(path, options=dict(options, weights=None))
+        return [step for dataset in datasets(cfg) for step in dataset.pipeline if step.type == 'LoadRegionProposals']
+
+    assert len(steps(entry)) == 3 and not any('multibox' in step or 'store' in step for step in steps(entry))
+    for step in steps(entry, proposal_store='mix.h5'):
+        assert step.store == 'mix.h5' and 'multibox' not in step
+    for step in steps(entry, **{'multibox.checkpoint': 'multibox.pth'}):
+        assert step.multibox.checkpoint == 'multibox.pth' and step.multibox.number == 200
+        assert Path(step.multibox.config) == REPO / 'configs/googlenet_multibox.py'
+    for step in steps(MINI, **{'multibox.checkpoint': 'a.pth', 'multibox.config': 'a.py'}):
+        assert step.multibox == dict(checkpoint='a.pth', config='a.py')
+    for wrong in ({'multibox': 'a.pth'}, {'multibox.checkpoint': 'a.pth'}, {'multibox.chekpoint': 'a.pth'}):
+        with pytest.raises(ConfigError, match='should name config and checkpoint of a MultiBox'):
+            steps(MINI, **wrong)
+
+
+def test_image_size_reaches_every_resize():
+    cfg = load_config(REPO / 'configs/googlenet_multibox_voc.py', options=dict(image_size=[320, 256]))
+    sizes = [step.scale for dataset in datasets(cfg) for step in dataset.pipeline if step.type == 'Resize']
+    assert sizes == [(320, 256)] * 3
+    for wrong in ([320], [16, 16], 'large'):
+        with pytest.raises(ConfigError, match='image_size is .* should be width,height'):
+            load_config(cfg.filename, options=dict(image_size=wrong))
+
+
+def test_multibox_has_no_classes(tmp_path):
+    path = checkpoint(tmp_path / 'multibox.pth', 'paper')
+    config = REPO / 'configs/googlenet_multibox_mini.py'
+    cfg = load_config(config, checkpoint=path, options={'model.bbox_head.priors': 'gone.json'})
+    assert len(cfg.classes) == 12 and 'num_classes' not in cfg.model.bbox_head and cfg.model.bbox_head.priors is None
 
 
 def test_data_root_reaches_every_data_set(voc):

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from mmcv.transforms import BaseTransform
 
 from det_inception.datasets.detection import DataError
 from det_inception.images import read_image
-from det_inception.proposals import ProposalStore, selective_search, selective_search_parameters
-from det_inception.registry import TRANSFORMS
+from det_inception.proposals import ProposalStore, mix, selective_search, selective_search_parameters
+from det_inception.registry import TASK_UTILS, TRANSFORMS
 
 
 @TRANSFORMS.register_module()
@@ -54,6 +55,8 @@ class LoadAnyImage(BaseTransform):
 class LoadRegionProposals(BaseTransform):
     """Adds an image's proposals: from a store where one is named, else by selective search, kept in a cache on disk.
 
+    With a MultiBox they are the mix of 2014: its best proposals, then those of selective search, without duplicates.
+
     Place it right behind the image's loading: proposals are in the pixels of the image as it is at this point.
 
     Args:
@@ -64,6 +67,8 @@ class LoadRegionProposals(BaseTransform):
         max_num: At most this many, the best; -1: all.
         cache_dir: Where computed proposals are kept; None: ``det_inception/proposals`` in the user's cache folder
             (``XDG_CACHE_HOME``); ``''``: nowhere.
+        multibox: ``config`` and ``checkpoint`` of a trained MultiBox, and the ``number`` of its proposals to add; see
+            :class:`~det_inception.proposers.MultiBoxProposer`. A store must then have been made with the same.
     """
 
     def __init__(
@@ -74,9 +79,14 @@ class LoadRegionProposals(BaseTransform):
         min_size: float = 20,
         max_num: int = -1,
         cache_dir: str | None = None,
+        multibox: dict | None = None,
     ) -> None:
+        # By its name in the registry: it stands on the whole of the project, and this module is below it.
+        self.multibox = None if multibox is None else TASK_UTILS.build(dict(multibox, type='MultiBoxProposer'))
         self.parameters = selective_search_parameters(mode, width, min_size=min_size)
         self.store = ProposalStore(store) if store else None
+        if self.store is not None and self.multibox is not None:
+            self.store.require(dict(method='mix', multibox=self.multibox.parameters))
         self.mode, self.width, self.min_size, self.max_num = mode, width, min_size, max_num
         if cache_dir is None:
             base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
@@ -93,7 +103,7 @@ class LoadRegionProposals(BaseTransform):
         if not results.get('exhaustive', True):
             results['proposals'], results['proposals_scores'] = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
             return results
-        boxes = self._stored(results) if self.store is not None else self._computed(results['img'])
+        boxes = self._stored(results) if self.store is not None else self._mixed(results['img'])
         if self.max_num >= 0:
             boxes = boxes[: self.max_num]
         if not len(boxes):
@@ -101,7 +111,7 @@ class LoadRegionProposals(BaseTransform):
             height, width = results['img'].shape[:2]
             boxes = np.array([[0, 0, width, height]], np.float32)
         results['proposals'] = boxes
-        # Selective search gives an order, no scores.
+        # An order is all that selective search gives, and the mix.
         results['proposals_scores'] = np.linspace(1, 0, len(boxes), endpoint=False, dtype=np.float32)
         return results
 
@@ -117,17 +127,25 @@ class LoadRegionProposals(BaseTransform):
             )
         return proposals.boxes
 
-    def _computed(self, image: np.ndarray) -> np.ndarray:
+    def _mixed(self, image: np.ndarray) -> np.ndarray:
+        boxes = self._computed(image, self.parameters, self._search)
+        if self.multibox is None:
+            return boxes
+        # Each has its own entry in the cache, so that another checkpoint does not cost another selective search.
+        best = self._computed(image, self.multibox.parameters, lambda image: self.multibox(image)[0])
+        return mix(best, boxes)
+
+    def _computed(self, image: np.ndarray, parameters: dict, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         if self.cache_dir is None:
-            return self._search(image)
-        digest = hashlib.blake2b(json.dumps(self.parameters, sort_keys=True).encode(), digest_size=16)
+            return compute(image)
+        digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=16)
         digest.update(str(image.shape).encode())
         digest.update(np.ascontiguousarray(image))
         path = self.cache_dir / digest.hexdigest()[:2] / f'{digest.hexdigest()}.npy'
         try:
             return np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError):  # Not there, or cut off: computed again and written over.
-            boxes = self._search(image)
+            boxes = compute(image)
         _write_beside(path, boxes)
         return boxes
 

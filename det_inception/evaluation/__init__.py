@@ -1,7 +1,9 @@
-"""Metrics, registered with MMDetection; the arithmetic is in :mod:`det_inception.ilsvrc`."""
+"""Metrics, registered with MMDetection; the arithmetic is in :mod:`det_inception.ilsvrc` and
+:mod:`det_inception.proposals`."""
 
 from det_inception.evaluation.ilsvrc_metric import ILSVRCDetMetric
+from det_inception.evaluation.recall_metric import ProposalRecallMetric
 from det_inception.evaluation.report_metric import ReportMetric
 from det_inception.evaluation.voc_metric import VOCBoxMetric
 
-__all__ = ['ILSVRCDetMetric', 'ReportMetric', 'VOCBoxMetric']
+__all__ = ['ILSVRCDetMetric', 'ProposalRecallMetric', 'ReportMetric', 'VOCBoxMetric']

@@ -2,7 +2,19 @@
 
 from det_inception.models.classifier import GoogLeNetClassifier
 from det_inception.models.googlenet import GoogLeNet
+from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
+from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
 
-__all__ = ['RCNN', 'GoogLeNet', 'GoogLeNetClassifier', 'RegionClassifierHead', 'RegionWarp']
+__all__ = [
+    'RCNN',
+    'GoogLeNet',
+    'GoogLeNetClassifier',
+    'MultiBox',
+    'MultiBoxGlobalHead',
+    'MultiBoxGridHead',
+    'MultiBoxPriorsHook',
+    'RegionClassifierHead',
+    'RegionWarp',
+]

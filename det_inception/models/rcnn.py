@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
+from det_inception.models.normalisation import require_normalisation
 from det_inception.registry import MODELS, TASK_UTILS
 
 
@@ -96,23 +97,7 @@ class RCNN(BaseDetector):
     def init_weights(self) -> None:
         """Initialises the parts, and refuses pretrained weights that were trained with another normalisation."""
         super().init_weights()
-        belongs = getattr(self.backbone, 'normalisation', None)
-        if belongs is None or not getattr(self.data_preprocessor, '_enable_normalize', False):
-            return
-        used = dict(
-            mean=self.data_preprocessor.mean.flatten().tolist(),
-            std=self.data_preprocessor.std.flatten().tolist(),
-            bgr_to_rgb=self.data_preprocessor._channel_conversion,
-        )
-        if any(
-            not torch.allclose(torch.tensor(used[key]).double(), torch.tensor(belongs[key]).double(), atol=0.01)
-            for key in ('mean', 'std')
-        ) or used['bgr_to_rgb'] != bool(belongs['bgr_to_rgb']):
-            raise InputError(
-                f'the pretrained weights want images normalised by {belongs}, and the config normalises by {used}; '
-                'put the former into model.data_preprocessor, or name the weights with tools/train.py --weights, '
-                'which sets both.'
-            )
+        require_normalisation(self.backbone, self.data_preprocessor)
 
     # ------------------------------------------------------------------------------------------------- training
 

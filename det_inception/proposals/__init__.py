@@ -2,7 +2,8 @@
 
 from .files import ProposalError
 from .interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
-from .make import METHODS, make_proposals
+from .make import METHODS, SelectiveSearch, make_proposals
+from .mixing import Mix, mix
 from .recall import average_recall, best_overlaps, overlaps, recall, recall_of
 from .selective_search import selective_search, selective_search_parameters
 from .sources import GroundTruth, Images, list_images, read_ground_truth, read_image
@@ -14,10 +15,12 @@ __all__ = [
     'GroundTruth',
     'ImageIdentity',
     'Images',
+    'Mix',
     'ProposalError',
     'ProposalStore',
     'ProposalWriter',
     'Proposals',
+    'SelectiveSearch',
     'StoreKeyError',
     'StoreMismatchError',
     'average_recall',
@@ -30,6 +33,7 @@ __all__ = [
     'list_images',
     'make_proposals',
     'merge_stores',
+    'mix',
     'overlaps',
     'rank_scores',
     'read_ground_truth',

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -34,6 +34,9 @@ class Method(Protocol):
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Proposes boxes.
+
+        A method that is faster on several images at once also has `batch_size`, how many, and `many(images)`, which
+        returns a list of what this returns for each.
 
         Args:
             image: uint8 (H, W, 3), BGR.
@@ -233,7 +236,8 @@ def _results(root: Path, keys: list[str], method: Method, max_boxes: int | None,
     # Once here, so that a method that cannot work at all says so at once, and that what it compiles is
     # compiled once.
     method(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    workers = min(workers or available_cores(), len(keys))
+    batch_size = getattr(method, 'batch_size', 1)
+    workers = min(workers or available_cores(), -(-len(keys) // batch_size))
     kind = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
     context = multiprocessing.get_context(kind)
     if kind == 'forkserver':
@@ -241,19 +245,18 @@ def _results(root: Path, keys: list[str], method: Method, max_boxes: int | None,
         context.set_forkserver_preload([__name__])
     executor = ProcessPoolExecutor(workers, context, _start_worker, (method, max_boxes))
     try:
-        waiting: dict[Future, str] = {}
-        remaining = iter(keys)
+        waiting: dict[Future, list[str]] = {}
+        batches = (keys[start : start + batch_size] for start in range(0, len(keys), batch_size))
         while True:
             # A few ahead, so that no worker waits, but not all: half a million tasks would fill the memory.
-            for key in remaining:
-                waiting[executor.submit(_propose, str(root / key))] = key
+            for batch in batches:
+                waiting[executor.submit(_propose, [str(root / key) for key in batch])] = batch
                 if len(waiting) >= 4 * workers:
                     break
             if not waiting:
                 break
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                key = waiting.pop(future)
-                yield key, future.result()
+                yield from zip(waiting.pop(future), future.result())
     except BrokenProcessPool as error:
         raise ProposalError(
             'A worker process was ended from outside, perhaps for lack of memory; what was written is kept: run the '
@@ -282,16 +285,44 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _propose(path: str) -> _Result:
-    """Reads one image and makes its proposals; says in words what is wrong with it."""
+def propose_together(method: Method, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Proposes boxes in several images, at once where the method can.
+
+    Args:
+        method: The method.
+        images: uint8 (H, W, 3) each, BGR.
+
+    Returns:
+        Boxes and scores of each image, as the method gives them.
+    """
+    return method.many(images) if hasattr(method, 'many') else [method(image) for image in images]
+
+
+def _propose(paths: list[str]) -> list[_Result]:
+    """Reads images and makes their proposals; says in words what is wrong with one."""
+    results: list[_Result] = []
+    read: list[tuple[int, np.ndarray, ImageIdentity]] = []
+    for place, path in enumerate(paths):
+        try:
+            read.append((place, *read_image(path)))
+            results.append('')
+        except InputError as error:
+            results.append(str(error).rstrip('.'))
+    images = [image for _, image, _ in read]
     try:
-        image, identity = read_image(path)
-    except InputError as error:
-        return str(error).rstrip('.')
+        proposed = propose_together(_method, images) if len(images) > 1 else [None] * len(images)
+    except Exception:  # One of them is strange; alone, each says what is wrong with it.
+        proposed = [None] * len(images)
+    for (place, image, identity), found in zip(read, proposed):
+        results[place] = _result(paths[place], image, identity, found)
+    return results
+
+
+def _result(path: str, image: np.ndarray, identity: ImageIdentity, found: tuple | None) -> _Result:
     height, width = image.shape[:2]
     # One strange image among half a million must not end the run.
     try:
-        boxes, scores = _method(image)
+        boxes, scores = _method(image) if found is None else found
         boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
         boxes = boxes[:_max_boxes]
         scores = rank_scores(len(boxes)) if scores is None else scores[:_max_boxes]

@@ -1,0 +1,75 @@
+"""The 2014 mix of proposals: the best of MultiBox before those of selective search, duplicates removed.
+
+From: Szegedy et al., "Going deeper with convolutions", arXiv 1409.4842, section 8: 200 proposals of MultiBox are added
+to those of selective search with doubled superpixels. What counts as a duplicate is unspecified; here, as within
+selective search's mode 'ilsvrc2014', a box goes that overlaps a better one by more than 0.85.
+
+Shapes: M and N proposals of an image.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .make import Method, propose_together
+from .recall import overlaps
+
+MAX_OVERLAP = 0.85
+
+
+def mix(first: np.ndarray, second: np.ndarray, max_overlap: float = MAX_OVERLAP) -> np.ndarray:
+    """Puts two lists of proposals together.
+
+    Args:
+        first: (M, 4), x1 y1 x2 y2, best first; all are kept.
+        second: (N, 4), best first; those stay out that overlap one of the first by more than `max_overlap`.
+        max_overlap: Intersection over union.
+
+    Returns:
+        float32 (at most M + N, 4): the first, then what is left of the second. MultiBox's confidences are learned and
+        selective search's order is half random, so that the former come first.
+    """
+    first, second = np.asarray(first, np.float32).reshape(-1, 4), np.asarray(second, np.float32).reshape(-1, 4)
+    if len(first):
+        second = second[~(overlaps(second, first) > max_overlap).any(axis=1)]
+    return np.concatenate([first, second])
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Two methods as one `Method`.
+
+    Attributes:
+        multibox: The method whose proposals come first and are all kept.
+        selective_search: The other.
+        max_overlap: See `mix`.
+    """
+
+    multibox: Method
+    selective_search: Method
+    max_overlap: float = MAX_OVERLAP
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
+        return self.many([image])[0]
+
+    @property
+    def batch_size(self) -> int:
+        """How many images at a time suit the first method."""
+        return getattr(self.multibox, 'batch_size', 1)
+
+    def many(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, None]]:
+        """Proposes boxes in several images."""
+        found = zip(propose_together(self.multibox, images), propose_together(self.selective_search, images))
+        return [(mix(first, second, self.max_overlap), None) for (first, _), (second, _) in found]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that the boxes depend on."""
+        return dict(
+            method='mix',
+            multibox=self.multibox.parameters,
+            selective_search=self.selective_search.parameters,
+            max_overlap=self.max_overlap,
+        )
