@@ -3,8 +3,8 @@
 Data: data/ILSVRC with Annotations/DET, Data/DET and ImageSets/DET as shipped. As in R-CNN, training is on val1 and on
 at most 1000 objects a class of the training set, whose images are no source of background; the test is on val2.
 tools/split_data.py writes the lists of val1 and val2. Proposals are made once, with tools/make_proposals.py --method
-mix, and named in proposal_store; without a store they are computed and cached, with the entry's 200 boxes of MultiBox as
-soon as multibox.checkpoint names one that googlenet_multibox.py trained.
+mix, and named in proposal_store; without a store they are computed and cached, with the entry's 200 boxes of MultiBox
+as soon as multibox.checkpoint names one that googlenet_multibox.py trained.
 """
 
 _base_ = './_base_/rcnn_googlenet.py'

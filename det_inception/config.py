@@ -176,7 +176,7 @@ def _steps(cfg: Config, kind: str) -> Iterator[dict]:
 
 
 def _use_proposal_options(cfg: Config, options: Mapping) -> None:
-    """Carries ``proposals.KEY=VALUE`` to every data set: the config's variable of that name is only where they came from.
+    """Carries ``proposals.KEY=VALUE`` to every data set; the config's own variable is only where their steps came from.
 
     An option for one data set's pipeline overrides it, since it is merged later.
     """

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from det_inception.detectors import unwrapped
 from det_inception.errors import InputError
 from det_inception.models.multibox import MultiBoxHead
 from det_inception.proposals.multibox import relative_boxes
@@ -49,10 +49,11 @@ class MultiBoxPriorsHook(Hook):
         Raises:
             InputError: The model has no MultiBox head, or the training set too few boxes.
         """
-        head = getattr(unwrapped(runner.model), 'bbox_head', None)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        head = getattr(model, 'bbox_head', None)
         if not isinstance(head, MultiBoxHead):
             raise InputError(
-                f"MultiBoxPriorsHook: the config's {type(unwrapped(runner.model)).__name__} has no MultiBox head; take "
+                f"MultiBoxPriorsHook: the config's {type(model).__name__} has no MultiBox head; take "
                 'the hook out of custom_hooks.'
             )
         if head.has_priors:
