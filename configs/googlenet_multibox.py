@@ -15,10 +15,11 @@ train_dataloader = dict(
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='ILSVRCDetDataset',
-        ann_file='ImageSets/DET/train.txt',
+        # The positive images alone: partial ones lack boxes of the very class that they show.
+        ann_file='ImageSets/DET',
         split='train',
+        lists=('positive',),
         pipeline={{_base_.train_pipeline}},
-        # The images of train without any box are negatives of one class, in which other objects are not annotated.
         filter_cfg=dict(filter_empty_gt=True),
     ),
 )
@@ -29,7 +30,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='ILSVRCDetDataset',
-        ann_file='ImageSets/DET/val.txt',
+        ann_file='ImageSets/DET/val2.txt',
         split='val',
         test_mode=True,
         pipeline={{_base_.test_pipeline}},

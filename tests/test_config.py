@@ -48,7 +48,7 @@ def test_every_config_describes_a_model(path):
         assert len(model.bbox_head.priors) == 12 and not model.bbox_head.has_priors
         return
     assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
-    assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('a', 'b', 'c')] * 3
+    assert {dataset.metainfo['classes'] for dataset in datasets(cfg)} == {('a', 'b', 'c')}
 
 
 def test_proposals_reach_every_data_set():
@@ -58,7 +58,7 @@ def test_proposals_reach_every_data_set():
         cfg = load_config(path, options=dict(options, weights=None))
         return [step for dataset in datasets(cfg) for step in dataset.pipeline if step.type == 'LoadRegionProposals']
 
-    assert len(steps(entry)) == 3 and not any('multibox' in step or 'store' in step for step in steps(entry))
+    assert len(steps(entry)) == 4 and not any('multibox' in step or 'store' in step for step in steps(entry))
     for step in steps(entry, proposal_store='mix.h5'):
         assert step.store == 'mix.h5' and 'multibox' not in step
     for step in steps(entry, **{'multibox.checkpoint': 'multibox.pth'}):
@@ -248,3 +248,15 @@ def test_explain_names_what_a_config_gets_wrong():
     for wrong, said in ((dict(variant='vgg'), "no variant 'vgg'"), (dict(widht=1), 'widht'), (dict(width='x'), 'str')):
         sentence = explain(raised(lambda: MODELS.build(dict(type='GoogLeNet', **wrong))))  # noqa: B023
         assert sentence.startswith("the config's GoogLeNet cannot be built (") and said in sentence
+
+
+def test_proposal_options_reach_every_data_set(tmp_path):
+    options = {'proposals.mode': 'fast', 'proposals.width': None, 'test_dataloader.dataset.pipeline.2.mode': 'quality'}
+    (tmp_path / 'config.py').write_text(
+        f"_base_ = ['{REPO / 'configs/googlenet_rcnn_voc.py'}']\nclasses = ('ant',)\n", encoding='utf-8'
+    )
+    cfg = load_config(tmp_path / 'config.py', options=options)
+    steps = [cfg[f'{name}_dataloader'].dataset.pipeline[2] for name in ('train', 'val', 'test')]
+    assert [step.mode for step in steps] == ['fast', 'fast', 'quality']
+    assert [step.width for step in steps] == [None] * 3
+    assert [step.get('max_num') for step in steps] == [None, 300, None]
