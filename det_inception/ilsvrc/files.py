@@ -1,4 +1,4 @@
-"""Files from strangers and files for others: compressed text, and writing whole or not at all."""
+"""Files from strangers: compressed text, and what can go wrong in reading."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from det_inception.errors import InputError
 
 # First bytes of a file -> how to open it. A downloaded file's name often says nothing, or lies.
 _READERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\x00': lzma.open}
-_WRITERS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 
 @contextmanager
@@ -61,28 +59,3 @@ def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
         opener = next((opener for magic, opener in _READERS.items() if head.startswith(magic)), open)
         with opener(path, 'rb') as file, io.TextIOWrapper(file, 'utf-8-sig', 'backslashreplace') as text:
             yield text
-
-
-def write_text(path: str | os.PathLike, chunks: Iterable[str]) -> None:
-    """Writes a text file beside its place and renames it, so that no half-written file is ever found there.
-
-    Args:
-        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``. Missing folders are made.
-        chunks: The text in pieces.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    path = Path(path)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    opener = _WRITERS.get(path.suffix, open)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with opener(unfinished, 'wt', encoding='utf-8', newline='\n') as file:
-                file.writelines(chunks)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror or error}); give another place.') from None

@@ -1,4 +1,4 @@
-"""Compressed text, and files that are written whole or not at all."""
+"""Compressed text and damaged files."""
 
 import bz2
 import gzip
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from det_inception.errors import InputError
-from det_inception.ilsvrc.files import open_text, write_text
+from det_inception.ilsvrc.files import open_text
 
 COMPRESSORS = {'plain': bytes, 'gz': gzip.compress, 'bz2': bz2.compress, 'xz': lzma.compress}
 TEXT = ''.join(f'line {number} {number * 7919 % 1009}\n' for number in range(3000))
@@ -35,32 +35,3 @@ def test_a_truncated_or_damaged_file_is_named(tmp_path: Path, kind: str):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match='nowhere: cannot be read'), open_text(tmp_path / 'nowhere'):
         pass
-
-
-@pytest.mark.parametrize('suffix', ['.txt', '.gz', '.bz2', '.xz'])
-def test_writes_what_it_reads(tmp_path: Path, suffix: str):
-    path = tmp_path / 'new' / f'list{suffix}'
-    write_text(path, iter([TEXT, 'ä\n']))
-    with open_text(path) as text:
-        assert text.read() == TEXT + 'ä\n'
-    assert (path.read_bytes()[:4] == b'line') == (suffix == '.txt')
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
-    path = tmp_path / 'list.txt'
-    path.write_text('old')
-
-    def chunks():
-        yield 'half'
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_text(path, chunks())
-    assert path.read_text() == 'old'
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='cannot be written'):
-        write_text(tmp_path / 'file' / 'list.txt', ['text'])
