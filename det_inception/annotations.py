@@ -5,11 +5,16 @@ Boxes are given as they stand in the file: inclusive pixel indices, counted from
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
+from xml.parsers import expat
 
 from det_inception.errors import Complain, InputError, raise_it
+
+MAX_XML_BYTES = 4 << 20  # the largest annotation of the challenge has 0.1 MB
+_SIDES = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
 class AnnotationError(InputError):
@@ -60,66 +65,105 @@ def read_xml(path: str | Path, complain: Complain = raise_it) -> ImageAnnotation
         AnnotationError: The file is missing, no XML, declares entities, or an object lacks its name or its box.
     """
     try:
-        content = Path(path).read_bytes()
+        with open(path, 'rb') as file:
+            content = file.read(MAX_XML_BYTES + 1)
     except OSError as error:
         raise AnnotationError(
             f'{path}: the annotation cannot be read ({error.strerror or error}); add it, or take its image out of the '
             'list of images.'
         ) from error
-    try:
-        root = ElementTree.fromstring(content, ElementTree.XMLParser(target=_PlainBuilder()))
-    except _DocumentTypeError as error:
-        raise AnnotationError(
-            f'{path}: the annotation declares a document type or entities; remove the declaration.'
-        ) from error
-    except (ElementTree.ParseError, ValueError, LookupError) as error:  # The latter two: an unknown encoding.
-        raise AnnotationError(f'{path}: the annotation is no well-formed XML ({error}); mend or remove it.') from error
+    return parse_annotation(content, path, complain)
+
+
+def parse_annotation(content: bytes, source: str | os.PathLike, complain: Complain = raise_it) -> ImageAnnotation:
+    """Reads the content of an annotation file; see :func:`read_xml`.
+
+    Args:
+        content: The content, in any encoding that the XML declares.
+        source: The file's name, for messages.
+        complain: As for :func:`read_xml`.
+    """
+    root = xml_root(content, source)
     if root.tag != 'annotation':
         raise AnnotationError(
-            f'{path}: this is no annotation of Pascal VOC or ILSVRC: it begins with <{root.tag}>, not <annotation>; '
-            'replace it.'
+            f'{source}: the root is <{root.tag}>, not <annotation>: no annotation of Pascal VOC or ILSVRC; replace it.'
         )
-    size = root.find('size')
     objects = []
-    for element in root.iter('object'):
+    for number, element in enumerate(root.iter('object'), start=1):
         try:
-            objects.append(_read_object(element, path))
+            objects.append(_read_object(element, number, source))
         except AnnotationError as error:
-            complain('annotation', path, error)
+            complain('annotation', source, error)
+    size = root.find('size')
     return ImageAnnotation(_whole(size, 'width'), _whole(size, 'height'), tuple(objects))
 
 
-class _DocumentTypeError(Exception):
-    pass
+def xml_root(content: bytes, source: str | os.PathLike) -> ElementTree.Element:
+    """Parses XML from strangers: no document type, hence no entities and no other files, and at most 4 MB.
 
+    With entities, a small file could make the parser expand gigabytes. Looking for ``<!DOCTYPE`` in the bytes would not
+    do, because XML may be in UTF-16; here the parser itself says no.
 
-class _PlainBuilder(ElementTree.TreeBuilder):
-    """Refuses document types: with entities, a stranger's small file could make the parser expand gigabytes."""
+    Args:
+        content: The content, in any encoding that the XML declares.
+        source: The file's name, for messages.
 
-    def doctype(self, name: str, public_id: str | None, system_id: str | None) -> None:
-        raise _DocumentTypeError(name)
+    Raises:
+        AnnotationError: It declares a document type, is not well-formed, or is too large.
+    """
+    if len(content) > MAX_XML_BYTES:
+        raise AnnotationError(f'{source}: more than {MAX_XML_BYTES >> 20} MB are no annotation; remove the file.')
 
+    def refuse(*_: object) -> None:
+        raise AnnotationError(f'{source}: the annotation declares a document type or entities; remove the declaration.')
 
-def _whole(element: ElementTree.Element | None, tag: str) -> int:
+    builder = ElementTree.TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
     try:
-        return max(0, int(float(element.findtext(tag))))
+        parser.Parse(content, True)
+    except AnnotationError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:  # The latter two: an unknown encoding.
+        raise AnnotationError(
+            f'{source}: the annotation is not well-formed XML ({error}); mend or remove it.'
+        ) from error
+    return builder.close()
+
+
+def _whole(size: ElementTree.Element | None, side: str) -> int:
+    try:
+        return max(0, int(float(size.findtext(side))))
     except (AttributeError, TypeError, ValueError, OverflowError):
         return 0
 
 
-def _read_object(element: ElementTree.Element, path: str | Path) -> AnnotatedObject:
+def _read_object(element: ElementTree.Element, number: int, source: str | os.PathLike) -> AnnotatedObject:
     name = (element.findtext('name') or '').strip()
     if not name:
-        raise AnnotationError(f'{path}: an object has no name; add <name>, or remove the object.')
-    try:
-        box = tuple(float(element.findtext(f'bndbox/{tag}')) for tag in ('xmin', 'ymin', 'xmax', 'ymax'))
-    except (TypeError, ValueError) as error:
-        raise AnnotationError(
-            f'{path}: an object {name!r} has no complete <bndbox> of numbers; mend it or remove the object.'
-        ) from error
+        raise AnnotationError(f'{source}: object {number} has no <name>; add it, or remove the object.')
+    box = []
+    corners = element.find('bndbox')
+    for side in _SIDES:
+        text = None if corners is None else corners.findtext(side)
+        try:
+            box.append(float(text))
+        except (TypeError, ValueError) as error:
+            raise AnnotationError(
+                f'{source}: object {number}, {name!r}, has no complete <bndbox> of numbers: {side} = {text!r}; mend it '
+                'or remove the object.'
+            ) from error
     if not all(abs(value) < 1e9 for value in box):  # Catches infinities and NaN as well.
-        raise AnnotationError(f'{path}: the box {box} of an object {name!r} is no box; mend it or remove the object.')
-    return AnnotatedObject(name, box, (element.findtext('difficult') or '').strip().lower() in ('1', 'true', 'yes'))
+        raise AnnotationError(
+            f'{source}: object {number}, {name!r}, has {", ".join(_SIDES)} = {tuple(box)}, which is no box; mend it or '
+            'remove the object.'
+        )
+    difficult = (element.findtext('difficult') or '').strip().lower() in ('1', 'true', 'yes')
+    return AnnotatedObject(name, tuple(box), difficult)
 
 
 def clip_box(box: tuple[float, float, float, float], width: int, height: int) -> tuple[float, ...] | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import errno
+import gzip
 import itertools
+import lzma
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,32 +17,65 @@ import numpy as np
 
 from det_inception.errors import InputError
 
+_COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Writes a file, making its folder.
+
+@contextlib.contextmanager
+def written_beside(path: str | os.PathLike, error_type: type[InputError] = InputError) -> Iterator[Path]:
+    """Gives a temporary name in the folder of a file, which is made, and renames it when the block ends well.
+
+    Whatever goes wrong, ``path`` is either what it was before or complete: the content is on the disk before it gets
+    its name. The temporary name keeps the suffix, by which some libraries choose the format, and is always the same,
+    so that what a killed process left is written over.
+
+    Args:
+        path: The file to come.
+        error_type: What to raise.
+
+    Yields:
+        The path to write to.
 
     Raises:
         InputError: The folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    temporary = path.with_name(f'.{path.stem}.tmp{path.suffix}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    except OSError as error:
+        yield temporary
+        with open(temporary, 'rb+') as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except BaseException as error:
         with contextlib.suppress(OSError):
-            beside.unlink()
-        raise InputError(f'{path}: cannot be written ({error.strerror or error}); choose another place.') from error
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            advice = '' if _disk_is_full(error) else '; choose another place'
+            raise error_type(f'{path}: cannot be written: {reason(error)}{advice}.') from error
+        raise
 
 
-def write_text(path: str | Path, content: str) -> None:
-    """Writes a text file in UTF-8; see :func:`write_bytes`."""
-    write_bytes(path, content.encode())
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file; see :func:`written_beside`."""
+    with written_beside(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
+    """Writes a text, whole or in pieces, in UTF-8; see :func:`written_beside`.
+
+    Args:
+        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
+        content: The text.
+    """
+    compressor = _COMPRESSORS.get(Path(path).suffix, open)
+    with written_beside(path) as temporary, compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file:
+        file.writelines([content] if isinstance(content, str) else content)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Writes a picture, uint8 (H, W, 3) BGR, in the format of its suffix; see :func:`write_bytes`."""
+    """Writes a picture, uint8 (H, W, 3) BGR, in the format of its suffix; see :func:`written_beside`."""
     done, content = cv2.imencode(Path(path).suffix, image)
     if not done:
         raise InputError(f'{path}: a picture of {image.shape} cannot be written in this format.')
@@ -55,3 +92,28 @@ def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
         taken.add(name)
         names.append(name)
     return names
+
+
+def reason(error: BaseException) -> str:
+    """Returns what an operating system's or a library's error means, as the rest of a sentence without full stop."""
+    if _disk_is_full(error):
+        return 'no space is left on the disk (or the quota is used up); free some and run the same command again'
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    # A limit on the size of files (EFBIG) and a quota are full disks to whoever meets them.
+    numbers = {getattr(errno, name, None) for name in ('ENOSPC', 'EDQUOT', 'EFBIG')}
+    return isinstance(error, OSError) and error.errno in numbers - {None}
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a rename survive a power failure; not every file system knows how, and none needs it to be correct."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

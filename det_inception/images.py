@@ -14,7 +14,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from det_inception.errors import InputError
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
+IMAGE_SUFFIXES = tuple('.jpg .jpeg .jpe .jp2 .png .bmp .webp .tif .tiff .pbm .pgm .ppm .gif'.split())
+"""What the names of images end in, in small letters, where a folder is searched for them."""
 
 # How a complete file begins and ends.
 _FRAMES = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND\xaeB`\x82'}

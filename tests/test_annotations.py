@@ -2,7 +2,14 @@
 
 import pytest
 
-from det_inception.annotations import AnnotatedObject, AnnotationError, clip_box, read_xml
+from det_inception.annotations import (
+    MAX_XML_BYTES,
+    AnnotatedObject,
+    AnnotationError,
+    clip_box,
+    read_xml,
+    xml_root,
+)
 
 BOX = '<bndbox><xmax>30</xmax><xmin>10</xmin><ymin>20.5</ymin><ymax>40</ymax></bndbox>'
 
@@ -56,9 +63,9 @@ def test_difficult(flag, difficult, tmp_path):
 @pytest.mark.parametrize(
     'body, said',
     [
-        ('<object>', 'no well-formed XML'),
-        (f'<object>{BOX}</object>', 'has no name'),
-        ('<object><name>dog</name></object>', "'dog' has no complete <bndbox>"),
+        ('<object>', 'not well-formed XML'),
+        (f'<object>{BOX}</object>', 'object 1 has no <name>'),
+        ('<object><name>dog</name></object>', "'dog', has no complete <bndbox> of numbers: xmin = None"),
         (f'<object><name>dog</name>{BOX.replace("10", "ten")}</object>', 'of numbers'),
         (f'<object><name>dog</name>{BOX.replace("10", "nan")}</object>', 'is no box'),
         (f'<object><name>dog</name>{BOX.replace("10", "-inf")}</object>', 'is no box'),
@@ -87,7 +94,7 @@ def test_other_files(tmp_path):
         read_xml(tmp_path / 'missing.xml')
     for content in (b'', b'\xff\xd8\xff', b'<?xml version="1.0" encoding="klingon"?><annotation/>'):
         (tmp_path / 'a.xml').write_bytes(content)
-        with pytest.raises(AnnotationError, match='no well-formed XML'):
+        with pytest.raises(AnnotationError, match='not well-formed XML'):
             read_xml(tmp_path / 'a.xml')
 
 
@@ -106,3 +113,34 @@ def test_other_files(tmp_path):
 )
 def test_clip_box(box, clipped):
     assert clip_box(box, 100, 50) == clipped
+
+
+# fmt: off
+REFUSED = {
+    # a billion laughs
+    'entities': (b'<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><a>&c;</a>', 'document type'),
+    # a file of the reader's own machine
+    'external entity': (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', 'document type'),
+    'external document type': (b'<!DOCTYPE a SYSTEM "http://example.org/a.dtd"><a/>', 'document type'),
+    # looking for the ASCII bytes of DOCTYPE would miss it
+    'UTF-16': ('<!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>'.encode('utf-16'), 'document type'),
+    'undefined entity': (b'<a>&b;</a>', 'not well-formed'),
+    'truncated': (b'<a><b>1</b>', 'not well-formed'),
+    'empty': (b'', 'not well-formed'),
+    'no XML': (b'\xff\xd8\xff\xe0', 'not well-formed'),
+    'unknown encoding': (b'<?xml version="1.0" encoding="klingon"?><a/>', 'encoding|not well-formed'),
+    'too large': (b'<a>' + bytes(MAX_XML_BYTES), 'more than 4 MB'),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(('data', 'message'), REFUSED.values(), ids=REFUSED)
+def test_xml_from_strangers_is_refused(data: bytes, message: str):
+    with pytest.raises(AnnotationError, match=rf'stranger\.xml: .*({message})'):
+        xml_root(data, 'stranger.xml')
+
+
+def test_ordinary_xml_is_read_in_its_own_encoding():
+    assert xml_root('<a><b>ä &amp; 1</b></a>'.encode('utf-16'), 'a.xml').findtext('b') == 'ä & 1'
+    latin = '<?xml version="1.0" encoding="iso-8859-1"?><a>ä</a>'.encode('latin-1')
+    assert xml_root(latin, 'a.xml').text == 'ä'

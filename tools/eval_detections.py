@@ -16,6 +16,7 @@ import numpy as np
 
 from det_inception import cli
 from det_inception.errors import InputError
+from det_inception.files import write_text
 from det_inception.ilsvrc import (
     DET_CLASSES,
     Detections,
@@ -29,7 +30,6 @@ from det_inception.ilsvrc import (
     read_ground_truth,
     read_image_list,
 )
-from det_inception.ilsvrc.files import write_text
 from det_inception.report import from_submission, image_files, require_writable, write_report
 
 

@@ -18,6 +18,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
+from det_inception.files import write_text
 from det_inception.ilsvrc import (
     DET_CLASSES,
     Detections,
@@ -28,7 +29,6 @@ from det_inception.ilsvrc import (
     read_image_list,
     write_detections,
 )
-from det_inception.ilsvrc.files import write_text
 from det_inception.ilsvrc.ground_truth import class_ids_by_name
 from det_inception.registry import METRICS
 

@@ -1,4 +1,4 @@
-"""Files from strangers and files for others: compressed text, XML, and writing whole or not at all."""
+"""Files from strangers: compressed text, and what can go wrong in reading."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ import io
 import lzma
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
-from xml.etree import ElementTree
-from xml.parsers import expat
 
 from det_inception.errors import InputError
 
-MAX_XML_BYTES = 4 << 20  # the largest annotation of the challenge has 0.1 MB
-
 # First bytes of a file -> how to open it. A downloaded file's name often says nothing, or lies.
 _READERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\x00': lzma.open}
-_WRITERS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 
 @contextmanager
@@ -65,70 +59,3 @@ def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
         opener = next((opener for magic, opener in _READERS.items() if head.startswith(magic)), open)
         with opener(path, 'rb') as file, io.TextIOWrapper(file, 'utf-8-sig', 'backslashreplace') as text:
             yield text
-
-
-def write_text(path: str | os.PathLike, chunks: Iterable[str]) -> None:
-    """Writes a text file beside its place and renames it, so that no half-written file is ever found there.
-
-    Args:
-        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``. Missing folders are made.
-        chunks: The text in pieces.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
-    path = Path(path)
-    unfinished = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    opener = _WRITERS.get(path.suffix, open)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with opener(unfinished, 'wt', encoding='utf-8', newline='\n') as file:
-                file.writelines(chunks)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror or error}); give another place.') from None
-
-
-def parse_xml(data: bytes, source: str | os.PathLike) -> ElementTree.Element:
-    """Parses XML from strangers: no document type, hence no entities and no other files, and at most 4 MB.
-
-    Looking for ``<!DOCTYPE`` in the bytes would not do, because XML may be in UTF-16; here the parser itself says no.
-
-    Args:
-        data: The content, in any encoding that the XML declares.
-        source: The file's name, for errors.
-
-    Returns:
-        The root element.
-
-    Raises:
-        InputError: If it declares a document type, is not well-formed, or is too large.
-    """
-    if len(data) > MAX_XML_BYTES:
-        raise InputError(f'{source}: more than {MAX_XML_BYTES >> 20} MB are no annotation; remove the file.')
-
-    def refuse(*_: object) -> None:
-        raise InputError(
-            f'{source}: declares a document type or entities, which an annotation does not need; remove the '
-            'declaration.'
-        )
-
-    builder = ElementTree.TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise InputError(f'{source}: not well-formed XML ({error}); fetch the file again.') from None
-    except (ValueError, LookupError) as error:  # an encoding that Python does not know, or cannot use here
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f'{source}: its encoding cannot be read ({error}); save it as UTF-8.') from None
-    return builder.close()

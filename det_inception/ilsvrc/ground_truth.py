@@ -9,19 +9,18 @@ with inclusive ends, as the files have them.
 
 from __future__ import annotations
 
-import math
 import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
 
 import numpy as np
 import scipy.io
 
+from det_inception import annotations as xml
 from det_inception.errors import InputError
-from det_inception.ilsvrc.files import MAX_XML_BYTES, explain_read_errors, open_text, parse_xml
+from det_inception.ilsvrc.files import explain_read_errors, open_text
 from det_inception.ilsvrc.scoring import GroundTruth
 from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
 
@@ -67,20 +66,17 @@ def parse_annotation(data: bytes, source: str | os.PathLike) -> Annotation:
         >>> parse_annotation(xml, 'dog.xml').boxes
         ((1.0, 2.0, 9.0, 8.0),)
     """
-    root = parse_xml(data, source)
-    if root.tag != 'annotation':
-        raise InputError(f'{source}: the root is <{root.tag}> instead of <annotation>; not a Pascal VOC annotation.')
-    names, boxes = [], []
-    for number, element in enumerate(root.findall('object'), start=1):
-        name = (element.findtext('name') or '').strip()
-        if not name:
-            raise InputError(f'{source}: object {number} has no <name>; correct the annotation.')
-        box = tuple(_coordinate(element, side, number, source) for side in ('xmin', 'ymin', 'xmax', 'ymax'))
-        if box[0] > box[2] or box[1] > box[3]:
-            raise InputError(f'{source}: object {number} ({name}) has the reversed box {box}; correct the annotation.')
-        names.append(name)
-        boxes.append(box)
-    return Annotation(tuple(names), tuple(boxes), _image_size(root))
+    content = xml.parse_annotation(data, source)
+    for number, item in enumerate(content.objects, start=1):
+        if item.box[0] > item.box[2] or item.box[1] > item.box[3]:
+            raise InputError(
+                f'{source}: object {number} ({item.name}) has the reversed box {item.box}; correct the annotation.'
+            )
+    return Annotation(
+        tuple(item.name for item in content.objects),
+        tuple(item.box for item in content.objects),
+        (content.width, content.height) if content.width and content.height else None,
+    )
 
 
 def read_image_list(path: str | os.PathLike) -> dict[str, int]:
@@ -231,31 +227,12 @@ def read_ground_truth(
 # ------------------------------------------------------------------------------------------------------ XML
 
 
-def _coordinate(element: ElementTree.Element, side: str, number: int, source: str | os.PathLike) -> float:
-    text = element.findtext(f'bndbox/{side}')
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f'{source}: object {number} has {side} = {text!r}, not a number; correct the annotation.')
-    return value
-
-
-def _image_size(root: ElementTree.Element) -> tuple[int, int] | None:
-    try:
-        width, height = (int(float(root.findtext(f'size/{side}') or 0)) for side in ('width', 'height'))
-    except (ValueError, OverflowError):
-        return None
-    return (width, height) if width > 0 and height > 0 else None
-
-
 def _folder_annotations(folder: Path, image_list: Mapping[str, int] | None) -> Iterator[tuple[str, str, bytes]]:
     """Yields image name, source and content of the XML files that are wanted."""
     for file in sorted(folder.rglob('*.xml')):
         if image_list is None or file.stem in image_list:
             with explain_read_errors(file), open(file, 'rb') as content:
-                yield file.stem, str(file), content.read(MAX_XML_BYTES + 1)
+                yield file.stem, str(file), content.read(xml.MAX_XML_BYTES + 1)
 
 
 def _tar_annotations(path: Path, image_list: Mapping[str, int] | None) -> Iterator[tuple[str, str, bytes]]:
@@ -267,7 +244,7 @@ def _tar_annotations(path: Path, image_list: Mapping[str, int] | None) -> Iterat
                 if not member.isfile() or name.suffix != '.xml':
                     continue
                 if image_list is None or name.stem in image_list:
-                    content = archive.extractfile(member).read(MAX_XML_BYTES + 1)
+                    content = archive.extractfile(member).read(xml.MAX_XML_BYTES + 1)
                     yield name.stem, f'{path}:{member.name}', content
             # tarfile takes a cut or overwritten header for the end; the real end is a block of zeros.
             archive.fileobj.seek(archive.offset)

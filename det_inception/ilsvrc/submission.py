@@ -21,7 +21,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from det_inception.errors import InputError
-from det_inception.ilsvrc.files import open_text, write_text
+from det_inception.files import write_text
+from det_inception.ilsvrc.files import open_text
 from det_inception.ilsvrc.scoring import Detections
 from det_inception.ilsvrc.synsets import DET_CLASSES
 

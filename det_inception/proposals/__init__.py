@@ -1,6 +1,6 @@
 """Region proposals: how they are made, kept, exchanged with other programs, and judged. No torch, no MMDetection."""
 
-from .files import ProposalError
+from .errors import ProposalError
 from .interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
 from .make import METHODS, SelectiveSearch, make_proposals
 from .mixing import Mix, mix

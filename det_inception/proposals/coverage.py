@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import ProposalError, written_beside
+from det_inception.files import written_beside
+
+from .errors import ProposalError
 from .recall import average_recall, best_overlaps, recall_of
 from .sources import GroundTruth
 from .store import ProposalStore, StoreKeyError
@@ -159,7 +161,7 @@ def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, tit
         axes.spines[['top', 'right']].set_visible(False)
     if title:
         figure.suptitle(title)
-    with written_beside(out) as temporary:
+    with written_beside(out, ProposalError) as temporary:
         figure.savefig(temporary, dpi=120)
 
 

@@ -21,8 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 from det_inception.errors import InputError
+from det_inception.files import reason, written_beside
 
-from .files import ProposalError, reason, written_beside
+from .errors import ProposalError
 from .selective_search import MODES, selective_search, selective_search_parameters
 from .sources import Images, read_image
 from .store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
@@ -184,7 +185,7 @@ def make_proposals(
                 f'None of {made} images got a single proposal; a smaller --min-size or another --width may help.'
             )
     if unreadable:
-        with written_beside(list_file) as temporary:
+        with written_beside(list_file, ProposalError) as temporary:
             lines = (f'{key!r}\t{why}' if not key.isprintable() else f'{key}\t{why}' for key, why in unreadable.items())
             temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='backslashreplace')
     else:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .files import ProposalError
+from .errors import ProposalError
 
 
 def recall(

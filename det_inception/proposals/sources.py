@@ -21,12 +21,11 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from det_inception.annotations import read_xml
-from det_inception.images import ImageError, decode_image
+from det_inception.files import reason
+from det_inception.images import IMAGE_SUFFIXES, ImageError, decode_image
 
-from .files import ProposalError, reason
+from .errors import ProposalError
 from .store import ImageIdentity, identify
-
-IMAGE_SUFFIXES = frozenset('.jpg .jpeg .jpe .jp2 .png .bmp .webp .tif .tiff .pbm .pgm .ppm .gif'.split())
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .files import ProposalError, reason
+from det_inception.files import reason
+
+from .errors import ProposalError
 
 FORMAT = 'det_inception proposals'
 VERSION = 1

@@ -16,7 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .files import ProposalError, reason, written_beside
+from det_inception.files import reason, written_beside
+
+from .errors import ProposalError
 from .store import (
     FORMAT,
     VERSION,
@@ -141,7 +143,7 @@ class ProposalWriter:
                 )
             self._require_same(parameters, tuple(shard) if shard else None)
         else:
-            with written_beside(run_file) as temporary:
+            with written_beside(run_file, ProposalError) as temporary:
                 temporary.write_text(json.dumps(run, indent=2) + '\n', encoding='utf-8')
         for part in self._parts():
             try:
@@ -232,7 +234,7 @@ class ProposalWriter:
             _write(file, self.parameters, self.shard, entries, *_narrowest(entry[1] for entry in entries))
             file.flush()
             image = file.id.get_file_image()
-        with written_beside(self.parts_folder / f'part-{number:06d}.h5') as temporary:
+        with written_beside(self.parts_folder / f'part-{number:06d}.h5', ProposalError) as temporary:
             temporary.write_bytes(image)
         self._pending.clear()
 
@@ -432,7 +434,7 @@ def _consolidate(
             out.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ProposalError(f'{out.parent} cannot be made: {reason(error)}.') from error
-        with written_beside(out) as temporary, _Sink(temporary, 'w+b') as sink:
+        with written_beside(out, ProposalError) as temporary, _Sink(temporary, 'w+b') as sink:
             with h5py.File(sink, 'w') as file:
                 _write(file, parameters, shard, sink.watched(entries()), whole_numbers, has_scores)
             sink.raise_error()

@@ -1,4 +1,4 @@
-"""Compressed text, refused XML, and files that are written whole or not at all."""
+"""Compressed text and damaged files."""
 
 import bz2
 import gzip
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from det_inception.errors import InputError
-from det_inception.ilsvrc.files import MAX_XML_BYTES, open_text, parse_xml, write_text
+from det_inception.ilsvrc.files import open_text
 
 COMPRESSORS = {'plain': bytes, 'gz': gzip.compress, 'bz2': bz2.compress, 'xz': lzma.compress}
 TEXT = ''.join(f'line {number} {number * 7919 % 1009}\n' for number in range(3000))
@@ -35,63 +35,3 @@ def test_a_truncated_or_damaged_file_is_named(tmp_path: Path, kind: str):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match='nowhere: cannot be read'), open_text(tmp_path / 'nowhere'):
         pass
-
-
-@pytest.mark.parametrize('suffix', ['.txt', '.gz', '.bz2', '.xz'])
-def test_writes_what_it_reads(tmp_path: Path, suffix: str):
-    path = tmp_path / 'new' / f'list{suffix}'
-    write_text(path, iter([TEXT, 'ä\n']))
-    with open_text(path) as text:
-        assert text.read() == TEXT + 'ä\n'
-    assert (path.read_bytes()[:4] == b'line') == (suffix == '.txt')
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
-    path = tmp_path / 'list.txt'
-    path.write_text('old')
-
-    def chunks():
-        yield 'half'
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_text(path, chunks())
-    assert path.read_text() == 'old'
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='cannot be written'):
-        write_text(tmp_path / 'file' / 'list.txt', ['text'])
-
-
-# fmt: off
-REFUSED = {
-    # a billion laughs
-    'entities': (b'<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><a>&c;</a>', 'document type'),
-    # a file of the reader's own machine
-    'external entity': (b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', 'document type'),
-    'external document type': (b'<!DOCTYPE a SYSTEM "http://example.org/a.dtd"><a/>', 'document type'),
-    # looking for the ASCII bytes of DOCTYPE would miss it
-    'UTF-16': ('<!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>'.encode('utf-16'), 'document type'),
-    'undefined entity': (b'<a>&b;</a>', 'not well-formed'),
-    'truncated': (b'<a><b>1</b>', 'not well-formed'),
-    'empty': (b'', 'not well-formed'),
-    'no XML': (b'\xff\xd8\xff\xe0', 'not well-formed'),
-    'unknown encoding': (b'<?xml version="1.0" encoding="klingon"?><a/>', 'encoding|not well-formed'),
-    'too large': (b'<a>' + bytes(MAX_XML_BYTES), 'more than 4 MB'),
-}
-# fmt: on
-
-
-@pytest.mark.parametrize(('data', 'message'), REFUSED.values(), ids=REFUSED)
-def test_xml_from_strangers_is_refused(data: bytes, message: str):
-    with pytest.raises(InputError, match=rf'stranger\.xml: .*({message})'):
-        parse_xml(data, 'stranger.xml')
-
-
-def test_ordinary_xml_is_read_in_its_own_encoding():
-    assert parse_xml('<a><b>ä &amp; 1</b></a>'.encode('utf-16'), 'a.xml').findtext('b') == 'ä & 1'
-    latin = '<?xml version="1.0" encoding="iso-8859-1"?><a>ä</a>'.encode('latin-1')
-    assert parse_xml(latin, 'a.xml').text == 'ä'
