@@ -9,6 +9,7 @@ import gzip
 import itertools
 import lzma
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Writes a file; see :func:`written_beside`."""
     with written_beside(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_cache(path: Path, content: bytes) -> None:
+    """Writes what several processes may write at a time; where it cannot be written, it is done without."""
+    unfinished = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
+            unfinished = file.name
+            file.write(content)
+        os.replace(unfinished, path)
+    except OSError:
+        if unfinished is not None:
+            Path(unfinished).unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:

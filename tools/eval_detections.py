@@ -30,7 +30,7 @@ from det_inception.ilsvrc import (
     read_ground_truth,
     read_image_list,
 )
-from det_inception.report import from_submission, image_files, require_writable, write_report
+from det_inception.report import PICTURES, from_submission, image_files, require_writable, write_report
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,6 +73,13 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         metavar='FOLDER',
         help='folder of the images, or of some of them, for the pictures of the report',
+    )
+    parser.add_argument(
+        '--report-pictures',
+        type=int,
+        default=PICTURES,
+        metavar='N',
+        help='pictures in each of its galleries (default: 12)',
     )
     return parser.parse_args()
 
@@ -148,6 +155,7 @@ def report(args: argparse.Namespace, found: Detections, truth: GroundTruth, blac
         args.report,
         title=args.predictions.name,
         facts=[('ground truth', args.ground_truth.name)],
+        pictures=args.report_pictures,
         no_pictures=reason,
     )
 

@@ -13,6 +13,7 @@ from det_inception.cli import run
 from det_inception.config import load_config
 from det_inception.evaluation.report_metric import add_report
 from det_inception.files import write_text
+from det_inception.report import PICTURES
 from det_inception.runs import test, use_amp, use_work_dir
 
 
@@ -29,6 +30,13 @@ def main() -> None:
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of objects and detections to this folder')
     parser.add_argument('--report', metavar='DIR', help='write an HTML report of the test to this folder (index.html)')
+    parser.add_argument(
+        '--report-pictures',
+        type=int,
+        default=PICTURES,
+        metavar='N',
+        help='pictures in each of its galleries (default: 12)',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
     parser.add_argument(
         '--cfg-options',
@@ -53,7 +61,7 @@ def main() -> None:
             type='DetVisualizationHook', draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
         )
     if args.report:
-        add_report(cfg, args.report, args.checkpoint)
+        add_report(cfg, args.report, args.checkpoint, args.report_pictures)
     metrics = test(cfg, args.checkpoint)
     if is_main_process():
         for name, value in metrics.items():

@@ -17,8 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from det_inception.annotations import AnnotatedObject, ImageAnnotation, read_xml
-from det_inception.errors import InputError
-from det_inception.files import write_bytes
+from det_inception.files import write_cache
 
 _VERSION = 1
 """Raised whenever what is read from an XML file, or how it is kept, changes."""
@@ -60,8 +59,7 @@ def read_annotations(
         )
     ]
     if path is not None:
-        with contextlib.suppress(InputError):  # A full disk is no reason to stop.
-            write_bytes(path, _pack(annotations))
+        write_cache(path, _pack(annotations))
     return annotations
 
 

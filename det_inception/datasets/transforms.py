@@ -6,9 +6,9 @@ Shape legend: H and W of an image, N proposals.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from det_inception.datasets.detection import DataError
+from det_inception.files import write_cache
 from det_inception.images import read_image
 from det_inception.proposals import ProposalStore, mix, selective_search, selective_search_parameters
 from det_inception.registry import TASK_UTILS, TRANSFORMS
@@ -146,22 +147,10 @@ class LoadRegionProposals(BaseTransform):
             return np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError):  # Not there, or cut off: computed again and written over.
             boxes = compute(image)
-        _write_beside(path, boxes)
+        content = io.BytesIO()
+        np.save(content, boxes)
+        write_cache(path, content.getvalue())
         return boxes
 
     def _search(self, image: np.ndarray) -> np.ndarray:
         return selective_search(image, self.mode, self.width, min_size=self.min_size)
-
-
-def _write_beside(path: Path, boxes: np.ndarray) -> None:
-    """Writes an entry of the cache so that no other process ever sees half of it; a full disk is no reason to stop."""
-    unfinished = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
-            unfinished = file.name
-            np.save(file, boxes)
-        os.replace(unfinished, path)
-    except OSError:
-        if unfinished is not None:
-            Path(unfinished).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ Shapes: N detections, M objects and R proposals of an image.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from det_inception.errors import InputError
 from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.proposals.recall import overlaps
 from det_inception.registry import METRICS
-from det_inception.report import RULES, Found, Objects, RunResults, require_writable, write_report
-from det_inception.report.write import PICTURES
+from det_inception.report import PICTURES, RULES, Found, Objects, RunResults, require_writable, write_report
 
 # Which rules belong to the metric that a config tests with.
 _RULES_OF = {'ILSVRCDetMetric': 'ilsvrc', 'VOCBoxMetric': 'voc', 'VOCMetric': 'voc'}
@@ -115,8 +114,8 @@ class ReportMetric(BaseMetric):
         Returns:
             Nothing: the numbers are those of the metrics beside it.
         """
-        # The order in which processes deliver must not decide ties.
-        results = sorted(results, key=lambda result: (isinstance(result['name'], str), result['name']))
+        # The order in which processes deliver must not decide ties; that of the metric beside it does.
+        results = sorted(results, key=lambda result: _sort_key(result['name'], self.image_indices or {}))
         if not results:
             raise InputError('ReportMetric: no image was tested; is the data set empty, or filtered away?')
         objects_of, found_of = ([len(result[key]) for result in results] for key in ('gt_labels', 'labels'))
@@ -152,9 +151,7 @@ class ReportMetric(BaseMetric):
             title=self.title or f'{len(self._classes)} classes',
             facts=self.facts,
             pictures=self.pictures,
-            no_pictures='Left out, as none were asked for.'
-            if not self.pictures
-            else 'Left out: the images are not where the data set says.',
+            no_pictures='Left out: the images are not where the data set says.',
         )
         print_log(f'Report: {page}', logger='current')
         return {}
@@ -189,13 +186,14 @@ class ReportMetric(BaseMetric):
         return np.array(known, np.int64).reshape(-1, 2)
 
 
-def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str | os.PathLike) -> None:
+def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str | os.PathLike, pictures: int = PICTURES) -> None:
     """Lets a config's test write a report, by the rules of the metric that it has.
 
     Args:
         cfg: The config; its ``test_evaluator`` is changed.
         folder: Where the report goes.
         checkpoint: What is tested, for its name.
+        pictures: How many pictures a gallery has at most; 0: no galleries.
 
     Raises:
         InputError: The folder cannot be written to.
@@ -210,11 +208,22 @@ def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str | os.Path
             out_dir=str(folder),
             rules=_RULES_OF.get(tested.get('type'), 'coco'),
             title=Path(cfg.filename).stem,
+            pictures=pictures,
             facts=[('config', Path(cfg.filename).name), ('checkpoint', Path(checkpoint).name)],
             **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
         )
     )
     cfg.test_evaluator = evaluators
+
+
+def _index(name: str | int, image_indices: Mapping[str, int]) -> int | None:
+    """The index of an image in lists and blacklists, if it has one."""
+    return name if isinstance(name, int) else image_indices.get(Path(name).name)
+
+
+def _sort_key(name: str | int, image_indices: Mapping[str, int]) -> tuple[bool, str | int]:
+    index = _index(name, image_indices)
+    return (True, name) if index is None else (False, index)
 
 
 def _array(values: Any, dtype: type) -> np.ndarray:

@@ -16,7 +16,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
-from .files import ProposalError, reason, written_beside
+from det_inception.files import reason, written_beside
+
+from .errors import ProposalError
 from .recall import overlaps
 
 SEED = 2014
@@ -149,7 +151,7 @@ def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:
         ProposalError: The file cannot be written.
     """
     rows = ',\n'.join(json.dumps([round(float(value), 6) for value in row]) for row in priors)
-    with written_beside(path) as temporary:
+    with written_beside(path, ProposalError) as temporary:
         temporary.write_text(f'{{"format": "{PRIORS_FORMAT}", "priors": [\n{rows}\n]}}\n', encoding='utf-8')
 
 

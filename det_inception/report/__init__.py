@@ -8,10 +8,11 @@ from det_inception.report.errors import KINDS, ErrorAnalysis, analyse_errors
 from det_inception.report.results import RULES, Found, Objects, RunResults, from_submission
 from det_inception.report.scoring import Score, score_run
 from det_inception.report.sizes import SizeScore, score_by_size
-from det_inception.report.write import image_files, require_writable, write_report
+from det_inception.report.write import PICTURES, image_files, require_writable, write_report
 
 __all__ = [
     'KINDS',
+    'PICTURES',
     'RULES',
     'ErrorAnalysis',
     'Found',

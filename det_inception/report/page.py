@@ -384,7 +384,7 @@ def _shot(report: Report, shot: Shot) -> str:
     if shot.kind == 'missed':
         title = f'<b>{escape(target)}</b> <span class="chip">not found</span>'
         alt = f'{target} that was not found'
-        lines.append(f'nearest: {escape(said)}, IoU {shot.overlap:.2f}' if said else 'no detection touches it')
+        lines.append(f'nearest: {escape(said)}, IoU {shot.overlap:.2f}' if said else 'no detection overlaps it by 0.1')
         if objects.coverage is not None:
             lines.append(f'best proposal: IoU {objects.coverage[shot.target]:.2f}')
     else:

@@ -150,6 +150,8 @@ class RunResults:
             raise InputError(
                 'A detection has a confidence or a coordinate that is not finite; did the training diverge?'
             )
+        for names in ('class_names', 'image_names'):  # a file may have a name that is no text
+            object.__setattr__(self, names, tuple(_as_text(name) for name in getattr(self, names)))
         order = np.lexsort((-found.scores, found.images))
         object.__setattr__(
             self, 'found', Found(found.images[order], found.labels[order], found.scores[order], found.boxes[order])
@@ -228,6 +230,10 @@ def from_submission(
         image_paths=tuple(image_files.get(name) for name in names) if image_files else (),
         blacklist=np.stack([np.searchsorted(ids, pairs[:, 0]), pairs[:, 1] - 1], axis=1),
     )
+
+
+def _as_text(name: str) -> str:
+    return name.encode('utf-8', errors='replace').decode('utf-8')
 
 
 def _pairs(things: Found | Objects, num_classes: int) -> NDArray:

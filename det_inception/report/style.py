@@ -42,7 +42,7 @@ a { color: var(--accent); }
 .tiles div { min-width: 76px; }
 .tiles dt { color: var(--soft); font-size: 13px; }
 .tiles dd { margin: 0; font-size: 23px; font-weight: 600; letter-spacing: -0.01em; }
-.findings { padding-left: 20px; margin: 0 0 18px; }
+.findings { padding-left: 20px; margin: 0 0 18px; overflow-wrap: anywhere; }
 .findings li { margin-bottom: 3px; }
 nav { display: flex; flex-wrap: wrap; gap: 6px 18px; font-size: 14px; padding-bottom: 6px; }
 nav a { text-decoration: none; }
@@ -81,7 +81,7 @@ td.meaning { color: var(--soft); min-width: 17em; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 8px 48px; }
 .side { display: grid; grid-template-columns: minmax(300px, 1.1fr) 1fr; gap: 20px 44px; align-items: start; }
 .shots {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(232px, 1fr)); gap: 20px 18px; margin: 14px 0 0;
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 20px 18px; margin: 14px 0 0;
 }
 .shots figure { margin: 0; }
 .shots .frame {

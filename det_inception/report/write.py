@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from det_inception.errors import InputError
 from det_inception.files import write_bytes, write_text
 from det_inception.images import IMAGE_SUFFIXES
-from det_inception.report.errors import analyse_errors
+from det_inception.report.errors import KINDS, analyse_errors
 from det_inception.report.gallery import Galleries, make_galleries
 from det_inception.report.page import Report, make_page
 from det_inception.report.plots import THEMES, plot_coverage, plot_precision_recall
@@ -36,7 +37,7 @@ def write_report(
             be; an older report in it is overwritten.
         title: What was tested, such as the config's name.
         facts: Lines under the title, pairs of a word and its value.
-        pictures: How many pictures a gallery has at most.
+        pictures: How many pictures a gallery has at most; 0: no galleries.
         no_pictures: The sentence that stands in place of the galleries where no image is at hand.
 
     Returns:
@@ -48,7 +49,7 @@ def write_report(
     folder = Path(folder)
     score, errors = score_run(results), analyse_errors(results)
     coverage = None if results.objects.coverage is None else results.objects.coverage[~results.objects.ignored]
-    at_hand = any(path is not None for path in results.image_paths) and pictures > 0
+    at_hand = any(path is not None for path in results.image_paths)
     report = Report(
         results=results,
         score=score,
@@ -57,16 +58,19 @@ def write_report(
         third_sizes=score_by_size(results, score, thirds(results)),
         precision_recall={theme.name: plot_precision_recall(results, score, theme) for theme in THEMES},
         coverage=None if coverage is None else {theme.name: plot_coverage(coverage, theme) for theme in THEMES},
-        galleries=make_galleries(results, score, errors, pictures) if at_hand else None,
-        no_galleries=no_pictures,
+        galleries=make_galleries(results, score, errors, pictures) if at_hand and pictures > 0 else None,
+        no_galleries=no_pictures if pictures > 0 else 'Left out, as none were asked for.',
         title=title,
         facts=facts,
     )
+    files = {}
     for name, figure in (('precision_recall', report.precision_recall), ('coverage', report.coverage or {})):
-        for theme, png in figure.items():
-            write_bytes(folder / (f'{name}.png' if theme == 'light' else f'{name}_{theme}.png'), png)
+        files |= {f'{name}.png' if theme == 'light' else f'{name}_{theme}.png': png for theme, png in figure.items()}
     if report.galleries is not None:
-        _write_galleries(report.galleries, folder / 'pictures')
+        files |= _gallery_files(report.galleries)
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    _remove_stale(folder, set(files))
     page = folder / 'index.html'
     write_text(page, make_page(report))  # last: a page is complete
     return page
@@ -103,8 +107,20 @@ def image_files(folder: str | Path) -> dict[str, Path]:
     return files
 
 
-def _write_galleries(galleries: Galleries, folder: Path) -> None:
+def _gallery_files(galleries: Galleries) -> dict[str, bytes]:
     sets = {'true': galleries.true, 'false': galleries.false, **galleries.by_kind, 'missed': galleries.missed}
-    for name, shots in sets.items():
-        for number, shot in enumerate(shots, start=1):
-            write_bytes(folder / f'{name}_{number:02}.jpg', shot.jpeg)
+    return {
+        f'pictures/{name}_{number:02}.jpg': shot.jpeg
+        for name, shots in sets.items()
+        for number, shot in enumerate(shots, start=1)
+    }
+
+
+def _remove_stale(folder: Path, written: set[str]) -> None:
+    """Removes what an older report had more, and nothing else: its pictures would pass for those of this one."""
+    names = [f'pictures/{name}_[0-9][0-9].jpg' for name in ('true', 'false', *KINDS)]
+    for pattern in ('coverage.png', 'coverage_dark.png', *names):
+        for path in folder.glob(pattern):
+            if path.relative_to(folder).as_posix() not in written:
+                with contextlib.suppress(OSError):
+                    path.unlink()

@@ -113,6 +113,19 @@ def test_the_score_is_that_of_the_metric_beside_it(reported, rules, metric, opti
     assert 0.1 < expected < 0.9
 
 
+def test_ties_are_broken_as_beside(reported, tmp_path):
+    """By the image list, against the order of the names."""
+    names = [f'image_{number}' for number in range(8)]
+    (tmp_path / 'list.txt').write_text(''.join(f'{name} {9 - number}\n' for number, name in enumerate(names)))
+    samples = random_samples(8, 0, names)
+    for item in samples:
+        item['pred_instances']['scores'] = item['pred_instances']['scores'].round(decimals=1)
+    options = dict(image_list=tmp_path / 'list.txt')
+    expected = run(samples, metric='ILSVRCDetMetric', **options)['ilsvrc/mAP']
+    assert score_run(reported(samples, rules='ilsvrc', **options)).mean_ap == pytest.approx(expected, abs=1e-9)
+    assert run(samples, metric='ILSVRCDetMetric')['ilsvrc/mAP'] != pytest.approx(expected, abs=1e-4)
+
+
 def test_a_page_is_written(tmp_path):
     assert run(random_samples(4, 0), out_dir=tmp_path / 'new', rules='voc', title='a title') == {}
     page = (tmp_path / 'new' / 'index.html').read_text()
@@ -166,20 +179,27 @@ def test_without_proposals_of_all_images_there_is_no_coverage(reported, other):
 # ------------------------------------------------------------------------------------------------- several processes
 
 
-def test_the_order_of_delivery_does_not_matter(tmp_path):
-    """What two processes keep, pickled and put together as MMEngine does, gives the page that one gives."""
+def test_the_order_of_delivery_does_not_matter(reported, tmp_path):
+    """What two processes keep, pickled and put together in any order, gives the run that one gives."""
     samples = random_samples(5, 0)
     for item in samples:
         item['pred_instances']['scores'] = item['pred_instances']['scores'].round(decimals=1)  # ties
+    one = reported(samples)
     shares = []
     for rank in range(2):
-        metric = ReportMetric(out_dir=tmp_path / 'two')
+        metric = ReportMetric(out_dir=tmp_path)
         metric.dataset_meta = dict(classes=CLASSES)
         metric.process({}, samples[rank::2])
-        shares.append(pickle.loads(pickle.dumps(metric.results)))
-    metric.compute_metrics([*shares[1], *shares[0]])
-    run(samples, out_dir=tmp_path / 'one')
-    assert (tmp_path / 'one/index.html').read_bytes() == (tmp_path / 'two/index.html').read_bytes()
+        shares += pickle.loads(pickle.dumps(metric.results))[::-1]
+    kept = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(report_metric, 'write_report', lambda run, *_, **__: kept.append(run))
+        metric.compute_metrics(shares)
+    (two,) = kept
+    assert one.image_names == two.image_names and one.proposals_per_image == two.proposals_per_image
+    for name in ('found', 'objects'):
+        for key, values in vars(getattr(one, name)).items():
+            np.testing.assert_array_equal(values, vars(getattr(two, name))[key])
 
 
 # ------------------------------------------------------------------------------------------------------------ errors
@@ -230,7 +250,7 @@ def test_no_annotations(tmp_path):
 def test_add_report_keeps_the_metrics_and_takes_their_rules(evaluator, rules, tmp_path):
     (tmp_path / 'mine.py').write_text(f'test_evaluator = {evaluator!r}')
     cfg = Config.fromfile(tmp_path / 'mine.py')
-    add_report(cfg, tmp_path / 'out', 'work/epoch_3.pth')
+    add_report(cfg, tmp_path / 'out', 'work/epoch_3.pth', 3)
     *kept, added = cfg.test_evaluator
     assert kept == (evaluator if isinstance(evaluator, list) else [evaluator])
     assert added == dict(
@@ -238,6 +258,7 @@ def test_add_report_keeps_the_metrics_and_takes_their_rules(evaluator, rules, tm
         out_dir=str(tmp_path / 'out'),
         rules=rules,
         title='mine',
+        pictures=3,
         facts=[('config', 'mine.py'), ('checkpoint', 'epoch_3.pth')],
     )
     METRICS.build(added)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import cv2
+import numpy as np
 import pytest
 
 from det_inception import cli
@@ -116,6 +118,40 @@ def test_a_blacklist_of_another_numbering(run, small, tmp_path: Path):
     assert status == 0
     assert '1 blacklisted pairs' in out
     assert '1 of 200 classes have objects; mean AP over these: 1.000' in out
+
+
+def test_a_report_with_pictures(run, small, tmp_path: Path):
+    cv2.imwrite(str(tmp_path / 'b.png'), np.zeros((200, 200, 3), np.uint8))
+    status, out, err = run(**small, report=tmp_path / 'new' / 'report', images=tmp_path, report_pictures=3)
+    page = (tmp_path / 'new' / 'report' / 'index.html').read_text(encoding='utf-8')
+    assert (status, err) == (0, '')
+    assert out.endswith(f'Report: {tmp_path}/new/report/index.html\n')
+    assert 'entry.txt' in page and 'From the 1 of 3 images that are at hand' in page
+    assert '>airplane 0.80<' in page
+    status, _, _ = run(**small, report=tmp_path / 'bare')
+    assert status == 0 and '--images FOLDER says where they are' in (tmp_path / 'bare/index.html').read_text()
+
+
+# fmt: off
+REPORT_MISTAKES = {
+    'no folder': (dict(report='entry.txt'), 'entry.txt: the report cannot be written there (File exists)'),
+    'below a file': (dict(report='entry.txt/x'), 'entry.txt/x: the report cannot be written there'),
+    'images alone': (dict(images='xml'), '--images is for the pictures of a report; give --report DIR as well'),
+    'no images': (dict(report='r', images='xml'), 'xml: holds no image'),
+    'absent': (dict(report='r', images='y'), 'y: no such folder of images'),
+    'others': (dict(report='r', images='other'), 'other: holds none of the 3 evaluated images, such as a'),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(('options', 'message'), REPORT_MISTAKES.values(), ids=REPORT_MISTAKES)
+def test_mistakes_about_the_report(run, small, tmp_path: Path, options, message):
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'x.png').write_bytes(b'')
+    status, out, err = run(**small, **{name: tmp_path / value for name, value in options.items()})
+    assert (status, out) == (2, '')
+    assert err.startswith('error: ') and err.count('\n') == 1 and message in err
+    assert not list(tmp_path.rglob('index.html'))
 
 
 # fmt: off

@@ -75,11 +75,15 @@ def test_train_test_and_demo(trained, mini, tool, tmp_path):
 
     out = tmp_path / 'new' / 'metrics.json'
     arguments = (MINI, checkpoint, '--data-root', mini, '--work-dir', tmp_path / 'test', '--out', out)
-    status, stdout, _ = tool('test', *arguments, '--show-dir', tmp_path / 'shown', options=TINY)
+    extras = ('--show-dir', tmp_path / 'shown', '--report', tmp_path / 'report', '--report-pictures', '2')
+    status, stdout, _ = tool('test', *arguments, *extras, options=TINY)
     metrics = json.loads(out.read_text())
     assert status == 0 and 0 <= metrics['ilsvrc/mAP'] <= 1
     assert f'ilsvrc/mAP: {metrics["ilsvrc/mAP"]:.4f}' in stdout
     assert len(list((tmp_path / 'shown').iterdir())) == 4
+    page = (tmp_path / 'report' / 'index.html').read_text()
+    assert f'<b>{metrics["ilsvrc/mAP"]:.3f}</b>' in page and 'epoch_1.pth' in page and 'proposals an image' in page
+    assert f'report: {tmp_path}/report/index.html' in stdout
 
     images = mini / 'Data/DET/val'
     demo_dir = tmp_path / 'demo'
