@@ -8,6 +8,7 @@ level, and is carried to these places here:
 * ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
 * ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
+* ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``.
 """
 
@@ -30,6 +31,13 @@ from det_inception.registry import DATASETS
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn')
 """What MMEngine reads from a config's top level, whether or not a config has it."""
+
+
+OWN_SETTINGS = (
+    *('data_root', 'classes', 'weights', 'proposals', 'proposal_store', 'multibox', 'image_size'),
+    *('max_epochs', 'max_iters'),
+)
+"""What is carried from the top level to where it belongs, see above."""
 
 
 class ConfigError(InputError):
@@ -85,6 +93,7 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     options = dict(options or {})
     _use_proposal_options(cfg, options)
+    _use_length(cfg, options)
     _merge(cfg, options)
     if not isinstance(cfg.get('model'), dict):
         raise ConfigError(f'{path}: the config describes no model; the project keeps complete ones in configs/.')
@@ -130,13 +139,19 @@ def _unwrapped(dataset: dict) -> Iterator[dict]:
 
 def _merge(cfg: Config, options: dict) -> None:
     """Overrides settings, and refuses what would have no effect or tear a hole into the config."""
-    known = {*cfg.keys(), *RUNNER_SETTINGS, 'data_root', 'classes', 'weights', 'proposal_store', 'multibox'}
+    known = {*cfg.keys(), *RUNNER_SETTINGS, *OWN_SETTINGS}
     for key, value in options.items():
         top = key.split('.')[0]
         if top not in known:
             close = difflib.get_close_matches(top, known, n=1)
             hint = f'did you mean {close[0]!r}?' if close else 'name one that it has.'
             raise ConfigError(f'{cfg.filename}: the config has no setting {top!r}, as in --cfg-options {key}; {hint}')
+        if top not in (*RUNNER_SETTINGS, *OWN_SETTINGS):
+            raise ConfigError(
+                f'{cfg.filename}: {top} is a variable of the config file, which has been put where it belongs when an '
+                f'option comes to change it, so --cfg-options {key} would do nothing; name the setting itself, such as '
+                'model.backbone.width.'
+            )
         group = _setting(cfg.to_dict(), key)
         if isinstance(group, dict) and not isinstance(value, dict) and value is not None:
             raise ConfigError(
@@ -184,6 +199,23 @@ def _use_proposal_options(cfg: Config, options: Mapping) -> None:
     if chosen:
         for step in _steps(cfg, 'LoadRegionProposals'):
             step.update(chosen)
+
+
+def _use_length(cfg: Config, options: Mapping) -> None:
+    """Sets how long the training is, and stretches the schedules that last as long."""
+    for name in ('max_epochs', 'max_iters'):
+        loop = cfg.get('train_cfg') or {}
+        if name not in options:
+            continue
+        if name not in loop:
+            raise ConfigError(
+                f'{cfg.filename}: {name} does not fit its {loop.get("type", "missing train_cfg")}; set '
+                f'{next((other for other in ("max_epochs", "max_iters") if other in loop), "train_cfg")}.'
+            )
+        for schedule in cfg.get('param_scheduler') or ():
+            if schedule.get('T_max') == loop[name]:
+                schedule.T_max = options[name]
+        loop[name] = options[name]
 
 
 def _use_proposals(cfg: Config) -> None:

@@ -250,6 +250,24 @@ def test_explain_names_what_a_config_gets_wrong():
         assert sentence.startswith("the config's GoogLeNet cannot be built (") and said in sentence
 
 
+def test_a_longer_training_stretches_its_schedule():
+    options = dict(weights=None, classes=('a',), max_epochs=20)
+    cfg = load_config(REPO / 'configs/googlenet_rcnn_voc.py', options=options)
+    assert cfg.train_cfg.max_epochs == 20
+    assert [schedule.get('T_max') for schedule in cfg.param_scheduler] == [None, 20]
+    cfg = load_config(REPO / 'configs/googlenet_multibox.py', options=dict(weights=None, max_iters=70))
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[1].T_max == 70
+    with pytest.raises(ConfigError, match='max_iters does not fit its EpochBasedTrainLoop; set max_epochs'):
+        load_config(REPO / 'configs/googlenet_rcnn_voc.py', options=dict(max_iters=20))
+
+
+def test_options_that_would_do_nothing_are_refused():
+    with pytest.raises(ConfigError, match='channels is a variable of the config file, .* would do nothing'):
+        load_config(MINI, options=dict(channels=64))
+    with pytest.raises(ConfigError, match='train_pipeline is a variable'):
+        load_config(MINI, options={'train_pipeline.0.type': 'LoadImageFromFile'})
+
+
 def test_proposal_options_reach_every_data_set(tmp_path):
     options = {'proposals.mode': 'fast', 'proposals.width': None, 'test_dataloader.dataset.pipeline.2.mode': 'quality'}
     (tmp_path / 'config.py').write_text(
