@@ -8,15 +8,17 @@ level, and is carried to these places here:
 * ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
 * ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
+* ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``.
 """
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -35,7 +37,7 @@ RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', '
 
 OWN_SETTINGS = (
     *('data_root', 'classes', 'weights', 'proposals', 'proposal_store', 'multibox', 'image_size'),
-    *('max_epochs', 'max_iters'),
+    *('max_epochs', 'max_iters', 'ensemble'),
 )
 """What is carried from the top level to where it belongs, see above."""
 
@@ -50,7 +52,7 @@ def load_config(
     options: Mapping | None = None,
     data_root: str | Path | None = None,
     weights: str | Path | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Sequence[str | Path] | None = None,
 ) -> Config:
     """Reads a config file and completes it.
 
@@ -61,6 +63,7 @@ def load_config(
         weights: Overrides the config's ``weights``.
         checkpoint: A trained detector that the config is to be used with: its classes, its variant of GoogLeNet and
             its normalisation override the config's, which may have got others by ``weights`` when it was trained.
+            Several make an ensemble of the config's model, see :class:`~det_inception.models.RCNNEnsemble`.
 
     Raises:
         ConfigError: The file is missing or no config.
@@ -69,13 +72,23 @@ def load_config(
     cfg = read_config(path, options=options, data_root=data_root)
     if weights is not None:
         cfg.weights = str(weights)
-    if checkpoint is not None:
-        _use_checkpoint(cfg, checkpoint)
+    checkpoints = checkpoint_list(checkpoint)
+    if checkpoints:
+        _use_checkpoint(cfg, checkpoints[0])
     elif cfg.get('weights') is not None:
         _use_weights(cfg)
     if 'classes' in cfg:
         _use_classes(cfg)
+    if len(checkpoints) > 1 or (checkpoints and (cfg.get('ensemble') or {}).get('mirror')):
+        _use_members(cfg, checkpoints)
     return cfg
+
+
+def checkpoint_list(checkpoint: str | Path | Sequence[str | Path] | None) -> list[str | Path]:
+    """Returns one checkpoint, several or none as a list."""
+    if checkpoint is None:
+        return []
+    return [checkpoint] if isinstance(checkpoint, (str, Path)) else list(checkpoint)
 
 
 def read_config(path: str | Path, *, options: Mapping | None = None, data_root: str | Path | None = None) -> Config:
@@ -249,7 +262,7 @@ def _use_image_size(cfg: Config) -> None:
 
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
-    if not _adopt_weights(cfg, cfg.weights):
+    if not _adopt_weights(cfg.model, cfg.weights):
         raise ConfigError(
             f'{cfg.filename}: weights={cfg.weights!r} are for a GoogLeNet, which the model has none of; name them in '
             'init_cfg of its backbone.'
@@ -264,17 +277,39 @@ def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
         cfg.model.bbox_head.priors = None
     elif classes := checkpoint_classes(read_checkpoint(checkpoint)):
         cfg.classes = classes
-    if _adopt_weights(cfg, checkpoint):
+    if _adopt_weights(cfg.model, checkpoint):
         cfg.model.backbone.init_cfg = None
 
 
-def _adopt_weights(cfg: Config, source: str | Path) -> bool:
+def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
+    """Makes an ensemble of the config's model, a member a checkpoint, each with its own variant and normalisation."""
+    settings = cfg.get('ensemble') or {}
+    if cfg.model.get('type') != 'RCNN' or not isinstance(settings, dict) or not {*settings} <= {'combine', 'mirror'}:
+        raise ConfigError(
+            f'{cfg.filename}: an ensemble is of a model of type RCNN, with the settings ensemble.combine and '
+            f'ensemble.mirror; the config has {cfg.model.get("type")} and ensemble={settings!r}.'
+        )
+    members = []
+    for checkpoint in checkpoints:
+        classes = checkpoint_classes(read_checkpoint(checkpoint))
+        if classes and 'classes' in cfg and classes != cfg.classes:
+            raise ConfigError(
+                f'{checkpoint}: was trained for the classes {", ".join(classes)}, and {checkpoints[0]} for '
+                f'{", ".join(cfg.classes)}; average networks that know the same.'
+            )
+        member = copy.deepcopy(cfg.model)
+        _adopt_weights(member, checkpoint)
+        members.append(member)
+    cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
+
+
+def _adopt_weights(model: dict, source: str | Path) -> bool:
     """Sets variant, width and normalisation to those of a file; False if the model's backbone is no GoogLeNet."""
-    if cfg.model.get('backbone', {}).get('type') != 'GoogLeNet':
+    if model.get('backbone', {}).get('type') != 'GoogLeNet':
         return False
     weights = read_weights(source)
-    cfg.model.backbone.update(variant=weights.variant, width=weights.width)
-    cfg.model.data_preprocessor.update(weights.normalisation)
+    model['backbone'].update(variant=weights.variant, width=weights.width)
+    model['data_preprocessor'].update(weights.normalisation)
     return True
 
 

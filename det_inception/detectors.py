@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -88,6 +89,13 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
     require_fit(model, path, checkpoint)
     unwrapped(model).load_state_dict(checkpoint['state_dict'])
     return checkpoint
+
+
+def load_detectors(model: nn.Module, paths: Sequence[str | Path]) -> None:
+    """Loads the members of an ensemble, or a single detector; see :func:`load_detector`."""
+    parts = getattr(unwrapped(model), 'members', [model])
+    for part, path in zip(parts, paths, strict=True):
+        load_detector(part, path)
 
 
 def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:

@@ -21,8 +21,8 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
 
 from det_inception.allocator import keep_freed_memory
-from det_inception.config import load_config
-from det_inception.detectors import checkpoint_classes, holds_multibox, load_detector, read_checkpoint
+from det_inception.config import checkpoint_list, load_config
+from det_inception.detectors import checkpoint_classes, holds_multibox, load_detectors, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.images import IMAGE_SUFFIXES, read_image
 from det_inception.registry import MODELS
@@ -65,7 +65,7 @@ class Detector:
 
     Args:
         config: Config file.
-        checkpoint: Checkpoint that ``tools/train.py`` wrote with it.
+        checkpoint: Checkpoint that ``tools/train.py`` wrote with it; several make an ensemble.
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
@@ -81,16 +81,17 @@ class Detector:
     def __init__(
         self,
         config: str | Path,
-        checkpoint: str | Path,
+        checkpoint: str | Path | Sequence[str | Path],
         device: str | None = None,
         amp: bool = False,
         options: Mapping | None = None,
     ) -> None:
-        content = read_checkpoint(checkpoint)
+        checkpoints = checkpoint_list(checkpoint)
+        content = read_checkpoint(checkpoints[0])
         # MultiBox knows objects only, whatever the classes of its data.
         classes = ('object',) if holds_multibox(content) else checkpoint_classes(content)
         if not classes:
-            raise InputError(f'{checkpoint}: does not say which classes it was trained for; train it again.')
+            raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
         self.classes = classes
         cfg = load_config(config, options=options, checkpoint=checkpoint)
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
@@ -98,7 +99,7 @@ class Detector:
             keep_freed_memory()
         self.amp = amp
         self.model = MODELS.build(cfg.model)
-        load_detector(self.model, checkpoint, content)
+        load_detectors(self.model, checkpoints)
         self.model.to(self.device).eval()
         if cfg.get('test_dataloader') is None:
             raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')

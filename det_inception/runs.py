@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import os.path as osp
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,11 +14,11 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from det_inception.allocator import keep_freed_memory
-from det_inception.config import ConfigError
+from det_inception.config import ConfigError, checkpoint_list
 from det_inception.detectors import (
     DetectorError,
     checkpoint_classes,
-    load_detector,
+    load_detectors,
     read_checkpoint,
     require_fit,
     require_overlap,
@@ -58,8 +59,9 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     if not resume and cfg.get('resume'):
         resume = cfg.get('load_from') or True
     if resume:
-        cfg.load_from = _last_checkpoint(cfg.work_dir) if resume is True else str(resume)
-        cfg.resume = cfg.load_from is not None
+        last = _last_checkpoint(cfg.work_dir) if resume is True else str(resume)
+        cfg.resume = last is not None
+        cfg.load_from = last or cfg.get('load_from')  # A training that has not begun begins where the config says.
     checkpoint = None if cfg.get('load_from') is None else read_checkpoint(cfg.load_from)
     if cfg.get('resume'):
         _require_resumable(cfg, checkpoint)
@@ -74,8 +76,8 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     return runner
 
 
-def test(cfg: Config, checkpoint: str | Path) -> dict[str, float]:
-    """Tests a checkpoint and returns the metrics.
+def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path]) -> dict[str, float]:
+    """Tests a checkpoint, or the ensemble of several, and returns the metrics.
 
     Raises:
         DetectorError: The checkpoint does not fit the config's model.
@@ -86,10 +88,11 @@ def test(cfg: Config, checkpoint: str | Path) -> dict[str, float]:
     _require_writable(cfg.work_dir)
     cfg.load_from, cfg.resume = None, False
     runner = _build_runner(cfg)
-    load_detector(runner.model, checkpoint)
+    load_detectors(runner.model, checkpoint_list(checkpoint))
     metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
-        raise InputError(f'{checkpoint}: the detector found nothing in any image, so there is no score; train it on.')
+        name = checkpoint_list(checkpoint)[0]
+        raise InputError(f'{name}: the detector found nothing in any image, so there is no score; train it on.')
     return {name: value.item() if hasattr(value, 'item') else value for name, value in metrics.items()}
 
 

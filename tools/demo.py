@@ -33,8 +33,9 @@ def main() -> int:
     )
     parser.add_argument(
         '--checkpoint',
+        nargs='+',
         default=str(REPO / 'checkpoints/googlenet_rcnn_mini.pth'),
-        help='trained detector; default: the small one that comes with the project',
+        help='trained detector, or several as an ensemble; default: the small one that comes with the project',
     )
     parser.add_argument(
         '--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)'

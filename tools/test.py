@@ -24,7 +24,12 @@ def main() -> None:
         '--data-root my_data',
     )
     parser.add_argument('config', help='config file that the checkpoint was trained with')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint',
+        nargs='+',
+        help='checkpoint file; several are averaged as an ensemble (--cfg-options ensemble.combine=logits, '
+        'ensemble.mirror=True)',
+    )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
@@ -61,7 +66,7 @@ def main() -> None:
             type='DetVisualizationHook', draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
         )
     if args.report:
-        add_report(cfg, args.report, args.checkpoint, args.report_pictures)
+        add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
     metrics = test(cfg, args.checkpoint)
     if is_main_process():
         for name, value in metrics.items():

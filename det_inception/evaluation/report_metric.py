@@ -186,13 +186,13 @@ class ReportMetric(BaseMetric):
         return np.array(known, np.int64).reshape(-1, 2)
 
 
-def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str | os.PathLike, pictures: int = PICTURES) -> None:
+def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str, pictures: int = PICTURES) -> None:
     """Lets a config's test write a report, by the rules of the metric that it has.
 
     Args:
         cfg: The config; its ``test_evaluator`` is changed.
         folder: Where the report goes.
-        checkpoint: What is tested, for its name.
+        checkpoint: Name of what is tested.
         pictures: How many pictures a gallery has at most; 0: no galleries.
 
     Raises:
@@ -209,7 +209,7 @@ def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str | os.Path
             rules=_RULES_OF.get(tested.get('type'), 'coco'),
             title=Path(cfg.filename).stem,
             pictures=pictures,
-            facts=[('config', Path(cfg.filename).name), ('checkpoint', Path(checkpoint).name)],
+            facts=[('config', Path(cfg.filename).name), ('checkpoint', checkpoint)],
             **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
         )
     )

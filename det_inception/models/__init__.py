@@ -1,6 +1,7 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
 from det_inception.models.classifier import GoogLeNetClassifier
+from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
 from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.multibox_priors import MultiBoxPriorsHook
@@ -15,6 +16,7 @@ __all__ = [
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',
     'MultiBoxPriorsHook',
+    'RCNNEnsemble',
     'RegionClassifierHead',
     'RegionWarp',
 ]

@@ -110,7 +110,7 @@ class RCNN(BaseDetector):
 
     def _sample(self, data_sample) -> SamplingResult:
         """Assigns an image's proposals to its ground truth and draws the regions of this step."""
-        proposals = InstanceData(priors=_proposals(data_sample))
+        proposals = InstanceData(priors=region_proposals(data_sample))
         ground_truth = data_sample.gt_instances
         ignored = data_sample.get('ignored_instances')
         assigned = self.bbox_assigner.assign(proposals, ground_truth, ignored)
@@ -122,7 +122,7 @@ class RCNN(BaseDetector):
         """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
         results = []
         for number, data_sample in enumerate(batch_data_samples):
-            rois = bbox2roi([_proposals(data_sample)])
+            rois = bbox2roi([region_proposals(data_sample)])
             cls_score, bbox_pred = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
             (result,) = self.bbox_head.predict_by_feat(
                 (rois,),
@@ -159,7 +159,7 @@ class RCNN(BaseDetector):
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None):
         """Returns the raw logits and deltas of all proposals of the batch, without any post-processing."""
-        rois = bbox2roi([_proposals(data_sample) for data_sample in batch_data_samples])
+        rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
         return self.region_scores(batch_inputs, rois, batch_data_samples)
 
 
@@ -173,7 +173,7 @@ def keep_best_of_class(result: InstanceData, limit: int) -> InstanceData:
     return result[keep.sort().values]
 
 
-def _proposals(data_sample) -> Tensor:
+def region_proposals(data_sample) -> Tensor:
     """Returns an image's proposals, (R, 4), cut to the image."""
     proposals = data_sample.get('proposals')
     if proposals is None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -97,6 +98,39 @@ def test_train_test_and_demo(trained, mini, tool, tmp_path):
     drawn = cv2.imread(str(demo_dir / 'mini_val_000001.png'))
     original = cv2.imread(str(images / 'mini_val_000001.JPEG'))
     assert drawn.shape == original.shape and (drawn != original).any()
+
+
+def test_the_ensemble_of_one_network_twice_is_that_network(trained, mini, tool, tmp_path):
+    checkpoint, results = trained / 'epoch_1.pth', []
+    for checkpoints in ([checkpoint], [checkpoint] * 2):
+        out = tmp_path / f'{len(checkpoints)}.json'
+        arguments = (MINI, *checkpoints, '--data-root', mini, '--work-dir', tmp_path / 'test', '--out', out)
+        assert tool('test', *arguments, options=[*TINY, 'model.test_cfg.rcnn.score_thr=0.0001'])[0] == 0
+        results.append(json.loads(out.read_text())['ilsvrc/mAP'])
+    assert results[0] > 0 and results[1] == pytest.approx(results[0], rel=0.02)
+
+    content = read(checkpoint)
+    content['meta']['dataset_meta']['classes'] = ('another', *content['meta']['dataset_meta']['classes'][1:])
+    torch.save(content, tmp_path / 'other.pth')
+    sentence = tool.refused('test', MINI, checkpoint, tmp_path / 'other.pth', '--data-root', mini, options=TINY)
+    assert 'other.pth: was trained for the classes another, ' in sentence and 'that know the same' in sentence
+
+
+def test_members_start_from_the_same_weights(mini, tool, tmp_path):
+    arguments = (MINI, '--data-root', mini, '--work-dir', tmp_path / 'six', '--members', '2', '--print-commands')
+    status, stdout, _ = tool('train_ensemble', *arguments, options=TINY)
+    commands = [shlex.split(line) for line in stdout.splitlines() if 'train.py' in line]
+    assert status == 0 and len(commands) == 2
+    seeds = [next(word for word in command if word.startswith('randomness.seed=')) for command in commands]
+    assert seeds == ['randomness.seed=2014', 'randomness.seed=2015']
+    # The printed command itself, with a rate of zero: what it ends with is what it began with.
+    for number, command in enumerate(commands, start=1):
+        words = command[command.index('--cfg-options') + 1 :] + ['optim_wrapper.optimizer.lr=0']
+        rest = command[2 : command.index('--cfg-options')]
+        assert tool('train', *rest, options=words)[0] == 0
+        trained = read(tmp_path / f'six/member_{number}/epoch_1.pth')['state_dict']
+        initial = read(tmp_path / 'six/initial.pth')['state_dict']
+        assert all(torch.equal(trained[name], initial[name]) for name in initial if name.endswith('weight'))
 
 
 def test_demo_with_a_bad_image_and_equal_names(trained, mini, tool, tmp_path):
