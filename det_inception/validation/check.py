@@ -95,13 +95,13 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
         found = scan.statistics.classes
         unused = [name for name in scan.classes if name not in found or not found[name].boxes]
         if unused:
-            then = 'so their AP says nothing' if scan.split.test_mode else 'so they are not learned'
+            then = 'nothing to measure there' if scan.split.test_mode else 'nothing to learn there'
             problems.add(
                 'unused class',
                 WARNING,
                 scan.split.name,
                 scan.split.source,
-                f'{scan.split.source}: no object is of {some(unused)}, {then}; add some, or take them out of the '
+                f'{scan.split.source}: no object is of {some(unused)}: {then}; add some, or take them out of the '
                 'classes.',
             )
 
