@@ -167,7 +167,7 @@ def _check_images(scan: Scan, pictures: Pictures, problems: Problems) -> None:
             continue
         annotated, actual = scan.annotated_size(number), tuple(pictures.sizes[index].tolist())
         if any(actual) and any(annotated) and annotated != actual:
-            turned = '; its EXIF data turn it' if annotated == actual[::-1] else ''
+            turned = '; perhaps its EXIF data turn it' if annotated == actual[::-1] else ''
             text = (
                 f'{path}: the annotation takes the image to be {annotated[1]} x {annotated[0]}, and it is '
                 f'{actual[1]} x {actual[0]}{turned}; correct the size in the annotation if its boxes fit this image, '
