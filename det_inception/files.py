@@ -23,7 +23,7 @@ _COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 @contextlib.contextmanager
 def written_beside(path: str | os.PathLike, error_type: type[InputError] = InputError) -> Iterator[Path]:
-    """Gives a temporary name in the folder of a file, which is made, and renames it when the block ends well.
+    """Gives a temporary name in the folder of a file and renames it when the block ends well.
 
     Whatever goes wrong, ``path`` is either what it was before or complete: the content is on the disk before it gets
     its name. The temporary name keeps the suffix, by which some libraries choose the format, and is always the same,
@@ -37,12 +37,11 @@ def written_beside(path: str | os.PathLike, error_type: type[InputError] = Input
         The path to write to.
 
     Raises:
-        InputError: The folder cannot be made or written to, or the disk is full.
+        InputError: There is no such folder, it may not be written to, or the disk is full.
     """
     path = Path(path)
     temporary = path.with_name(f'.{path.stem}.tmp{path.suffix}')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, 'rb+') as file:
             os.fsync(file.fileno())
@@ -58,8 +57,9 @@ def written_beside(path: str | os.PathLike, error_type: type[InputError] = Input
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file; see :func:`written_beside`."""
+    """Writes a file, making its folder; see :func:`written_beside`."""
     with written_beside(path) as temporary:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
 
 
@@ -78,19 +78,21 @@ def write_cache(path: Path, content: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
-    """Writes a text, whole or in pieces, in UTF-8; see :func:`written_beside`.
+    """Writes a text, whole or in pieces, in UTF-8, making the file's folder; see :func:`written_beside`.
 
     Args:
         path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
         content: The text.
     """
     compressor = _COMPRESSORS.get(Path(path).suffix, open)
-    with written_beside(path) as temporary, compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file:
-        file.writelines([content] if isinstance(content, str) else content)
+    with written_beside(path) as temporary:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        with compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file:
+            file.writelines([content] if isinstance(content, str) else content)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Writes a picture, uint8 (H, W, 3) BGR, in the format of its suffix; see :func:`written_beside`."""
+    """Writes a picture, uint8 (H, W, 3) BGR, in the format of its suffix; see :func:`write_bytes`."""
     done, content = cv2.imencode(Path(path).suffix, image)
     if not done:
         raise InputError(f'{path}: a picture of {image.shape} cannot be written in this format.')

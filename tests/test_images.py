@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from det_inception.errors import InputError
-from det_inception.images import ImageError, decode_image, image_size, read_image
+from det_inception.images import IMAGE_SUFFIXES, ImageError, decode_image, image_size, read_image
 
 
 @pytest.fixture(scope='module')
@@ -174,3 +174,12 @@ def test_no_files(name, tmp_path):
     for reader in (read_image, image_size):
         with pytest.raises(InputError, match=r'the image cannot be read \(.+\); check the path'):
             reader(tmp_path / name)
+
+
+@pytest.mark.parametrize('suffix', IMAGE_SUFFIXES)
+def test_every_suffix_is_of_a_format_that_is_read(suffix, picture, tmp_path):
+    path = tmp_path / f'a{suffix}'
+    mode = {'.pbm': '1', '.pgm': 'L'}.get(suffix)
+    image = Image.fromarray(picture[:, :, ::-1])
+    (image if mode is None else image.convert(mode)).save(path)
+    assert read_image(path).shape == picture.shape and image_size(path) == picture.shape[:2]

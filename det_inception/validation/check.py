@@ -95,13 +95,13 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
         found = scan.statistics.classes
         unused = [name for name in scan.classes if name not in found or not found[name].boxes]
         if unused:
-            then = 'so their AP says nothing' if scan.split.test_mode else 'so they are not learned'
+            then = 'nothing to measure there' if scan.split.test_mode else 'nothing to learn there'
             problems.add(
                 'unused class',
                 WARNING,
                 scan.split.name,
                 scan.split.source,
-                f'{scan.split.source}: no object is of {some(unused)}, {then}; add some, or take them out of the '
+                f'{scan.split.source}: no object is of {some(unused)}: {then}; add some, or take them out of the '
                 'classes.',
             )
 
@@ -167,7 +167,7 @@ def _check_images(scan: Scan, pictures: Pictures, problems: Problems) -> None:
             continue
         annotated, actual = scan.annotated_size(number), tuple(pictures.sizes[index].tolist())
         if any(actual) and any(annotated) and annotated != actual:
-            turned = '; its EXIF data turn it' if annotated == actual[::-1] else ''
+            turned = '; perhaps its EXIF data turn it' if annotated == actual[::-1] else ''
             text = (
                 f'{path}: the annotation takes the image to be {annotated[1]} x {annotated[0]}, and it is '
                 f'{actual[1]} x {actual[0]}{turned}; correct the size in the annotation if its boxes fit this image, '

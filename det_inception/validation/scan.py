@@ -138,11 +138,10 @@ class _Scanner:
             text = f'the image of {record.width} x {record.height} is left out of training, being smaller than asked.'
             self.note('image size', WARNING, record.path, text)
         elif not left:
-            reason = 'no object left whose box lies in it' if record.objects else 'no object'
-            then = 'is left out of training' if split.filter_empty else 'shows background alone'
-            self.note(
-                'no object', WARNING, record.path, f'the image has {reason} and {then}; annotate it if it has one.'
-            )
+            reason = 'the boxes of its objects are all dropped' if record.objects else 'the image has no object'
+            then = 'it is left out of training' if split.filter_empty else 'it shows background alone'
+            advice = 'correct them' if record.objects else 'annotate what it shows, if there is something'
+            self.note('no object', WARNING, record.path, f'{reason}, so that {then}; {advice}.')
 
     def check_listed_once(self, record: ImageRecord, picture: int) -> None:
         """Notes an image that came before. (COCO's reader itself complains of equal ids.)"""
@@ -172,7 +171,7 @@ class _Scanner:
             close = meant(name, self.scan.classes)
             hint = f' (did you mean {close!r}?)' if close else ''
             text = (
-                f'{count} of its objects are of class {name!r}, which is not among the classes '
+                f'{count} {"object" if count == 1 else "objects"} of class {name!r}, which is not among the classes '
                 f'{some(self.scan.classes)}{hint}; {then}.'
             )
             self.note('unknown class', severity, source, text)

@@ -81,7 +81,7 @@ def test_exactly_what_a_config_trains_on(broken, validate):
     status, out, _ = validate('--config', VOC_CONFIG, '--data-root', broken.root, *options)
     assert status == 0, out
     status, out, _ = validate('--config', VOC_CONFIG, '--data-root', broken.root, *options, 'classes=("bee",)')
-    assert status == 1 and "2 of its objects are of class 'ant', which is not among the classes bee" in out
+    assert status == 1 and "2 objects of class 'ant', which is not among the classes bee" in out
     # Neither weights nor the training data are opened to read the config.
     status, out, _ = validate('--config', REPO / 'configs/googlenet_rcnn.py', '--data-root', broken.root)
     assert status == 1 and 'ImageSets/DET/train.txt: the list of images cannot be read' in out
