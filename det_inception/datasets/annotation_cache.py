@@ -59,7 +59,8 @@ def read_annotations(
         )
     ]
     if path is not None:
-        write_cache(path, _pack(annotations))
+        with contextlib.suppress(OverflowError):  # A size beyond all numbers; what it is good for, others decide.
+            write_cache(path, _pack(annotations))
     return annotations
 
 

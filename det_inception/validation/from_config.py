@@ -88,4 +88,6 @@ def _split(cfg: Config, name: str, layout: str, settings: Mapping) -> Split:
             for step in settings.get('pipeline') or []
             if step.get('type') == 'LoadRegionProposals' and step.get('store')
         ),
+        labels=tuple(settings.get('lists') or ('positive', 'partial')),
+        discard=None if settings.get('discard') is None else tuple(settings['discard']),
     )

@@ -6,13 +6,14 @@ submission files or, in the lists of one class that come with the training image
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from det_inception.annotations import AnnotationError, read_xml
 from det_inception.datasets.detection import DataError, ImageRecord, read_list
-from det_inception.errors import Complain
+from det_inception.errors import Complain, InputError
 from det_inception.ilsvrc import DET_CLASSES, DET_SYNSETS, DET_WNIDS
+from det_inception.ilsvrc.splits import read_train_lists
 from det_inception.images import ImageError, image_size
 
 _NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
@@ -20,7 +21,12 @@ _WNID_OF_NAME = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
 
 
 def ilsvrc_records(
-    lists: tuple[Path, ...], images: Path, annotations: Path, complain: Complain
+    lists: tuple[Path, ...],
+    images: Path,
+    annotations: Path,
+    complain: Complain,
+    labels: Sequence[str] = ('positive', 'partial'),
+    discard: Sequence[str] = (),
 ) -> Iterator[ImageRecord]:
     """Reads the images of a split.
 
@@ -29,6 +35,8 @@ def ilsvrc_records(
         images: The split's folder of images.
         annotations: The split's folder of XML files; images without an object have none.
         complain: Hears of every fault; see :data:`det_inception.errors.Complain`.
+        labels: Of a folder of training lists, which images; see ``ILSVRCDetDataset``.
+        discard: Names of images to leave out.
 
     Yields:
         The images in the order of the lists; boxes are continuous.
@@ -36,12 +44,18 @@ def ilsvrc_records(
     seen: set[str] = set()
     for path in lists:
         try:
-            lines = read_list(path)
-        except DataError as error:
+            if path.is_dir():
+                found = read_train_lists(path, labels)
+                lines = [found.images[position] for position in found.having(labels)]
+            else:
+                lines = read_list(path)
+        except InputError as error:
             complain('list', path, error)
             continue
         for line in lines:
             name, *index = line.split()
+            if Path(name).name in discard:
+                continue
             if len(lists) > 1:
                 if name in seen:
                     continue

@@ -10,7 +10,7 @@ from det_inception.datasets.coco import category_names, coco_records, read_json
 from det_inception.datasets.detection import DataError, ImageRecord
 from det_inception.datasets.voc import voc_records
 from det_inception.errors import Complain
-from det_inception.ilsvrc import DET_CLASSES
+from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES
 from det_inception.validation.ilsvrc_det import ilsvrc_records
 
 LAYOUTS = {'voc': 'Pascal VOC layout', 'coco': 'COCO format', 'ilsvrc': 'ILSVRC DET'}
@@ -36,6 +36,8 @@ class Split:
         classes: To be learned; None: those that the part itself has.
         ignore_unknown: Whether objects of other classes are passed over.
         stores: The proposal stores in which its images are looked for, in turn.
+        labels: Of a folder of ILSVRC's training lists, which images; see ``ILSVRCDetDataset``.
+        discard: Names of ILSVRC's images that are left out; None: as ``ILSVRCDetDataset`` does.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Split:
     classes: tuple[str, ...] | None = None
     ignore_unknown: bool = False
     stores: tuple[Path, ...] = ()
+    labels: tuple[str, ...] = ('positive', 'partial')
+    discard: tuple[str, ...] | None = None
 
     @property
     def source(self) -> Path:
@@ -85,7 +89,8 @@ def open_split(split: Split, complain: Complain) -> Content:
         listed = split.lists[0] if split.lists else None
         return Content(voc_records(listed, split.images, split.annotations, complain), None, split.images)
     if split.layout == 'ilsvrc':
-        records = ilsvrc_records(split.lists, split.images, split.annotations, complain)
+        discard = (() if split.test_mode else BAD_IMAGES) if split.discard is None else split.discard
+        records = ilsvrc_records(split.lists, split.images, split.annotations, complain, split.labels, discard)
         return Content(records, DET_CLASSES, split.images)
     source = split.lists[0]
     try:

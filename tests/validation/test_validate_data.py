@@ -84,7 +84,16 @@ def test_exactly_what_a_config_trains_on(broken, validate):
     assert status == 1 and "2 objects of class 'ant', which is not among the classes bee" in out
     # Neither weights nor the training data are opened to read the config.
     status, out, _ = validate('--config', REPO / 'configs/googlenet_rcnn.py', '--data-root', broken.root)
-    assert status == 1 and 'ImageSets/DET/train.txt: the list of images cannot be read' in out
+    assert status == 1 and 'ImageSets/DET/val1.txt: the list of images cannot be read' in out
+    (broken.root / 'ImageSets/DET').mkdir()
+    for class_id in range(1, 201):
+        lines = 'shown 1\npartly 0\nnot 1\n' if class_id == 7 else 'not -1\nnever -1\n'
+        (broken.root / f'ImageSets/DET/train_{class_id}.txt').write_text(lines)
+    status, out, _ = validate('--config', REPO / 'configs/googlenet_rcnn.py', '--data-root', broken.root)
+    missing = {
+        line.split(': ')[0].split('/')[-1] for line in out.splitlines() if 'neither image nor annotation' in line
+    }
+    assert status == 1 and {name.strip() for name in missing} == {'shown.JPEG', 'partly.JPEG', 'not.JPEG'}
 
 
 def test_a_config_for_coco(tmp_path, validate):
