@@ -64,7 +64,7 @@ def images(tmp_path):
 
 def test_batches_give_what_single_images_give(images, tmp_path):
     for batch_size in (1, 3):
-        summary = make_proposals(images, tmp_path / f'{batch_size}.h5', Together(batch_size), workers=2, progress=False)
+        summary = make_proposals(images, tmp_path / f'{batch_size}.h5', Together(batch_size), workers=1, progress=False)
         assert sorted(summary.unreadable) == ['2.png', '7.png'] and 'bad luck' in summary.unreadable['2.png']
     assert (tmp_path / '1.h5').read_bytes() == (tmp_path / '3.h5').read_bytes()
     with ProposalStore(tmp_path / '3.h5') as store:
