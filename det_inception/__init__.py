@@ -1,6 +1,6 @@
 """The 2014 ILSVRC detection entry of GoogLeNet, in MMDetection 3.x; importing it registers every part.
 
-The parts come with MMDetection: at once where it, MMEngine or MMCV has been imported, else with their import. So
+That is at once where PyTorch, MMEngine, MMCV or MMDetection has been imported, else with their import: so
 ``det_inception.proposals`` and ``det_inception.ilsvrc`` can be used alone.
 """
 

@@ -1,7 +1,7 @@
-"""Registers the project's parts as soon as MMEngine, MMCV or MMDetection is there, and not before.
+"""Registers the project's parts as soon as PyTorch, MMEngine, MMCV or MMDetection is there, and not before.
 
 ``import det_inception`` promises that every part is registered. Proposals and score, though, need neither MMDetection
-nor PyTorch, which take seconds to import and most of a gigabyte. So: where one of the three libraries has been
+nor PyTorch, which take seconds to import and most of a gigabyte. So: where one of these libraries has been
 imported, the parts are registered at once; else right behind the first import that brings one in. Until then a module
 of this package costs what it needs itself.
 """
@@ -15,7 +15,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-LIBRARIES = ('mmengine', 'mmcv', 'mmdet')
+LIBRARIES = ('torch', 'mmengine', 'mmcv', 'mmdet')
 PARTS = ('datasets', 'evaluation', 'models', 'precision', 'proposers')
 
 

@@ -250,7 +250,7 @@ def test_no_annotations(tmp_path):
 def test_add_report_keeps_the_metrics_and_takes_their_rules(evaluator, rules, tmp_path):
     (tmp_path / 'mine.py').write_text(f'test_evaluator = {evaluator!r}')
     cfg = Config.fromfile(tmp_path / 'mine.py')
-    add_report(cfg, tmp_path / 'out', 'work/epoch_3.pth', 3)
+    add_report(cfg, tmp_path / 'out', 'epoch_3.pth', 3)
     *kept, added = cfg.test_evaluator
     assert kept == (evaluator if isinstance(evaluator, list) else [evaluator])
     assert added == dict(
