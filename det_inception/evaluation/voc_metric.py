@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from multiprocessing.pool import ThreadPool
 
+from mmdet.evaluation.functional import mean_ap
 from mmdet.evaluation.metrics import VOCMetric
 from mmengine.logging import print_log
 
@@ -54,4 +57,19 @@ class VOCBoxMetric(VOCMetric):
                 'current',
                 logging.WARNING,
             )
-        return {name: float(value) for name, value in super().compute_metrics(results).items()}
+        with _threads_for_processes():
+            return {name: float(value) for name, value in super().compute_metrics(results).items()}
+
+
+@contextlib.contextmanager
+def _threads_for_processes() -> Iterator[None]:
+    """Lets ``eval_map`` match images in threads.
+
+    It forks a pool of processes for every class, and now and then, in a process that has threads already, the end of
+    such a pool waits for ever. The work is small.
+    """
+    original, mean_ap.Pool = mean_ap.Pool, ThreadPool
+    try:
+        yield
+    finally:
+        mean_ap.Pool = original
