@@ -408,7 +408,7 @@ def test_wrong_data(tool, own_data, tmp_path):
 
     assert 'check data_root' in tool.refused('train', VOC, '--data-root', tmp_path / 'nowhere', options=TINY)
     xml.write_text(whole_xml[:-20])
-    assert f'{xml}: the annotation is no well-formed XML' in tool.refused(*train, options=TINY)
+    assert f'{xml}: the annotation is not well-formed XML' in tool.refused(*train, options=TINY)
     xml.write_text(whole_xml)
     image.rename(image.with_suffix('.away'))
     assert f'{image.with_suffix("")}: no image of this name' in tool.refused(*train, options=TINY)
