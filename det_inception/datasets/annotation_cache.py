@@ -23,25 +23,22 @@ _VERSION = 1
 """Raised whenever what is read from an XML file, or how it is kept, changes."""
 
 
-def read_annotations(
-    sources: Sequence[Path], cache_dir: str | Path | None = None, optional: bool = True
-) -> list[ImageAnnotation | None]:
+def read_annotations(sources: Sequence[Path], cache_dir: str | Path | None = None) -> list[ImageAnnotation | None]:
     """Reads the annotations of many images.
 
     Whether the cache still fits is decided by name, size and time of change of every file, so that an annotation
     that was corrected is read anew.
 
     Args:
-        sources: I XML files.
+        sources: I XML files; any may be missing, as those of training images without objects are.
         cache_dir: Where to keep what was read; None: ``det_inception/annotations`` in the user's cache folder
             (``XDG_CACHE_HOME``); ``''``: nowhere.
-        optional: Whether a file may be missing, as those of training images without objects are.
 
     Returns:
         I annotations, None for a file that is missing.
 
     Raises:
-        AnnotationError: A file is missing and not ``optional``, or is no annotation.
+        AnnotationError: A file is no annotation.
     """
     states = [_state(source) for source in sources]
     if cache_dir is None:
@@ -52,7 +49,7 @@ def read_annotations(
         with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return _unpack(np.load(path, allow_pickle=False), len(sources))
     annotations = [
-        None if state is None and optional else read_xml(source)
+        None if state is None else read_xml(source)
         # A thousandth of a second each: a bar only where they are many.
         for source, state in tqdm(
             zip(sources, states), 'annotations', len(sources), unit='file', delay=2, disable=None, leave=False

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from det_inception.annotations import ImageAnnotation
 from det_inception.datasets.annotation_cache import read_annotations
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
-from det_inception.ilsvrc import DET_CLASSES, DET_WNIDS
+from det_inception.errors import Complain, raise_it
+from det_inception.ilsvrc import DET_CLASSES, DET_SYNSETS, DET_WNIDS
 from det_inception.ilsvrc.splits import BAD_IMAGES, is_training_image, limit_objects, read_train_lists
-from det_inception.images import image_size
+from det_inception.images import ImageError, image_size
 from det_inception.registry import DATASETS
 
 _NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
+_WNID_OF_NAME = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
 
 
 @DATASETS.register_module()
@@ -72,52 +76,99 @@ class ILSVRCDetDataset(DetectionDataset):
         root = Path(self.data_root or '')
         images, folder = (root / kind / 'DET' / self.split for kind in ('Data', 'Annotations'))
         discard = (() if self.test_mode else BAD_IMAGES) if self.discard is None else self.discard
-        listed = [entry for entry in self._listed() if Path(entry[0]).name not in discard]
+        listed = [entry for entry in listed_images(self.ann_file, self.lists) if Path(entry[0]).name not in discard]
         sources = [folder / f'{name}.xml' for name, _ in listed]
         annotations = read_annotations(sources, self.cache_dir)
-        chosen = self._chosen([() if item is None else item.objects for item in annotations])
-        for (name, image_id), source, annotation, objects in zip(listed, sources, annotations, chosen):
-            if objects is None:
+        if self.max_objects_per_class is not None:
+            annotations = self._limited(annotations)
+        for (name, image_id), source, annotation in zip(listed, sources, annotations):
+            if self.max_objects_per_class is not None and (annotation is None or not annotation.objects):
                 continue
-            path = images / f'{name}.JPEG'
-            height = width = 0
-            if annotation is not None:
-                height, width = annotation.height, annotation.width
-            elif not path.exists():  # Training images without an object have no annotation; val has all.
-                raise DataError(f'{path}: neither image nor annotation exists; check data_root and {self.ann_file}.')
-            if not (height and width):
-                height, width = image_size(path)
-            found = []
-            for item in objects:
-                x1, y1, x2, y2 = item.box
-                found.append((self._class_of(item.name, source), (x1, y1, x2 + 1, y2 + 1), item.difficult))
-            exhaustive = not is_training_image(name) if self.exhaustive is None else self.exhaustive
-            yield ImageRecord(image_id, path, height, width, source, found, exhaustive)
+            record = make_record(name, image_id, images, source, annotation, self.ann_file)
+            record.exhaustive = not is_training_image(name) if self.exhaustive is None else self.exhaustive
+            yield record
 
-    def _listed(self) -> list[tuple[str, int | str]]:
-        """Name and id of each image of the list or lists."""
-        if Path(self.ann_file).is_dir():
-            lists = read_train_lists(self.ann_file, self.lists, len(DET_CLASSES))
-            return [(lists.images[position], lists.images[position]) for position in lists.having(self.lists)]
-        listed = []
-        for line in read_list(self.ann_file):
-            name, *index = line.split()
-            listed.append((name, int(index[0]) if index and index[0].isdecimal() else name))
-        return listed
-
-    def _chosen(self, objects: list[tuple]) -> list[tuple | None]:
-        """Of every image the objects to use; None for an image to leave out."""
-        if self.max_objects_per_class is None:
-            return objects
-        names = [item.name for found in objects for item in found]
+    def _limited(self, annotations: Sequence[ImageAnnotation | None]) -> list[ImageAnnotation | None]:
+        """The annotations with the chosen objects alone."""
+        names = [item.name for annotation in annotations if annotation is not None for item in annotation.objects]
         _, class_ids = np.unique(names, return_inverse=True)
         kept = iter(limit_objects(class_ids, self.max_objects_per_class, self.seed).tolist())
-        return [tuple(item for item in found if next(kept)) or None for found in objects]
+        return [
+            annotation and replace(annotation, objects=tuple(item for item in annotation.objects if next(kept)))
+            for annotation in annotations
+        ]
 
-    @staticmethod
-    def _class_of(wnid: str, source: Path) -> str:
-        if wnid not in _NAME_OF_WNID:
-            raise DataError(
-                f'{source}: an object is of {wnid!r}, which is none of the 200 WNIDs of ILSVRC DET; correct the file.'
-            )
-        return _NAME_OF_WNID[wnid]
+
+def listed_images(ann_file: str | Path, labels: Sequence[str]) -> list[tuple[str, int | str]]:
+    """Returns name and id of each image of a list, or of the training lists in a folder.
+
+    Args:
+        ann_file: The list or the folder, see :class:`ILSVRCDetDataset`.
+        labels: Of a folder of training lists, which images.
+
+    Raises:
+        InputError: A list cannot be read or is malformed.
+    """
+    if Path(ann_file).is_dir():
+        lists = read_train_lists(ann_file, labels)
+        return [(lists.images[position], lists.images[position]) for position in lists.having(labels)]
+    listed = []
+    for line in read_list(ann_file):
+        name, *index = line.split()
+        listed.append((name, int(index[0]) if index and index[0].isdecimal() else name))
+    return listed
+
+
+def make_record(
+    name: str,
+    image_id: int | str,
+    images: Path,
+    source: Path,
+    annotation: ImageAnnotation | None,
+    listed_in: str | Path,
+    complain: Complain = raise_it,
+) -> ImageRecord | None:
+    """Puts together what is known of an image.
+
+    Args:
+        name: The image's name, without suffix and relative to the split's folder.
+        image_id: Its id.
+        images: The split's folder of images.
+        source: Its annotation's file.
+        annotation: What that holds; None if there is none, as for training images without objects.
+        listed_in: The list that names the image.
+        complain: Hears of every fault; see :data:`det_inception.errors.Complain`. Where it goes on, objects of an
+            unknown class are left out, and an image of unknown size has the size 0 x 0.
+
+    Returns:
+        The image, its boxes continuous; None where ``complain`` went on after it was missing.
+    """
+    path = images / f'{name}.JPEG'
+    height = width = 0
+    objects = []
+    if annotation is not None:
+        height, width = annotation.height, annotation.width
+        for wnid in dict.fromkeys(item.name for item in annotation.objects if item.name not in _NAME_OF_WNID):
+            complain('unknown class', source, _unknown(wnid, source))
+        for item in annotation.objects:
+            if item.name in _NAME_OF_WNID:
+                x1, y1, x2, y2 = item.box
+                objects.append((_NAME_OF_WNID[item.name], (x1, y1, x2 + 1, y2 + 1), item.difficult))
+    elif not path.exists():  # Training images without an object have no annotation; val has all.
+        error = DataError(
+            f'{path}: neither image nor annotation exists; check data_root, add them, or take it out of {listed_in}.'
+        )
+        complain('missing image', path, error)
+        return None
+    if not (height and width):
+        try:
+            height, width = image_size(path)
+        except ImageError as error:
+            complain('unreadable image', path, error)
+    return ImageRecord(image_id, path, height, width, source, objects)
+
+
+def _unknown(wnid: str, source: Path) -> DataError:
+    meant = _WNID_OF_NAME.get(wnid.casefold().replace(' ', '_'))
+    advice = f'write the WNID {meant}' if meant else 'correct the file'
+    return DataError(f'{source}: an object is of {wnid!r}, which is none of the 200 WNIDs of ILSVRC DET; {advice}.')
