@@ -3,7 +3,7 @@
 Data: data/ILSVRC as for googlenet_rcnn.py. Names of classes play no part.
 """
 
-_base_ = './_base_/multibox_googlenet.py'
+_base_ = ['./_base_/multibox_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/ILSVRC'
 weights = 'torchvision://googlenet'

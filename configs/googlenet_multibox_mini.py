@@ -6,7 +6,7 @@ The network is the mini detector's, half as wide, with batch norm. It may start 
 (--weights checkpoints/googlenet_rcnn_mini.pth).
 """
 
-_base_ = './_base_/multibox_googlenet.py'
+_base_ = ['./_base_/multibox_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/mini'
 classes = (

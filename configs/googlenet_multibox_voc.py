@@ -5,7 +5,7 @@
 Names of classes play no part. The schedule suits some hundred images; lengthen it for fewer.
 """
 
-_base_ = './_base_/multibox_googlenet.py'
+_base_ = ['./_base_/multibox_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/voc'
 

@@ -7,7 +7,7 @@ mix, and named in proposal_store; without a store they are computed and cached, 
 as soon as multibox.checkpoint names one that googlenet_multibox.py trained.
 """
 
-_base_ = './_base_/rcnn_googlenet.py'
+_base_ = ['./_base_/rcnn_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/ILSVRC'
 weights = 'torchvision://googlenet'

@@ -5,7 +5,7 @@
 Half as wide as the paper's network, with batch norm and crops of 96 pixels, so that a laptop trains it in half an hour.
 """
 
-_base_ = './_base_/rcnn_googlenet.py'
+_base_ = ['./_base_/rcnn_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/mini'
 classes = (

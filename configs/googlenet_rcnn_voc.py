@@ -5,7 +5,7 @@
 Classes are read from the training annotations. The schedule suits some hundred images; lengthen it for more.
 """
 
-_base_ = './_base_/rcnn_googlenet.py'
+_base_ = ['./_base_/rcnn_googlenet.py', './_base_/runtime.py']
 
 data_root = 'data/voc'
 classes = None  # None: those that occur in the training annotations.

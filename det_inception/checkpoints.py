@@ -32,6 +32,7 @@ from torch import Tensor
 
 from det_inception.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.errors import InputError
+from det_inception.files import written_beside
 from det_inception.models.googlenet import INCEPTION, VARIANTS, GoogLeNet, scale_channels
 
 if TYPE_CHECKING:
@@ -687,13 +688,9 @@ def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) ->
         source_sha256=weights.sha256,
         det_inception_version=__version__,
     )
-    beside = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(state_dict=state_dict, meta=meta), beside)
-        os.replace(beside, path)
+        with written_beside(path, CheckpointError) as beside:
+            torch.save(dict(state_dict=state_dict, meta=meta), beside)
     except (OSError, RuntimeError) as error:  # torch reports an unwritable file as RuntimeError
         raise CheckpointError(f'{path} cannot be written ({_first_line(error)}); choose another place.') from error
-    finally:
-        with contextlib.suppress(OSError):  # gone already, or never there
-            beside.unlink()

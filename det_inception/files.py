@@ -63,6 +63,40 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def cache_folder(name: str, chosen: str | os.PathLike | None = None) -> Path | None:
+    """Returns where to keep what can be computed again.
+
+    Args:
+        name: What it is; its folder is ``det_inception/NAME`` in the user's cache folder (``XDG_CACHE_HOME``).
+        chosen: Another folder; ``''``: nowhere, which gives None.
+    """
+    if chosen is None:
+        return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'det_inception' / name
+    return Path(chosen) if chosen != '' else None
+
+
+def require_writable(
+    folder: str | os.PathLike, problem: str, advice: str, error_type: type[InputError] = InputError
+) -> None:
+    """Makes a folder, and makes sure that files can be written to it, before hours of work depend on that.
+
+    Args:
+        folder: The folder.
+        problem: What cannot be done otherwise, for the message.
+        advice: What to do then, as the end of its sentence.
+        error_type: What to raise.
+
+    Raises:
+        InputError: The folder cannot be made or written to.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise error_type(f'{folder}: {problem} ({error.strerror or error}); {advice}.') from error
+
+
 def write_cache(path: Path, content: bytes) -> None:
     """Writes what several processes may write at a time; where it cannot be written, it is done without."""
     unfinished = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import os.path as osp
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from det_inception.detectors import (
     require_overlap,
 )
 from det_inception.errors import InputError
+from det_inception.files import require_writable
 
 
 def use_amp(cfg: Config) -> None:
@@ -103,14 +103,9 @@ def _require(cfg: Config, *names: str) -> None:
 
 
 def _require_writable(folder: str | Path) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f'{folder}: the work directory cannot be written to ({error.strerror}); choose another with --work-dir.'
-        ) from error
+    require_writable(
+        folder, 'the work directory cannot be written to', 'choose another with --work-dir', error_type=ConfigError
+    )
 
 
 def _last_checkpoint(work_dir: str) -> str | None:

@@ -11,6 +11,8 @@ import numpy as np
 
 from det_inception import cli
 from det_inception.annotations import read_xml
+from det_inception.datasets.coco import category_names, coco_records, read_json
+from det_inception.datasets.voc import list_entry
 from det_inception.errors import InputError
 from det_inception.files import write_text
 from det_inception.ilsvrc import (
@@ -112,7 +114,7 @@ def split_list(args: argparse.Namespace) -> None:
     if len(set(lines)) < len(lines):
         raise InputError(f'{args.source}: lists an image twice; it could come into two parts. Remove one of the two.')
     folder = args.annotations or annotation_folder(args.source)
-    files = [folder / f'{line.split()[0] if line.split()[-1].isdecimal() else line}.xml' for line in lines]
+    files = [folder / f'{list_entry(line)}.xml' for line in lines]
     objects = [Counter(item.name for item in read_xml(path).objects) for path in files]
     counts, classes = counts_of(objects)
     shares = [share for _, share in args.parts]
@@ -125,16 +127,10 @@ def split_list(args: argparse.Namespace) -> None:
 
 def split_coco(args: argparse.Namespace) -> None:
     """Splits a COCO file into complete ones."""
-    try:
-        content = json.loads(args.source.read_bytes())
-        names = {category['id']: category['name'] for category in content['categories']}
-        objects = {image['id']: Counter() for image in content['images']}
-        for annotation in content['annotations']:
-            objects[annotation['image_id']][names[annotation['category_id']]] += 1
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{args.source}: this is not COCO's format ({type(error).__name__} {error}); correct the file."
-        ) from error
+    content = read_json(args.source)
+    category_names(content, args.source)  # Complains of categories that are none.
+    records = coco_records(content, args.source, Path())
+    objects = {record.image_id: Counter(name for name, _, _ in record.objects) for record in records}
     counts, classes = counts_of(list(objects.values()))
     parts = balanced_split(counts, [share for _, share in args.parts], args.seed)
     part_of = dict(zip(objects, parts.tolist()))
@@ -142,7 +138,7 @@ def split_coco(args: argparse.Namespace) -> None:
         piece = dict(
             content,
             images=[image for image in content['images'] if part_of[image['id']] == number],
-            annotations=[item for item in content['annotations'] if part_of[item['image_id']] == number],
+            annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == number],
         )
         write(args.source.with_name(f'{name}.json'), json.dumps(piece), args.force)
     report(counts, classes, parts, args.parts)

@@ -2,7 +2,6 @@
 """Trains the members of an ensemble from the same initial weights, each with its own sampling."""
 
 import argparse
-import os
 import shlex
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from det_inception.cli import run
 from det_inception.config import load_config
 from det_inception.detectors import publish
 from det_inception.errors import InputError
+from det_inception.files import written_beside
 from det_inception.registry import MODELS
 
 TRAIN = Path(__file__).resolve().parent / 'train.py'
@@ -66,9 +66,8 @@ def write_initial(args: argparse.Namespace, path: Path) -> int:
         model = MODELS.build(cfg.model)
         model.init_weights()
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix('.tmp')
-        torch.save(dict(state_dict=model.state_dict(), meta=dict(initial_weights=str(args.weights))), unfinished)
-        os.replace(unfinished, path)
+        with written_beside(path) as unfinished:
+            torch.save(dict(state_dict=model.state_dict(), meta=dict(initial_weights=str(args.weights))), unfinished)
     return seed
 
 

@@ -1,12 +1,9 @@
-"""MultiBox on GoogLeNet: model, images, optimiser, runtime. The data sets are in the configs that build on it.
+"""MultiBox on GoogLeNet: model, images, optimiser. The data sets are in the configs that build on it.
 
 What the papers leave open, and what is chosen here: grids on GoogLeNet's own feature maps at strides 8, 16 and 32, an
 input of 448 x 448, coordinates in units of the priors with alpha 20, NMS of 0.7 before the best 200; see
 docs/multibox.md.
 """
-
-custom_imports = dict(imports=['det_inception'], allow_failed_imports=False)
-default_scope = 'mmdet'
 
 weights = None  # None: random weights. A file, or 'torchvision://googlenet'.
 
@@ -57,24 +54,3 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
-
-default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=20),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'),
-)
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-log_level = 'INFO'
-load_from = None
-resume = False
-randomness = dict(seed=2014)

@@ -1,12 +1,9 @@
-"""GoogLeNet R-CNN as the 2014 entry had it, without box regression: model, optimiser, runtime.
+"""GoogLeNet R-CNN as the 2014 entry had it, without box regression: model, optimiser.
 
 What the paper leaves open, and what is chosen here: softmax instead of SVMs, R-CNN's context of 16 pixels, its sampling
 (32 positive, 96 background regions a step), its NMS of 0.3 and its solver. "weights" carries variant and
 normalisation with it; see det_inception/config.py.
 """
-
-custom_imports = dict(imports=['det_inception'], allow_failed_imports=False)
-default_scope = 'mmdet'
 
 weights = None  # None: random weights. A file, or 'torchvision://googlenet'.
 
@@ -60,24 +57,3 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys=dict(bbox_head=dict(lr_mult=10))),
     clip_grad=dict(max_norm=35, norm_type=2),
 )
-
-default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=20),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='DetVisualizationHook'),
-)
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='DetLocalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
-log_level = 'INFO'
-load_from = None
-resume = False
-randomness = dict(seed=2014)

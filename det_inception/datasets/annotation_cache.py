@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from det_inception.annotations import AnnotatedObject, ImageAnnotation, read_xml
-from det_inception.files import write_cache
+from det_inception.files import cache_folder, write_cache
 
 _VERSION = 1
 """Raised whenever what is read from an XML file, or how it is kept, changes."""
@@ -41,10 +41,8 @@ def read_annotations(sources: Sequence[Path], cache_dir: str | Path | None = Non
         AnnotationError: A file is no annotation.
     """
     states = [_state(source) for source in sources]
-    if cache_dir is None:
-        base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-        cache_dir = Path(base) / 'det_inception' / 'annotations'
-    path = None if cache_dir == '' else Path(cache_dir) / f'{_digest(sources, states)}.npz'
+    folder = cache_folder('annotations', cache_dir)
+    path = None if folder is None else folder / f'{_digest(sources, states)}.npz'
     if path is not None:
         with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return _unpack(np.load(path, allow_pickle=False), len(sources))

@@ -8,15 +8,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from det_inception.datasets.detection import DataError
-from det_inception.files import write_cache
+from det_inception.files import cache_folder, write_cache
 from det_inception.images import read_image
 from det_inception.proposals import ProposalStore, mix, selective_search, selective_search_parameters
 from det_inception.registry import TASK_UTILS, TRANSFORMS
@@ -89,10 +87,7 @@ class LoadRegionProposals(BaseTransform):
         if self.store is not None and self.multibox is not None:
             self.store.require(dict(method='mix', multibox=self.multibox.parameters))
         self.mode, self.width, self.min_size, self.max_num = mode, width, min_size, max_num
-        if cache_dir is None:
-            base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-            cache_dir = Path(base) / 'det_inception' / 'proposals'
-        self.cache_dir = Path(cache_dir) if cache_dir != '' else None
+        self.cache_dir = cache_folder('proposals', cache_dir)
 
     def transform(self, results: dict) -> dict:
         """Adds ``proposals``, float32 (N, 4), best first, and ``proposals_scores`` (N,).

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
+from det_inception.evaluation.samples import class_names, to_array, to_boxes, to_labels
 from det_inception.files import write_text
 from det_inception.ilsvrc import (
     DET_CLASSES,
@@ -120,7 +120,7 @@ class ILSVRCDetMetric(BaseMetric):
             found, truth = sample['pred_instances'], [sample['gt_instances']]
             if 'ignored_instances' in sample:
                 truth.append(sample['ignored_instances'])
-            scores = _to_numpy(found['scores'], np.float64)
+            scores = to_array(found['scores'])
             if not np.isfinite(scores).all():
                 raise InputError(f'Image {name}: a predicted confidence is not finite; did the training diverge?')
             self.results.append(
@@ -128,9 +128,9 @@ class ILSVRCDetMetric(BaseMetric):
                     'name': name,
                     'boxes': _to_inclusive(found['bboxes'], name),
                     'scores': scores,
-                    'labels': _labels(found['labels'], num_classes, name),
+                    'labels': to_labels(found['labels'], num_classes, name),
                     'gt_boxes': np.concatenate([_to_inclusive(part['bboxes'], name) for part in truth]),
-                    'gt_labels': np.concatenate([_labels(part['labels'], num_classes, name) for part in truth]),
+                    'gt_labels': np.concatenate([to_labels(part['labels'], num_classes, name) for part in truth]),
                 }
             )
 
@@ -192,10 +192,7 @@ class ILSVRCDetMetric(BaseMetric):
 
     @property
     def _classes(self) -> tuple[str, ...]:
-        classes = (self.dataset_meta or {}).get('classes')
-        if not classes:
-            raise InputError('ILSVRCDetMetric: the data set names no classes; give it metainfo=dict(classes=...).')
-        return (classes,) if isinstance(classes, str) else tuple(classes)
+        return class_names(self.dataset_meta, 'ILSVRCDetMetric')
 
     def _index(self, name: str | int) -> int | None:
         """The index of an image, or None where images are to be numbered in order."""
@@ -219,32 +216,13 @@ class ILSVRCDetMetric(BaseMetric):
         print_log(f'{len(detections)} detections written to {self.submission_file}', logger='current')
 
 
-def _to_numpy(values: Any, dtype: type) -> np.ndarray:
-    """A tensor on any device, MMDetection's boxes or an array, as an array of its own."""
-    values = getattr(values, 'tensor', values)
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.double() if dtype is np.float64 else values).numpy()
-    return np.array(values, dtype=dtype)
-
-
 def _to_inclusive(bboxes: Any, name: str | int) -> np.ndarray:
     """Continuous boxes (N, 4) to inclusive ones, float64; float64 keeps the subtraction exact."""
-    boxes = _to_numpy(bboxes, np.float64).reshape(-1, 4)
+    boxes = to_boxes(bboxes)
     if not np.isfinite(boxes).all():
         raise InputError(f'Image {name}: a box has a coordinate that is not finite; did the training diverge?')
     boxes[:, 2:] -= 1
     return boxes
-
-
-def _labels(labels: Any, num_classes: int, name: str | int) -> np.ndarray:
-    labels = _to_numpy(labels, np.int64)
-    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise InputError(
-            f'Image {name}: labels go from {labels.min()} to {labels.max()}, but the data set has '
-            f'{num_classes} classes; num_classes of the model and the classes of the data set must agree.'
-        )
-    return labels
 
 
 def _sort_key(name: str | int) -> tuple[bool, str | int]:

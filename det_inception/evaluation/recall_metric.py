@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
+from det_inception.evaluation.samples import to_array, to_boxes
 from det_inception.proposals import best_overlaps, recall_of
 from det_inception.registry import METRICS
 
@@ -60,9 +61,9 @@ class ProposalRecallMetric(BaseMetric):
                 raise InputError(
                     f'{name}: no gt_instances to look for; add LoadAnnotations to the test pipeline, behind Resize.'
                 )
-            found, truth = sample['pred_instances'], _as_array(sample['gt_instances']['bboxes'])
-            order = np.argsort(-_as_array(found['scores']), kind='stable')
-            boxes = _as_array(found['bboxes']).reshape(-1, 4)[order]
+            found, truth = sample['pred_instances'], to_boxes(sample['gt_instances']['bboxes'])
+            order = np.argsort(-to_array(found['scores']), kind='stable')
+            boxes = to_boxes(found['bboxes'])[order]
             if not np.isfinite(boxes).all():
                 raise InputError(f'{name}: a box has a coordinate that is not finite; did the training diverge?')
             self.results.append((len(boxes), best_overlaps([boxes], [truth], self.limits)))
@@ -89,9 +90,3 @@ class ProposalRecallMetric(BaseMetric):
         mean = np.mean([count for count, _ in results])
         print_log(f'{len(best)} objects in {len(results)} images, {mean:.0f} boxes an image', 'current')
         return metrics
-
-
-def _as_array(values: Any) -> np.ndarray:
-    """A tensor on any device, MMDetection's boxes or an array, as float64."""
-    values = getattr(values, 'tensor', values)
-    return np.asarray(values.detach().cpu() if hasattr(values, 'detach') else values, np.float64)

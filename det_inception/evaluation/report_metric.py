@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
+from det_inception.evaluation.samples import class_names, to_array, to_boxes, to_labels
 from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.proposals.recall import overlaps
 from det_inception.registry import METRICS
@@ -88,14 +88,14 @@ class ReportMetric(BaseMetric):
             if 'ignored_instances' in sample:
                 parts.append(sample['ignored_instances'])
                 ignored.append(np.full(len(parts[1]['labels']), self.rules != 'ilsvrc'))
-            found, truth = sample['pred_instances'], np.concatenate([_boxes(part['bboxes']) for part in parts])
+            found, truth = sample['pred_instances'], np.concatenate([to_boxes(part['bboxes']) for part in parts])
             coverage, count = _coverage(sample, truth)
             self.results.append(
                 {
                     'name': name,
                     'path': sample.get('img_path'),
-                    'boxes': _boxes(found['bboxes']).astype(np.float32),
-                    'scores': _array(found['scores'], np.float64),
+                    'boxes': to_boxes(found['bboxes']).astype(np.float32),
+                    'scores': to_array(found['scores']),
                     'labels': self._labels(found['labels'], name),
                     'gt_boxes': truth,
                     'gt_labels': np.concatenate([self._labels(part['labels'], name) for part in parts]),
@@ -158,19 +158,10 @@ class ReportMetric(BaseMetric):
 
     @property
     def _classes(self) -> tuple[str, ...]:
-        classes = (self.dataset_meta or {}).get('classes')
-        if not classes:
-            raise InputError('ReportMetric: the data set names no classes; give it metainfo=dict(classes=...).')
-        return (classes,) if isinstance(classes, str) else tuple(classes)
+        return class_names(self.dataset_meta, 'ReportMetric')
 
     def _labels(self, labels: Any, name: str | int) -> np.ndarray:
-        labels = _array(labels, np.int64)
-        if labels.size and not 0 <= labels.min() <= labels.max() < len(self._classes):
-            raise InputError(
-                f'Image {name}: labels go from {labels.min()} to {labels.max()}, but the data set has '
-                f'{len(self._classes)} classes; num_classes of the model and the classes of the data set must agree.'
-            )
-        return labels
+        return to_labels(labels, len(self._classes), name)
 
     def _blacklisted(self, names: Sequence[str | int]) -> np.ndarray:
         """The pairs of the blacklist as positions among the images and labels; int64 (B, 2)."""
@@ -226,23 +217,11 @@ def _sort_key(name: str | int, image_indices: Mapping[str, int]) -> tuple[bool, 
     return (True, name) if index is None else (False, index)
 
 
-def _array(values: Any, dtype: type) -> np.ndarray:
-    values = getattr(values, 'tensor', values)
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        values = (values.double() if dtype is np.float64 else values).numpy()
-    return np.array(values, dtype=dtype)
-
-
-def _boxes(bboxes: Any) -> np.ndarray:
-    return _array(bboxes, np.float64).reshape(-1, 4)
-
-
 def _coverage(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, int]:
     """Each object's best overlap with a proposal, float64 (M,), and the number of proposals; None if there are none."""
     if 'proposals' not in sample or sample.get('flip'):  # Those of a mirrored view are in its coordinates.
         return None, 0
-    proposals = _boxes(sample['proposals']['bboxes'])
+    proposals = to_boxes(sample['proposals']['bboxes'])
     # Proposals lie in the image as the network sees it, objects and detections in that of the file.
     width_factor, height_factor = sample.get('scale_factor', (1, 1))
     proposals /= [width_factor, height_factor, width_factor, height_factor]

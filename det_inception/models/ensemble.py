@@ -13,11 +13,11 @@ import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import OptSampleList, SampleList
 from mmdet.structures.bbox import bbox2roi
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
-from det_inception.models.rcnn import RCNN, keep_best_of_class, region_proposals
+from det_inception.models.chunks import Answer, in_chunks
+from det_inception.models.rcnn import RCNN, detections, region_proposals
 from det_inception.registry import MODELS
 
 COMBINATIONS = ('scores', 'logits')
@@ -88,42 +88,18 @@ class RCNNEnsemble(BaseDetector):
         for number, data_sample in enumerate(batch_data_samples):
             rois = bbox2roi([region_proposals(data_sample)])
             scores, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
-            results.append(self.detections(rois, scores, deltas, data_sample, rescale))
+            logits = as_logits(scores)
+            head = self.members[0].bbox_head
+            results.append(detections(head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def detections(
-        self, rois: Tensor, scores: Tensor, deltas: Tensor | None, data_sample, rescale: bool = True
-    ) -> InstanceData:
-        """Turns an image's averaged scores into detections.
-
-        Args:
-            rois: (R, 5).
-            scores: (R, K + 1), softmax scores, background last.
-            deltas: (R, 4 K) or None.
-            data_sample: For the image's size.
-            rescale: Whether to give boxes in the pixels of the file.
-        """
-        # MMDetection's head takes logits; those of a distribution are its logarithm.
-        (result,) = self.members[0].bbox_head.predict_by_feat(
-            (rois,),
-            (scores.clamp(min=torch.finfo(scores.dtype).tiny).log(),),
-            (deltas,),
-            [data_sample.metainfo],
-            self.test_cfg['rcnn'],
-            rescale=rescale and 'scale_factor' in data_sample.metainfo,
-        )
-        return keep_best_of_class(result, self.test_cfg['rcnn'].get('max_per_class', -1))
-
-    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor | None]:
+    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> Answer:
         """Returns softmax scores (R, K + 1) and box deltas (R, 4 K), or None, means of members and views; float32."""
         shapes = [sample.metainfo['img_shape'][:2] for sample in data_samples]
-        chunks = [
-            self._judge(inputs, chunk, shapes) for chunk in rois.split(self.test_cfg['rcnn'].get('chunk_size', 128))
-        ]
-        scores = torch.cat([scores for scores, _ in chunks])
-        return scores, None if chunks[0][1] is None else torch.cat([deltas for _, deltas in chunks])
+        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
+        return in_chunks(lambda chunk: self._judge(inputs, chunk, shapes), rois, chunk_size)
 
-    def _judge(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> tuple[Tensor, Tensor | None]:
+    def _judge(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> Answer:
         # A fourth channel of ones comes out of the warp as the part of each crop that lies inside the image.
         with torch.no_grad():
             images = torch.cat([inputs.float(), inputs.new_ones(inputs[:, :1].shape, dtype=torch.float32)], 1)
@@ -131,14 +107,11 @@ class RCNNEnsemble(BaseDetector):
         answers = []
         for member in self.members:
             normalised = normalise_crops(crops, member.data_preprocessor)
-            answers.append(_float(member.bbox_head(member.backbone(normalised)[-1])))
+            answers.append(member.judge(normalised))
             if self.mirror:
-                logits, deltas = _float(member.bbox_head(member.backbone(normalised.flip(3))[-1]))
+                logits, deltas = member.judge(normalised.flip(3))
                 answers.append((logits, None if deltas is None else mirrored_deltas(deltas)))
-        logits = torch.stack([logits for logits, _ in answers])
-        scores = logits.softmax(-1).mean(0) if self.combine == 'scores' else logits.mean(0).softmax(-1)
-        with_reg = answers[0][1] is not None
-        return scores, torch.stack([deltas for _, deltas in answers]).mean(0) if with_reg else None
+        return combine_answers(answers, self.combine)
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 
@@ -154,6 +127,28 @@ class RCNNEnsemble(BaseDetector):
         """Returns averaged scores and deltas of all proposals of the batch, without any post-processing."""
         rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
         return self.region_scores(batch_inputs, rois, batch_data_samples)
+
+
+def combine_answers(answers: Sequence[Answer], combine: str) -> Answer:
+    """Averages what several networks, or one on several views, say of the same regions.
+
+    Args:
+        answers: Logits (R, K + 1) and deltas (R, 4 K), or None, of each.
+        combine: One of :data:`COMBINATIONS`.
+
+    Returns:
+        Softmax scores (R, K + 1) and deltas, in float32.
+    """
+    logits = torch.stack([logits.float() for logits, _ in answers])
+    scores = logits.softmax(-1).mean(0) if combine == 'scores' else logits.mean(0).softmax(-1)
+    if answers[0][1] is None:
+        return scores, None
+    return scores, torch.stack([deltas.float() for _, deltas in answers]).mean(0)
+
+
+def as_logits(scores: Tensor) -> Tensor:
+    """Returns logits whose softmax is ``scores``, which MMDetection's head wants to have."""
+    return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
 def normalise_crops(crops: Tensor, preprocessor: nn.Module) -> Tensor:
@@ -178,8 +173,3 @@ def normalise_crops(crops: Tensor, preprocessor: nn.Module) -> Tensor:
 def mirrored_deltas(deltas: Tensor) -> Tensor:
     """Deltas (R, 4 K) of mirrored crops, as deltas of the crops themselves: the shift to the right changes sign."""
     return deltas * deltas.new_tensor([-1, 1, 1, 1]).repeat(deltas.shape[1] // 4)
-
-
-def _float(answer: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor | None]:
-    logits, deltas = answer
-    return logits.float(), None if deltas is None else deltas.float()

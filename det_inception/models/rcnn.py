@@ -8,16 +8,19 @@ and NMS are MMDetection's; only the order differs: warp first, then the network,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
-from mmdet.structures import SampleList
+from mmdet.structures import DetDataSample, SampleList
 from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
+from det_inception.models.chunks import Answer, in_chunks
 from det_inception.models.normalisation import require_normalisation
 from det_inception.registry import MODELS, TASK_UTILS
 
@@ -70,9 +73,13 @@ class RCNN(BaseDetector):
         region_warp: A :class:`~det_inception.models.RegionWarp`.
         train_cfg: ``rcnn``: ``assigner``, ``sampler``, ``pos_weight``.
         test_cfg: ``rcnn``: ``score_thr``, ``nms``, ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image),
-            ``chunk_size``.
+            ``chunk_size``, ``keep_region_scores``.
         data_preprocessor: Normalisation and batching; ``mean`` and ``std`` must be those of the backbone's weights.
         init_cfg: As in MMEngine.
+
+    Attributes:
+        engine: What computes logits and deltas of crops instead of backbone and head, outside training; None: they
+            do. See :func:`det_inception.models.engines.accelerate`.
     """
 
     def __init__(
@@ -90,6 +97,7 @@ class RCNN(BaseDetector):
         self.region_warp = MODELS.build(region_warp)
         self.bbox_head = MODELS.build(bbox_head)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
+        self.engine: Callable[[Tensor], Answer] | None = None
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
             self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
@@ -123,32 +131,26 @@ class RCNN(BaseDetector):
         results = []
         for number, data_sample in enumerate(batch_data_samples):
             rois = bbox2roi([region_proposals(data_sample)])
-            cls_score, bbox_pred = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
-            (result,) = self.bbox_head.predict_by_feat(
-                (rois,),
-                (cls_score,),
-                (bbox_pred,),
-                [data_sample.metainfo],
-                self.test_cfg['rcnn'],
-                # Without a Resize in the pipeline there is no scale to undo.
-                rescale=rescale and 'scale_factor' in data_sample.metainfo,
+            logits, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
+            results.append(
+                detections(self.bbox_head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale)
             )
-            results.append(keep_best_of_class(result, self.test_cfg['rcnn'].get('max_per_class', -1)))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor | None]:
+    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> Answer:
         """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, computed chunk by chunk, in float32."""
-        chunks = [
-            self._classify(inputs, chunk, data_samples)
-            for chunk in rois.split(self.test_cfg['rcnn'].get('chunk_size', 128))
-        ]
-        cls_score = torch.cat([scores.float() for scores, _ in chunks])
-        bbox_pred = torch.cat([deltas.float() for _, deltas in chunks]) if self.bbox_head.with_reg else None
-        return cls_score, bbox_pred
+        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
+        return in_chunks(lambda chunk: self._classify(inputs, chunk, data_samples), rois, chunk_size)
 
-    def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor | None]:
+    def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> Answer:
         with torch.no_grad():
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
+        return self.judge(crops)
+
+    def judge(self, crops: Tensor) -> Answer:
+        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, of normalised crops (R, 3, S, S)."""
+        if self.engine is not None and not self.training:
+            return self.engine(crops)
         return self.bbox_head(self.backbone(crops)[-1])
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
@@ -161,6 +163,43 @@ class RCNN(BaseDetector):
         """Returns the raw logits and deltas of all proposals of the batch, without any post-processing."""
         rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
         return self.region_scores(batch_inputs, rois, batch_data_samples)
+
+
+def detections(
+    bbox_head: BBoxHead,
+    rois: Tensor,
+    logits: Tensor,
+    deltas: Tensor | None,
+    data_sample: DetDataSample,
+    test_cfg: Mapping,
+    rescale: bool = True,
+) -> InstanceData:
+    """Turns the judgement of an image's regions into detections: box regression, NMS of each class, limits.
+
+    Args:
+        bbox_head: For its box coder.
+        rois: (R, 5).
+        logits: (R, K + 1), background last.
+        deltas: (R, 4 K) or None.
+        data_sample: For the image's size. With ``test_cfg.keep_region_scores`` it receives ``region_scores``: boxes,
+            logits and deltas as they came in.
+        test_cfg: ``test_cfg.rcnn`` of a detector.
+        rescale: Whether to give boxes in the pixels of the file.
+    """
+    if test_cfg.get('keep_region_scores'):
+        data_sample.region_scores = InstanceData(boxes=rois[:, 1:], logits=logits)
+        if deltas is not None:
+            data_sample.region_scores.deltas = deltas
+    (result,) = bbox_head.predict_by_feat(
+        (rois,),
+        (logits,),
+        (deltas,),
+        [data_sample.metainfo],
+        test_cfg,
+        # Without a Resize in the pipeline there is no scale to undo.
+        rescale=rescale and 'scale_factor' in data_sample.metainfo,
+    )
+    return keep_best_of_class(result, test_cfg.get('max_per_class', -1))
 
 
 def keep_best_of_class(result: InstanceData, limit: int) -> InstanceData:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from det_inception.errors import InputError
+from det_inception.files import require_writable as require_writable_folder
 from det_inception.files import write_bytes, write_text
 from det_inception.images import IMAGE_SUFFIXES
 from det_inception.report.errors import KINDS, analyse_errors
@@ -82,14 +82,7 @@ def require_writable(folder: str | Path) -> None:
     Raises:
         InputError: The folder cannot be made or written to.
     """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f'{folder}: the report cannot be written there ({error.strerror or error}); choose another folder.'
-        ) from error
+    require_writable_folder(folder, 'the report cannot be written there', 'choose another folder')
 
 
 def image_files(folder: str | Path) -> dict[str, Path]:

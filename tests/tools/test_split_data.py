@@ -38,6 +38,16 @@ def test_a_list_in_two(voc, split):
     assert split(voc, '--parts', 'train=75', 'val=25', '--force')[0] == 0
 
 
+def test_names_with_blanks_and_lists_of_one_class(voc, split):
+    voc.write_text('image_0 -1\nimage_1  1\nmy image 3 1\n')
+    (voc.parents[2] / 'Annotations/my image 3.xml').write_bytes(
+        (voc.parents[2] / 'Annotations/image_0.xml').read_bytes()
+    )
+    status, output, errors = split(voc, '--parts', 'a=2', 'b=1')
+    assert status == 0, errors
+    assert 'images: a 2, b 1' in output
+
+
 def test_a_coco_file_in_two(tmp_path, split):
     source = tmp_path / 'all.json'
     content = dict(
