@@ -4,6 +4,7 @@ from det_inception.models.bn_inception import BNInception
 from det_inception.models.classifier import GoogLeNetClassifier
 from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
+from det_inception.models.imagenet_rcnn import ImageNetHead, ImageNetRCNN
 from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
@@ -15,6 +16,8 @@ __all__ = [
     'BNInception',
     'GoogLeNet',
     'GoogLeNetClassifier',
+    'ImageNetHead',
+    'ImageNetRCNN',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',
