@@ -60,8 +60,8 @@ def main() -> None:
         f'{len(files)} images, {int(score.num_objects.sum())} objects, {len(result.detections)} detections\n'
         f'mean AP of the {int((score.num_objects > 0).sum())} classes that have objects here: '
         f'{score.mean_ap_with_objects:.3f}\n'
-        f'official mean AP over all {len(score.class_names)} classes, of which the others count as they do there: '
-        f'{score.mean_ap:.3f}\n'
+        f'official mean AP over all {len(score.class_names)} classes: {score.mean_ap:.3f} (on a few images no '
+        'measure: NaN where something is found of a class without objects, and 0 for the others without)\n'
         f'best box of an image has the class of an object: {result.named} of {result.with_objects}; and its place '
         f'(IoU 0.5): {result.localised}'
     )
