@@ -48,6 +48,8 @@ def weights(tmp_path_factory):
 class Colours(nn.Module):
     """A network that sees how red, green and blue each 32 x 32 pixels are."""
 
+    first_centre = 16.0
+
     def forward(self, images):
         return (nn.functional.avg_pool2d(images, STRIDE, ceil_mode=True),)
 
@@ -136,7 +138,7 @@ def test_pooling_is_the_mean_of_the_cells():
     height, width = 96, 160
     maps = [(scale, torch.rand(5, int(height * scale) // STRIDE, int(width * scale) // STRIDE)) for scale in (1, 2)]
     boxes = torch.tensor([[0.0, 0, 160, 96], [32, 32, 96, 96], [40, 20, 44, 23], [150, 90, 160, 96]])
-    means = pooled(maps, boxes, size=64)
+    means = pooled(maps, boxes, size=64, first_centre=16.0)
     torch.testing.assert_close(means[0], maps[0][1].mean((1, 2)))  # 124 pixels across: on the map of scale 1
     torch.testing.assert_close(means[1], maps[0][1][:, 1:3, 1:3].mean((1, 2)))
     torch.testing.assert_close(means[2], maps[1][1][:, 1, 2])  # smaller than a cell: the one that it begins in
@@ -146,9 +148,14 @@ def test_pooling_is_the_mean_of_the_cells():
 def test_grid_reads_a_map_where_its_cells_lie():
     # A ramp: at x pixels its value is x / 32 - 0.5, as cell j's centre lies at 32 j + 16.
     ramp = torch.arange(4.0).expand(1, 3, 4)
-    read = on_grid(ramp, 1.0, 96, 128)[0, 0]
+    read = on_grid(ramp, 1.0, 96, 128, first_centre=16.0)[0, 0]
     centres = (torch.arange(32) + 0.5) / 32 * 128
     torch.testing.assert_close(read, (centres / 32 - 0.5).clamp(0, 3))
+    # One that looks 8 pixels further on has the same value 8 pixels further on.
+    moved = on_grid(ramp, 1.0, 96, 128, first_centre=24.0)[0, 0]
+    torch.testing.assert_close(moved, ((centres - 8) / 32 - 0.5).clamp(0, 3))
+    boxes = torch.tensor([[8.0, 0, 72, 96]])
+    assert pooled([(1.0, ramp)], boxes, size=64, first_centre=24.0).item() == 0.5  # cells 0 and 1, not 2
 
 
 def test_scales():
