@@ -167,8 +167,8 @@ class GoogLeNet(BaseModule):
     Attributes:
         feature_info: One ``dict(name, channels, stride)`` a stage, for all five stages.
         out_channels: Channels of the returned stages, in order.
-        first_centre: Where the last stage's first cell looks: the centre of its receptive field, in pixels; cell j looks
-            at ``32 j + first_centre``.
+        first_centre: The centre of the last stage's first cell's receptive field, in pixels; cell j looks at
+            ``32 j + first_centre``.
         normalisation: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
             are loaded.
 
