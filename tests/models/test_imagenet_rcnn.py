@@ -117,6 +117,21 @@ def test_random_weights_from_a_file(weights, scene):
     np.testing.assert_allclose(again.scores, found.scores, atol=1e-5)
 
 
+def test_torchvisions_file(tmp_path, scene):
+    """The default's layout, with random weights; the values of its layers are compared in test_checkpoints.py."""
+    import torchvision
+
+    network = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False)
+    torch.save(network.state_dict(), tmp_path / 'googlenet.pth')
+    options = {**SMALL, 'model.test_cfg.rcnn.regions': 4, 'model.test_cfg.rcnn.score_thr': 0.0}
+    detector = Detector(CONFIG, weights=tmp_path / 'googlenet.pth', device='cpu', options=options)
+    model = detector.model
+    assert model.backbone.variant == 'torchvision' and model.backbone.first_centre == 22.5
+    assert model.data_preprocessor.mean.flatten().tolist() == [127.5] * 3
+    assert torch.equal(model.fc.weight, network.fc.weight)
+    assert len(detector.detect(scene))
+
+
 def test_mixed_precision_is_nearly_the_same(weights, scene):
     options = {**SMALL, 'model.test_cfg.rcnn.score_thr': 0.0}
     plain, mixed = (
