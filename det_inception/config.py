@@ -346,6 +346,10 @@ def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
 
 
 def _use_classes(cfg: Config) -> None:
+    if cfg.model.get('type') == 'ImageNetRCNN':
+        raise ConfigError(
+            f'{cfg.filename}: its classes are those of ImageNet; choose by model.class_set=det or imagenet.'
+        )
     if cfg.classes is None:
         loader = cfg.get('train_dataloader')
         if loader is None:

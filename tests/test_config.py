@@ -42,6 +42,11 @@ def voc(tmp_path):
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_every_config_describes_a_model(path):
+    if 'imagenet1k' in path.stem:
+        assert len(MODELS.build(load_config(path, options=dict(weights=None)).model).classes) == 200
+        with pytest.raises(ConfigError, match='choose by model.class_set'):
+            load_config(path, options=dict(weights=None, classes=('a', 'b')))
+        return
     cfg = load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
     if cfg.model.backbone.type == 'TimmBackbone':
         pytest.importorskip('timm', reason='the extra "backbones" is not installed')
