@@ -28,6 +28,7 @@ from mmengine.runner import Runner
 from det_inception.checkpoints import read_weights
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
+from det_inception.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -63,7 +64,8 @@ def load_config(
         weights: Overrides the config's ``weights``.
         checkpoint: A trained detector that the config is to be used with: its classes, its variant of GoogLeNet and
             its normalisation override the config's, which may have got others by ``weights`` when it was trained.
-            Several make an ensemble of the config's model, see :class:`~det_inception.models.RCNNEnsemble`.
+            Several make an ensemble of the config's model, see :class:`~det_inception.models.RCNNEnsemble`. Files of
+            region scores stand for the networks that wrote them.
 
     Raises:
         ConfigError: The file is missing or no config.
@@ -73,7 +75,10 @@ def load_config(
     if weights is not None:
         cfg.weights = str(weights)
     checkpoints = checkpoint_list(checkpoint)
-    if checkpoints:
+    if any(is_score_file(path) for path in checkpoints):
+        _use_score_files(cfg, checkpoints)
+        checkpoints = []
+    elif checkpoints:
         _use_checkpoint(cfg, checkpoints[0])
     elif cfg.get('weights') is not None:
         _use_weights(cfg)
@@ -301,6 +306,34 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
         _adopt_weights(member, checkpoint)
         members.append(member)
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
+
+
+def is_score_file(path: str | Path) -> bool:
+    """Whether a path stands for region scores instead of a checkpoint."""
+    return Path(path).suffix == SUFFIX
+
+
+def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
+    """Makes the config's model one that reads region scores, and its test data such without proposals."""
+    settings = cfg.get('ensemble') or {}
+    if not all(is_score_file(path) for path in paths):
+        raise ConfigError(f'{paths[0]} and others: name checkpoints, or files of region scores ({SUFFIX}), not both.')
+    if cfg.model.get('type') != 'RCNN' or not isinstance(settings, dict) or not {*settings} <= {'combine'}:
+        raise ConfigError(
+            f'{cfg.filename}: region scores are of a model of type RCNN, with the setting ensemble.combine (mirrored '
+            f'crops are the business of who wrote them); the config has {cfg.model.get("type")} and '
+            f'ensemble={settings!r}.'
+        )
+    cfg.weights, cfg.classes = None, RegionScores(paths[0]).classes
+    for dataset in datasets_of(cfg, 'test_dataloader'):
+        dataset.pipeline = [step for step in dataset.pipeline if step['type'] != 'LoadRegionProposals']
+    cfg.model = dict(
+        type='RegionScoreAverage',
+        files=[str(path) for path in paths],
+        bbox_head=cfg.model.bbox_head,
+        test_cfg=cfg.model.test_cfg,
+        **settings,
+    )
 
 
 def _adopt_weights(model: dict, source: str | Path) -> bool:

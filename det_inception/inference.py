@@ -25,6 +25,7 @@ from det_inception.config import checkpoint_list, load_config
 from det_inception.detectors import checkpoint_classes, holds_multibox, load_detectors, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.images import IMAGE_SUFFIXES, read_image
+from det_inception.models.engines import accelerate
 from det_inception.registry import MODELS
 
 
@@ -69,6 +70,7 @@ class Detector:
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
+        engine: How to judge regions faster, see :func:`det_inception.models.engines.accelerate`; not with ``amp``.
 
     Raises:
         InputError: Config or checkpoint cannot be used, or do not belong together.
@@ -85,6 +87,7 @@ class Detector:
         device: str | None = None,
         amp: bool = False,
         options: Mapping | None = None,
+        engine: str | None = None,
     ) -> None:
         checkpoints = checkpoint_list(checkpoint)
         content = read_checkpoint(checkpoints[0])
@@ -101,6 +104,8 @@ class Detector:
         self.model = MODELS.build(cfg.model)
         load_detectors(self.model, checkpoints)
         self.model.to(self.device).eval()
+        if engine is not None:
+            accelerate(self.model, engine)
         if cfg.get('test_dataloader') is None:
             raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')
         steps = cfg.test_dataloader.dataset.pipeline

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from det_inception.allocator import keep_freed_memory
-from det_inception.config import ConfigError, checkpoint_list
+from det_inception.config import ConfigError, checkpoint_list, is_score_file
 from det_inception.detectors import (
     DetectorError,
     checkpoint_classes,
@@ -21,9 +21,11 @@ from det_inception.detectors import (
     read_checkpoint,
     require_fit,
     require_overlap,
+    unwrapped,
 )
 from det_inception.errors import InputError
 from det_inception.files import require_writable
+from det_inception.models.engines import accelerate
 
 
 def use_amp(cfg: Config) -> None:
@@ -76,8 +78,14 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     return runner
 
 
-def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path]) -> dict[str, float]:
+def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path], engine: str | None = None) -> dict[str, float]:
     """Tests a checkpoint, or the ensemble of several, and returns the metrics.
+
+    Args:
+        cfg: A complete config with ``work_dir`` set, see :func:`det_inception.config.load_config`.
+        checkpoint: The detector or the members of an ensemble; files of region scores stand for such, see
+            :mod:`det_inception.region_scores`.
+        engine: How to judge regions faster, see :func:`det_inception.models.engines.accelerate`.
 
     Raises:
         DetectorError: The checkpoint does not fit the config's model.
@@ -88,7 +96,10 @@ def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path]) -> dict[str
     _require_writable(cfg.work_dir)
     cfg.load_from, cfg.resume = None, False
     runner = _build_runner(cfg)
-    load_detectors(runner.model, checkpoint_list(checkpoint))
+    if not any(map(is_score_file, checkpoint_list(checkpoint))):
+        load_detectors(runner.model, checkpoint_list(checkpoint))
+    if engine is not None:
+        accelerate(unwrapped(runner.model), engine)
     metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
         name = checkpoint_list(checkpoint)[0]

@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 
 from det_inception.cli import run
 from det_inception.config import load_config
+from det_inception.evaluation.region_scores_metric import save_region_scores
 from det_inception.evaluation.report_metric import add_report
 from det_inception.files import write_text
 from det_inception.report import PICTURES
@@ -28,7 +29,7 @@ def main() -> None:
         'checkpoint',
         nargs='+',
         help='checkpoint file; several are averaged as an ensemble (--cfg-options ensemble.combine=logits, '
-        'ensemble.mirror=True)',
+        'ensemble.mirror=True); files of region scores (.h5) stand for the networks that wrote them',
     )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
@@ -42,7 +43,20 @@ def main() -> None:
         metavar='N',
         help='pictures in each of its galleries (default: 12)',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    parser.add_argument(
+        '--save-region-scores',
+        metavar='FILE.h5',
+        help='also write what the network says of every proposal; several such files, perhaps of several machines, are '
+        'averaged by naming them in place of checkpoints',
+    )
+    faster = parser.add_mutually_exclusive_group()
+    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument(
+        '--engine',
+        metavar='NAME[:PRECISION]',
+        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
+        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -67,7 +81,9 @@ def main() -> None:
         )
     if args.report:
         add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
-    metrics = test(cfg, args.checkpoint)
+    if args.save_region_scores:
+        save_region_scores(cfg, args.save_region_scores)
+    metrics = test(cfg, args.checkpoint, args.engine)
     if is_main_process():
         for name, value in metrics.items():
             print(f'{name}: {value:.4f}')

@@ -7,6 +7,7 @@ from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBox
 from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
+from det_inception.models.score_files import RegionScoreAverage
 
 __all__ = [
     'RCNN',
@@ -18,5 +19,6 @@ __all__ = [
     'MultiBoxPriorsHook',
     'RCNNEnsemble',
     'RegionClassifierHead',
+    'RegionScoreAverage',
     'RegionWarp',
 ]
