@@ -113,6 +113,20 @@ def read_weights(source: str | Path) -> Weights:
     return replace(_interpret(content, source), sha256=sha256)
 
 
+def read_tensors(source: str | Path) -> dict[str, Tensor]:
+    """Reads all arrays of a file of weights, of whatever network, by their names there.
+
+    Args:
+        source: A file, or an ``http://`` or ``https://`` address of one.
+
+    Raises:
+        CheckpointError: The file cannot be read, or could run code.
+    """
+    source = os.fspath(source)
+    content = _fetch(source)[1] if '://' in source else _read_file(Path(source).expanduser())
+    return content.tensors
+
+
 class _Content(NamedTuple):
     """What a file holds: its arrays by name, and what it says about them."""
 
@@ -475,21 +489,37 @@ def _check_classifier(classifier: Mapping[str, Tensor], backbone: Mapping[str, T
 
 def _normalisation(content: _Content, variant: str) -> dict:
     """Returns what the file itself says of its normalisation, else what the variant's public weights want."""
-    stated = content.meta.get('normalisation')
-    if not isinstance(stated, Mapping):
-        stated = _config_preprocessor(content.meta.get('cfg'))
+    stated = _stated(content.meta)
     usual = NORMALISATION[variant]
     buffers = [content.tensors.get(f'data_preprocessor.{key}') for key in ('mean', 'std')]
     if all(buffer is not None for buffer in buffers):
         mean, std = (buffer.flatten().tolist() for buffer in buffers)
         stated = dict(mean=mean, std=std, bgr_to_rgb=stated.get('bgr_to_rgb', usual['bgr_to_rgb']))
+    return _complete(stated) or copy.deepcopy(usual)
+
+
+def stated_normalisation(meta: Mapping) -> dict | None:
+    """Returns the ``mean``, ``std`` and ``bgr_to_rgb`` that a detector's checkpoint says it was trained with, if any.
+
+    Args:
+        meta: The checkpoint's ``meta``.
+    """
+    return _complete(_stated(meta))
+
+
+def _stated(meta: Mapping) -> Mapping:
+    stated = meta.get('normalisation')
+    return stated if isinstance(stated, Mapping) else _config_preprocessor(meta.get('cfg'))
+
+
+def _complete(stated: Mapping) -> dict | None:
     try:
         mean, std = ([float(value) for value in stated[key]] for key in ('mean', 'std'))
         if len(mean) == len(std) == 3:
             return dict(mean=mean, std=std, bgr_to_rgb=bool(stated.get('bgr_to_rgb', False)))
     except (KeyError, TypeError, ValueError):
         pass
-    return copy.deepcopy(usual)
+    return None
 
 
 def _config_preprocessor(text: object) -> dict:

@@ -10,7 +10,8 @@ level, and is carried to these places here:
 * ``image_size`` (width, height): to every ``Resize``.
 * ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
-* ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``.
+* ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
+  network of timm, a file or ``timm://``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from det_inception.checkpoints import read_weights
+from det_inception.checkpoints import read_tensors, read_weights, stated_normalisation
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
+from det_inception.models import bn_inception
+from det_inception.models.bn_inception import is_public
+from det_inception.models.timm_backbone import timm_normalisation
 from det_inception.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
 
@@ -267,12 +271,22 @@ def _use_image_size(cfg: Config) -> None:
 
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
-    if not _adopt_weights(cfg.model, cfg.weights):
+    backbone = cfg.model.get('backbone', {})
+    kind, weights = backbone.get('type'), str(cfg.weights)
+    if kind == 'GoogLeNet':
+        _adopt_googlenet(cfg.model, weights)
+    elif kind == 'TimmBackbone':
+        cfg.model['data_preprocessor'].update(timm_normalisation(backbone['model_name']))
+    elif kind == 'BNInception':
+        if is_public(read_tensors(weights)):
+            backbone.update(variant='caffe')
+            cfg.model['data_preprocessor'].update(copy.deepcopy(bn_inception.NORMALISATION))
+    else:
         raise ConfigError(
-            f'{cfg.filename}: weights={cfg.weights!r} are for a GoogLeNet, which the model has none of; name them in '
-            'init_cfg of its backbone.'
+            f'{cfg.filename}: weights={weights!r} are for GoogLeNet, BNInception or TimmBackbone, which the model has '
+            'none of; name them in init_cfg of its backbone.'
         )
-    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(cfg.weights))
+    backbone.init_cfg = dict(type='Pretrained', checkpoint=weights)
 
 
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
@@ -282,8 +296,7 @@ def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
         cfg.model.bbox_head.priors = None
     elif classes := checkpoint_classes(read_checkpoint(checkpoint)):
         cfg.classes = classes
-    if _adopt_weights(cfg.model, checkpoint):
-        cfg.model.backbone.init_cfg = None
+    _adopt_checkpoint(cfg.model, checkpoint)
 
 
 def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
@@ -303,7 +316,7 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
                 f'{", ".join(cfg.classes)}; average networks that know the same.'
             )
         member = copy.deepcopy(cfg.model)
-        _adopt_weights(member, checkpoint)
+        _adopt_checkpoint(member, checkpoint)
         members.append(member)
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
 
@@ -336,14 +349,27 @@ def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
     )
 
 
-def _adopt_weights(model: dict, source: str | Path) -> bool:
-    """Sets variant, width and normalisation to those of a file; False if the model's backbone is no GoogLeNet."""
-    if model.get('backbone', {}).get('type') != 'GoogLeNet':
-        return False
+def _adopt_checkpoint(model: dict, checkpoint: str | Path) -> None:
+    """Sets variant, width and normalisation to those of a trained detector, whose file holds all weights."""
+    kind = model.get('backbone', {}).get('type')
+    if kind == 'GoogLeNet':
+        _adopt_googlenet(model, checkpoint)
+    elif kind in ('TimmBackbone', 'BNInception'):
+        content = read_checkpoint(checkpoint)
+        model['data_preprocessor'].update(stated_normalisation(content['meta']) or {})
+        if kind == 'BNInception':
+            biased = 'backbone.conv1.conv.bias' in content['state_dict']
+            model['backbone'].update(variant='caffe' if biased else 'paper')
+    else:
+        return
+    model['backbone']['init_cfg'] = None
+
+
+def _adopt_googlenet(model: dict, source: str | Path) -> None:
+    """Sets variant, width and normalisation to those of a file."""
     weights = read_weights(source)
     model['backbone'].update(variant=weights.variant, width=weights.width)
     model['data_preprocessor'].update(weights.normalisation)
-    return True
 
 
 def _use_classes(cfg: Config) -> None:

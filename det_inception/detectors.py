@@ -12,7 +12,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from det_inception.checkpoints import read_weights
+from det_inception.checkpoints import read_weights, stated_normalisation
 from det_inception.errors import InputError
 from det_inception.files import write_bytes
 from det_inception.version import __version__
@@ -159,15 +159,15 @@ def publish(source: str | Path, target: str | Path) -> int:
         InputError: The source cannot be read or the target not written.
     """
     checkpoint = read_checkpoint(source)
-    weights = read_weights(source)
     kept = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
     meta = {key: value for key, value in checkpoint['meta'].items() if key in kept}
-    meta.update(
-        det_inception_version=__version__,
-        variant=weights.variant,
-        width=weights.width,
-        normalisation=weights.normalisation,
-    )
+    meta.update(det_inception_version=__version__)
+    if any(key.startswith('backbone.network.') or '.double_1.' in key for key in checkpoint['state_dict']):
+        # TimmBackbone and BNInception: their layers say what they are, but not how images were normalised.
+        meta.update(normalisation=stated_normalisation(checkpoint['meta']))
+    else:
+        weights = read_weights(source)
+        meta.update(variant=weights.variant, width=weights.width, normalisation=weights.normalisation)
     buffer = io.BytesIO()
     torch.save(dict(state_dict=checkpoint['state_dict'], meta=meta), buffer)
     write_bytes(target, buffer.getvalue())

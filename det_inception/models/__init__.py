@@ -1,5 +1,6 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
+from det_inception.models.bn_inception import BNInception
 from det_inception.models.classifier import GoogLeNetClassifier
 from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
@@ -8,9 +9,11 @@ from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
 from det_inception.models.score_files import RegionScoreAverage
+from det_inception.models.timm_backbone import TimmBackbone
 
 __all__ = [
     'RCNN',
+    'BNInception',
     'GoogLeNet',
     'GoogLeNetClassifier',
     'MultiBox',
@@ -21,4 +24,5 @@ __all__ = [
     'RegionClassifierHead',
     'RegionScoreAverage',
     'RegionWarp',
+    'TimmBackbone',
 ]

@@ -1,0 +1,85 @@
+"""The 1000 classes of ImageNet classification, and which of the 200 DET classes each of them belongs to.
+
+A DET class is an inner node or a leaf of WordNet, and the 1000 are leaves: ``dog`` has 118 of them. So the
+probability that a region shows a DET class is the sum over its leaves, and what belongs to no DET class is background.
+
+Where the assignment comes from: ``meta_det.mat`` of the DET development kit lists 494 of the 1000 as equal to, or
+descending from, one of the 200. For 252 of them it also holds the path; for the other 242, whose path leads over
+nodes that the file leaves out, the DET class is written here after WordNet (breeds of dogs, species of birds, kinds
+of boats, ...). One is added: ``tiger cat``, WordNet's child of domestic cat, which the challenge left out; a
+classifier gives it half of the probability of every striped cat. Shapes: R regions, C = 1000 classes of ImageNet, K =
+200 DET classes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from det_inception.ilsvrc.imagenet_table import TABLE
+from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
+
+
+class Leaf(NamedTuple):
+    """One class of ImageNet classification.
+
+    Attributes:
+        wnid: WordNet id, for example ``'n02123045'``.
+        det_id: Id of its DET class, 1 to 200; 0 if it belongs to none.
+        name: Short English name, different for each of the 1000.
+    """
+
+    wnid: str
+    det_id: int
+    name: str
+
+
+def _read(line: str) -> Leaf:
+    wnid, det_id, name = line.split(' ', 2)
+    return Leaf(wnid, int(det_id), name)
+
+
+IMAGENET: tuple[Leaf, ...] = tuple(_read(line) for line in TABLE.strip().splitlines())
+"""The 1000 classes in the order of a classifier's outputs, which is that of Caffe's and torchvision's weights."""
+
+IMAGENET_CLASSES: tuple[str, ...] = tuple(leaf.name for leaf in IMAGENET)
+"""Their names, the ``classes`` of a detector's meta information."""
+
+IMAGENET_WNIDS: tuple[str, ...] = tuple(leaf.wnid for leaf in IMAGENET)
+"""Their WordNet ids."""
+
+DET_OF_LEAF: np.ndarray = np.array([leaf.det_id for leaf in IMAGENET]) - 1
+"""int64 (C,): each class's DET label, 0 to 199; -1 for none."""
+DET_OF_LEAF.setflags(write=False)
+
+
+def leaves_of(det_id: int) -> tuple[Leaf, ...]:
+    """Returns the classes of ImageNet that belong to a DET class, by its id, 1 to 200.
+
+    Example:
+        >>> [leaf.name for leaf in leaves_of(68)]
+        ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
+    """
+    return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)
+
+
+def absent_classes() -> tuple[str, ...]:
+    """Returns the DET classes that none of the 1000 belongs to, which a classifier of the 1000 cannot find."""
+    found = {leaf.det_id for leaf in IMAGENET}
+    return tuple(synset.name for synset in DET_SYNSETS if synset.id not in found)
+
+
+def det_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Adds up the probabilities of each DET class's leaves.
+
+    Args:
+        probabilities: (R, 1000), rows that sum to 1.
+
+    Returns:
+        float (R, 200); what a row lacks to 1 belongs to none of the 200.
+    """
+    sums = np.zeros((len(DET_CLASSES), len(probabilities)), probabilities.dtype)
+    counted = DET_OF_LEAF >= 0
+    np.add.at(sums, DET_OF_LEAF[counted], probabilities.T[counted])
+    return sums.T

@@ -1,0 +1,240 @@
+"""Other networks in GoogLeNet's place: those of timm, and BN-Inception."""
+
+import copy
+import os
+import sys
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from test_rcnn import batch, config
+
+from det_inception.config import load_config
+from det_inception.detectors import publish, read_checkpoint
+from det_inception.errors import InputError
+from det_inception.models import BNInception, TimmBackbone
+from det_inception.models.bn_inception import NORMALISATION, public_name
+from det_inception.registry import MODELS
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CONFIG = os.path.join(REPO, 'configs/inception_v3_rcnn_voc.py')
+# Name, type and settings, and the channels of the stages of stride 4, 8, 16 and 32.
+FAMILY = [
+    pytest.param(dict(type='BNInception'), (192, 320, 576, 1024), id='bn_inception'),
+    *(
+        pytest.param(dict(type='TimmBackbone', model_name=name), channels, id=name)
+        for name, channels in {
+            'inception_v3': (192, 288, 768, 2048),
+            'inception_v4': (160, 384, 1024, 1536),
+            'inception_resnet_v2': (192, 320, 1088, 1536),
+            'legacy_xception': (128, 256, 728, 2048),
+            'vgg16': (256, 512, 512, 512),
+            'resnet50': (256, 512, 1024, 2048),
+        }.items()
+    ),
+]
+
+
+def stages(backbone: dict) -> tuple[int, ...]:
+    return (2, 3, 4, 5) if backbone.get('model_name') == 'vgg16' else (1, 2, 3, 4)
+
+
+@pytest.fixture(autouse=True)
+def timm_where_needed(request):
+    settings = getattr(request.node, 'callspec', None)
+    backbone = settings.params.get('backbone', {}) if settings else {}
+    if backbone.get('type') == 'TimmBackbone':
+        pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+
+
+def two_steps(model, data):
+    """Trains two steps, and returns the loss and which parameters of the backbone changed.
+
+    One is not enough: timm's ResNet starts with scales of zero behind every block, through which nothing goes back,
+    and after the first step very little, so that some weights are too large to show it.
+    """
+    before = [parameter.detach().clone() for parameter in model.backbone.parameters()]
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    for _ in range(2):
+        total, _ = model.parse_losses(model(**model.data_preprocessor(copy.deepcopy(data), training=True), mode='loss'))
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    return total.detach(), [
+        not torch.equal(old, new) for old, new in zip(before, model.backbone.parameters(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(('backbone', 'channels'), FAMILY)
+def test_in_the_rcnn(backbone, channels):
+    torch.manual_seed(0)
+    settings = config(with_reg=False)
+    settings.backbone = ConfigDict(backbone)
+    settings.bbox_head.in_channels = channels[-1]
+    settings.region_warp.update(size=75, context=5)
+    settings.train_cfg.rcnn.sampler.num = 4
+    model = MODELS.build(settings)
+    model.init_weights()
+    assert model.backbone.out_channels == channels[-1:]
+    loss, changed = two_steps(model.train(), batch(1, proposals=20))
+    assert torch.isfinite(loss) and changed[0] and sum(changed) > 0.75 * len(changed)
+
+
+@pytest.mark.parametrize(('backbone', 'channels'), FAMILY)
+def test_in_mmdetections_faster_rcnn(backbone, channels):
+    import mmdet
+
+    folder = os.path.join(os.path.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models')
+    settings = Config.fromfile(os.path.join(folder, 'faster-rcnn_r50_fpn.py')).model
+    settings.backbone = ConfigDict(backbone, out_indices=stages(backbone))
+    settings.neck.update(in_channels=list(channels), out_channels=16)
+    settings.rpn_head.update(in_channels=16, feat_channels=16)
+    settings.roi_head.bbox_roi_extractor.out_channels = 16
+    settings.roi_head.bbox_head.update(in_channels=16, fc_out_channels=32, num_classes=3)
+    torch.manual_seed(0)
+    model = MODELS.build(settings)
+    model.init_weights()
+    assert model.backbone.out_channels == channels
+    images = torch.zeros(1, 3, 96, 96)
+    with torch.no_grad():
+        features = model.backbone.eval()(images)
+    assert tuple(len(feature[0]) for feature in features) == channels
+    for index, feature in zip(model.backbone.out_indices, features, strict=True):
+        stride = model.backbone.feature_info[index]['stride']
+        # Those without padding lose some on the edges.
+        assert max(1, 96 / stride - 5) <= feature.shape[-1] <= 96 / stride
+    loss, changed = two_steps(model.train(), batch(shapes=((96, 96), (96, 96))))
+    assert torch.isfinite(loss) and changed[0] and sum(changed) > 0.75 * len(changed)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.backbone.parameters())
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'last'),
+    [
+        (dict(type='BNInception'), 'inception3b'),
+        (dict(type='TimmBackbone', model_name='resnet18'), 'layer2'),
+        # Its third output is taken from inside block 3, which is therefore not frozen.
+        (dict(type='TimmBackbone', model_name='legacy_xception'), 'block2'),
+    ],
+)
+def test_frozen_stages_and_batch_norms(backbone, last):
+    torch.manual_seed(0)
+    index = 2
+    network = MODELS.build(dict(backbone, out_indices=(index, 4), frozen_stages=index, norm_eval=False))
+    network.train()
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    assert any(f'.{last}.' in f'.{name}' for name in frozen)
+    free = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    assert any('layer4' in name or 'inception5b' in name or 'block12' in name for name in free)
+    assert not any('block3' in name for name in frozen)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    sum(feature.mean() for feature in network(torch.rand(2, 3, 75, 75))).backward()
+    assert all(parameter.grad is None for name, parameter in network.named_parameters() if name in frozen)
+    moved = {
+        key.rpartition('.')[0] for key, value in network.state_dict().items() if not torch.equal(value, before[key])
+    }
+    weights = {name.rpartition('.')[0] for name in frozen}
+    assert moved and not moved & weights  # statistics of free batch norms alone
+    still = MODELS.build(dict(backbone, norm_eval=True)).train()
+    before = {key: value.clone() for key, value in still.state_dict().items()}
+    still(torch.rand(2, 3, 75, 75))
+    assert all(torch.equal(value, before[key]) for key, value in still.state_dict().items())
+
+
+def test_bn_inception_has_the_published_size():
+    # osmr/imgclsmob states 11,295,240 for the public network with its classifier of 1000.
+    size = sum(parameter.numel() for parameter in BNInception('caffe').parameters())
+    assert size + 1024 * 1000 + 1000 == 11_295_240
+
+
+def test_bn_inceptions_public_file(tmp_path):
+    torch.manual_seed(0)
+    source = BNInception('caffe')
+    source.init_weights()
+    public = {public_name(key): value for key, value in source.state_dict().items() if 'num_batches' not in key}
+    public |= {key: value[None] for key, value in public.items() if '_bn.' in key}  # as one of the files has them
+    path = tmp_path / 'bn_inception.pth'
+    torch.save({**public, 'last_linear.weight': torch.zeros(1000, 1024)}, path)
+    loaded = BNInception('caffe', init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    loaded.init_weights()
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(loaded.eval()(images)[0], source.eval()(images)[0])
+    assert loaded.normalisation == NORMALISATION
+    with pytest.raises(InputError, match=r"bn_inception\.pth: is no BN-Inception of the variant 'paper'"):
+        BNInception('paper', init_cfg=dict(type='Pretrained', checkpoint=str(path))).init_weights()
+    own = tmp_path / 'own.pth'
+    torch.save(source.state_dict(), own)
+    again = BNInception('caffe', init_cfg=dict(type='Pretrained', checkpoint=str(own)))
+    again.init_weights()
+    assert all(torch.equal(value, again.state_dict()[key]) for key, value in source.state_dict().items())
+
+
+@pytest.fixture(scope='module')
+def timm_file(tmp_path_factory):
+    timm = pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    torch.manual_seed(1)
+    network = timm.create_model('resnet18', num_classes=7)
+    path = tmp_path_factory.mktemp('timm') / 'resnet18.pth'
+    torch.save(network.state_dict(), path)
+    return path, network
+
+
+def test_timms_file_is_loaded_whole_or_refused(timm_file, tmp_path):
+    path, network = timm_file
+    backbone = TimmBackbone('resnet18', init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    backbone.init_weights()
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(backbone.eval()(images)[0], network.eval().forward_features(images))
+    assert backbone.normalisation['mean'] == pytest.approx([123.675, 116.28, 103.53])
+
+    def load(name, file):
+        TimmBackbone(name, init_cfg=dict(type='Pretrained', checkpoint=str(file))).init_weights()
+
+    with pytest.raises(InputError, match=r'resnet18\.pth: \d+ of the \d+ arrays of resnet34 are missing'):
+        load('resnet34', path)
+    with pytest.raises(InputError, match='no such file of weights'):
+        load('resnet18', tmp_path / 'none.pth')
+    (tmp_path / 'bad.pth').write_bytes(b'PK nonsense')
+    with pytest.raises(InputError, match=r'bad\.pth: holds no weights of timm'):
+        load('resnet18', tmp_path / 'bad.pth')
+
+
+def test_mistakes_in_the_config():
+    pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    with pytest.raises(InputError, match="timm has no network 'inception_v33'; did you mean 'inception_v3'"):
+        TimmBackbone('inception_v33')
+    with pytest.raises(InputError, match='frozen_stages is 5'):
+        TimmBackbone('resnet18', frozen_stages=5)
+    with pytest.raises(InputError, match='choose others for out_indices'):
+        TimmBackbone('resnet18', out_indices=(7,))
+
+
+def test_without_timm_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'timm', None)
+    with pytest.raises(InputError, match=r'backbones'):
+        TimmBackbone('inception_v3')
+
+
+def test_weights_and_checkpoints_of_a_config(timm_file, tmp_path):
+    path, _ = timm_file
+    options = {
+        'model.backbone.model_name': 'resnet18',
+        'model.bbox_head.in_channels': 512,
+        'classes': ('cat', 'dog'),
+    }
+    cfg = load_config(CONFIG, options=options, weights=path)
+    assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
+    assert cfg.model.data_preprocessor.mean == pytest.approx([123.675, 116.28, 103.53])
+    model = MODELS.build(cfg.model)
+    model.init_weights()  # refuses another normalisation
+    meta = dict(cfg=cfg.pretty_text, dataset_meta=dict(classes=('cat', 'dog')))
+    trained = tmp_path / 'trained.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), trained)
+    published = tmp_path / 'published.pth'
+    publish(trained, published)
+    assert 'cfg' not in read_checkpoint(published)['meta']
+    for file in (trained, published):
+        used = load_config(CONFIG, options=options, checkpoint=file)
+        assert used.model.backbone.get('init_cfg') is None
+        assert used.model.data_preprocessor.mean == pytest.approx([123.675, 116.28, 103.53])
