@@ -1,6 +1,8 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
 from det_inception.models.classifier import GoogLeNetClassifier
+from det_inception.models.classifier_ensemble import GoogLeNetClassifierEnsemble
+from det_inception.models.crop_preprocessor import CropPreprocessor
 from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
 from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
@@ -10,8 +12,10 @@ from det_inception.models.region_warp import RegionWarp
 
 __all__ = [
     'RCNN',
+    'CropPreprocessor',
     'GoogLeNet',
     'GoogLeNetClassifier',
+    'GoogLeNetClassifierEnsemble',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',
