@@ -1,6 +1,7 @@
 """The objects of the mini set as 12 classes: a small GoogLeNet classifier from random weights.
 
-    python tools/make_mini.py data/mini --objects data/mini_objects && python tools/train.py configs/googlenet_imagenet_mini.py
+    python tools/make_mini.py data/mini --objects data/mini_objects
+    python tools/train.py configs/googlenet_imagenet_mini.py
 
 Half as wide as the paper's network, with batch norm and crops of 96 pixels: the network that googlenet_rcnn_mini.py
 has, which can start from this one (--weights).

@@ -18,7 +18,6 @@ from det_inception.files import write_bytes
 from det_inception.models.classifier import GoogLeNetClassifier
 from det_inception.version import __version__
 
-
 AUXILIARIES = ('aux4a.', 'aux4d.')
 """What a classifier has while it trains and not when it is used."""
 
