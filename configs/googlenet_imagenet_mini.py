@@ -3,14 +3,14 @@
     python tools/make_mini.py data/mini --objects data/mini_objects
     python tools/train.py configs/googlenet_imagenet_mini.py
 
-Half as wide as the paper's network, with batch norm and crops of 96 pixels: the network that googlenet_rcnn_mini.py
+Half as wide as the paper's network, with batch norm and crops of 64 pixels: the network that googlenet_rcnn_mini.py
 has, which can start from this one (--weights).
 """
 
 _base_ = './_base_/googlenet_classifier.py'
 
 data_root = 'data/mini_objects'
-size = 96
+size = 64
 
 train_pipeline = [
     dict(type='LoadAnyImage'),
@@ -23,8 +23,8 @@ test_pipeline = [
     dict(type='TestCrops', number=1, size=size),
     dict(type='PackCrops'),
 ]
-train_dataloader = dict(num_workers=2, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=2, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=16, num_workers=0, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(num_workers=0, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 
 model = dict(
@@ -33,9 +33,9 @@ model = dict(
     auxiliary=dict(crop_size=size),
 )
 
-max_epochs = 12
+max_epochs = 16
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=2e-4))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.03, momentum=0.9, weight_decay=2e-4))
 # The paper's step of 4 % every 8 epochs is for hundreds of them.
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50)]
 custom_hooks = [
