@@ -5,7 +5,8 @@
 
 From the paper: SGD with momentum 0.9, a learning rate that falls by 4 % every 8 epochs, Polyak averaging of the
 weights, two auxiliary classifiers, its crops. It leaves open, and chosen here are: the rate to begin with, the batch
-and the weight decay, which are those of Caffe's GoogLeNet; the number of epochs; and that the last quarter of them is averaged.
+and the weight decay, which are those of Caffe's GoogLeNet; the number of epochs; and that the last quarter of them is
+averaged.
 """
 
 _base_ = './_base_/googlenet_classifier.py'
