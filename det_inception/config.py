@@ -12,6 +12,7 @@ level, and is carried to these places here:
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
   network of timm, a file or ``timm://``.
+* ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.classifier_config`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from det_inception.checkpoints import read_tensors, read_weights, stated_normalisation
+from det_inception.classifier_config import complete_classifier, is_classifier
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.models import bn_inception
@@ -42,7 +44,7 @@ RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', '
 
 OWN_SETTINGS = (
     *('data_root', 'classes', 'weights', 'proposals', 'proposal_store', 'multibox', 'image_size'),
-    *('max_epochs', 'max_iters', 'ensemble'),
+    *('max_epochs', 'max_iters', 'ensemble', 'synsets'),
 )
 """What is carried from the top level to where it belongs, see above."""
 
@@ -79,6 +81,14 @@ def load_config(
     if weights is not None:
         cfg.weights = str(weights)
     checkpoints = checkpoint_list(checkpoint)
+    if is_classifier(cfg):
+        train, test = (list(datasets_of(cfg, name)) for name in ('train_dataloader', 'test_dataloader'))
+        complete_classifier(cfg, checkpoints, train, [*test, *datasets_of(cfg, 'val_dataloader')])
+        return cfg
+    if cfg.get('synsets') is not None:
+        raise ConfigError(
+            f'{cfg.filename}: synsets are the classes of a classifier; name those of a detector in classes.'
+        )
     if any(is_score_file(path) for path in checkpoints):
         _use_score_files(cfg, checkpoints)
         checkpoints = []
@@ -237,6 +247,8 @@ def _use_length(cfg: Config, options: Mapping) -> None:
         for schedule in cfg.get('param_scheduler') or ():
             if schedule.get('T_max') == loop[name]:
                 schedule.T_max = options[name]
+            if schedule['type'] == 'PolyLR' and schedule.get('end') == loop[name]:
+                schedule.end = options[name]
         loop[name] = options[name]
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from det_inception.checkpoints import NORMALISATION, CheckpointError
+from det_inception.classifier_config import is_classifier
 from det_inception.cli import explain
 from det_inception.config import ConfigError, datasets, is_class_agnostic, load_config
 from det_inception.errors import InputError
@@ -50,7 +51,10 @@ def test_every_config_describes_a_model(path):
         count = 200 if 'global' in path.stem else 12
         assert len(model.bbox_head.priors) == count and not model.bbox_head.has_priors
         return
-    assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
+    if is_classifier(cfg):
+        assert model.fc.out_features == model.aux4a.fc.out_features == 3
+    else:
+        assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
     assert {dataset.metainfo['classes'] for dataset in datasets(cfg)} == {('a', 'b', 'c')}
 
 

@@ -2,6 +2,8 @@
 
 from det_inception.models.bn_inception import BNInception
 from det_inception.models.classifier import GoogLeNetClassifier
+from det_inception.models.classifier_ensemble import GoogLeNetClassifierEnsemble
+from det_inception.models.crop_preprocessor import CropPreprocessor
 from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
 from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
@@ -14,8 +16,10 @@ from det_inception.models.timm_backbone import TimmBackbone
 __all__ = [
     'RCNN',
     'BNInception',
+    'CropPreprocessor',
     'GoogLeNet',
     'GoogLeNetClassifier',
+    'GoogLeNetClassifierEnsemble',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',
