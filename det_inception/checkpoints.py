@@ -327,6 +327,8 @@ def _units() -> list[_Unit]:
 
 
 UNITS = _units()
+SHARED_HEAD = 'roi_head.shared_head.'
+"""Where Fast and Faster R-CNN keep the last stage of the network."""
 _STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
 _CAFFE_TRUNK = ('conv1/', 'conv2/', 'inception_')
 _CAFFE_CLASSIFIER = 'loss3/classifier'  # fine-tuned files append to the name, as Caffe's users are told to
@@ -336,7 +338,12 @@ def _interpret(content: _Content, name: str) -> Weights:
     """Maps the arrays of any layout to this project's names and checks that they make a whole GoogLeNet."""
     tensors = {key.removeprefix('module.'): value for key, value in content.tensors.items()}
     if any(key.startswith('backbone.') for key in tensors):
-        inside = {key[len('backbone.') :]: value for key, value in tensors.items() if key.startswith('backbone.')}
+        inside = {
+            key.removeprefix(place): value
+            for key, value in tensors.items()
+            for place in ('backbone.', SHARED_HEAD)
+            if key.startswith(place)
+        }
         head = {key: tensors[key] for key in ('fc.weight', 'fc.bias') if key in tensors}
         tensors = inside | head
     if f'{UNITS[0].caffe}.weight' in tensors:
@@ -623,7 +630,7 @@ def _load_into(backbone: GoogLeNet, weights: Weights) -> None:
             f'{weights.source} holds a GoogLeNet of width {weights.width:g} and the config asks for '
             f'{backbone.width:g}; set model.backbone.width={weights.width:g} or give weights of that width.'
         )
-    backbone.load_state_dict(weights.backbone)
+    backbone.load_state_dict({key: weights.backbone[key] for key in own})
     backbone.normalisation = copy.deepcopy(weights.normalisation)
     print_log(
         f'GoogLeNet: loaded the {weights.variant!r} weights of {weights.source}; '

@@ -298,7 +298,8 @@ def _use_weights(cfg: Config) -> None:
             f'{cfg.filename}: weights={weights!r} are for GoogLeNet, BNInception or TimmBackbone, which the model has '
             'none of; name them in init_cfg of its backbone.'
         )
-    backbone.init_cfg = dict(type='Pretrained', checkpoint=weights)
+    for part in _network_parts(cfg.model):
+        part['init_cfg'] = dict(type='Pretrained', checkpoint=weights)
 
 
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
@@ -374,13 +375,21 @@ def _adopt_checkpoint(model: dict, checkpoint: str | Path) -> None:
             model['backbone'].update(variant='caffe' if biased else 'paper')
     else:
         return
-    model['backbone']['init_cfg'] = None
+    for part in _network_parts(model):
+        part['init_cfg'] = None
+
+
+def _network_parts(model: dict) -> list[dict]:
+    """The backbone, and the last stage of the network where it stands behind the region operation."""
+    shared = (model.get('roi_head') or {}).get('shared_head')
+    return [model['backbone'], *([shared] if shared is not None else [])]
 
 
 def _adopt_googlenet(model: dict, source: str | Path) -> None:
     """Sets variant, width and normalisation to those of a file."""
     weights = read_weights(source)
-    model['backbone'].update(variant=weights.variant, width=weights.width)
+    for part in _network_parts(model):
+        part.update(variant=weights.variant, width=weights.width)
     model['data_preprocessor'].update(weights.normalisation)
 
 

@@ -11,6 +11,7 @@ from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
 from det_inception.models.score_files import RegionScoreAverage
+from det_inception.models.shared_head import GoogLeNetSharedHead
 from det_inception.models.timm_backbone import TimmBackbone
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'GoogLeNet',
     'GoogLeNetClassifier',
     'GoogLeNetClassifierEnsemble',
+    'GoogLeNetSharedHead',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',

@@ -175,7 +175,8 @@ class GoogLeNet(BaseModule):
         variant: ``'paper'`` (LRN and biases: the network of the paper and of the BVLC weights), ``'batch_norm'`` (the
             same with batch norm instead of LRN and biases) or ``'torchvision'`` (exactly torchvision's).
         out_indices: Which stages' outputs ``forward`` returns, of 0 to 4: ``conv1`` (64 channels, stride 2),
-            ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32).
+            ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32). Those
+            behind the last of them are not built.
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         width: Multiplies every channel count; 1 is the paper's network.
@@ -210,8 +211,8 @@ class GoogLeNet(BaseModule):
             raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
         if not out_indices or any(index not in range(len(STAGES)) for index in out_indices):
             raise ValueError(f'out_indices are stages 0 to {len(STAGES) - 1}, not {tuple(out_indices)}')
-        if frozen_stages not in range(-1, len(STAGES)):
-            raise ValueError(f'frozen_stages is -1 (none) to {len(STAGES) - 1}, not {frozen_stages}')
+        if frozen_stages not in range(-1, max(out_indices) + 1):
+            raise ValueError(f'frozen_stages is -1 (none) to {max(out_indices)}, the last stage, not {frozen_stages}')
         if not 0 < width <= 4:
             raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
         self.variant = variant
@@ -223,14 +224,17 @@ class GoogLeNet(BaseModule):
 
         kind = VARIANTS[variant]
         conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
+        needed = {name for _, modules in STAGES[: max(self.out_indices) + 1] for name in modules}
         self.conv1 = ConvUnit(3, conv1, 7, kind.batch_norm, stride=2)
-        self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
-        self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
+        if 'conv2' in needed:
+            self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
+            self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
         channels = conv2
         stage_channels = {'conv1': conv1, 'conv2': conv2}  # of every module's output
         for name, widths in INCEPTION.items():
             widths = widths.scaled(width)
-            setattr(self, f'inception{name}', Inception(channels, widths, kind))
+            if f'inception{name}' in needed:
+                setattr(self, f'inception{name}', Inception(channels, widths, kind))
             channels = stage_channels[f'inception{name}'] = widths.out
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
