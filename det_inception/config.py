@@ -217,9 +217,10 @@ def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
 
 
 def _steps(cfg: Config, kind: str) -> Iterator[dict]:
-    """Yields the steps of one type in the pipelines of all data sets."""
+    """Yields the steps of one type in the pipelines of all data sets, also of those inside ``ProposalBroadcaster``."""
     for dataset in datasets(cfg):
-        yield from (step for step in dataset.get('pipeline') or () if step['type'] == kind)
+        for outer in dataset.get('pipeline') or ():
+            yield from (step for step in (outer, *outer.get('transforms', ())) if step['type'] == kind)
 
 
 def _use_proposal_options(cfg: Config, options: Mapping) -> None:

@@ -19,7 +19,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from det_inception import cli
 from det_inception.datasets.mini import make_mini
-from det_inception.models import RCNN
+from det_inception.models import RCNN, GoogLeNet
 
 REPO = Path(__file__).resolve().parent.parent.parent
 MINI = str(REPO / 'configs/googlenet_rcnn_mini.py')
@@ -357,6 +357,48 @@ def test_data_of_ones_own(config, with_reg, classes, metrics, own_data, tool, tm
     status, *_ = tool('test', path, checkpoint, '--data-root', own_data, '--work-dir', tmp_path / 'test', '--out', out,
                       options=TINY)  # fmt: skip
     assert status == 0 and metrics <= json.loads(out.read_text()).keys()
+
+
+@pytest.mark.parametrize('config', ['fast-rcnn', 'faster-rcnn'])
+def test_shared_computation(config, own_data, tool, tmp_path):
+    """Fast and Faster R-CNN from the same weights: both parts of the network start from them, learn and are used."""
+    torch.manual_seed(0)
+    network = GoogLeNet('paper', width=0.125)
+    network.init_weights()
+    torch.save(dict(state_dict=network.state_dict(), meta={}), tmp_path / 'weights.pth')
+    path = REPO / f'configs/googlenet_{config}_voc.py'
+    options = [
+        'model.roi_head.bbox_head.in_channels=128',
+        'model.roi_head.bbox_roi_extractor.out_channels=104',
+        'image_size=[192,144]',
+        'train_cfg.max_epochs=1',
+        *(f'{loader}.num_workers=0' for loader in LOADERS),
+        *(['model.rpn_head.in_channels=104'] if config == 'faster-rcnn' else ['proposals.max_num=40']),
+    ]
+    train = ('train', path, '--data-root', own_data, '--weights', tmp_path / 'weights.pth')
+    for rate in ('0', '0.01'):
+        work_dir = tmp_path / rate
+        status, _, errors = tool(
+            *train, '--work-dir', work_dir, options=[*options, f'optim_wrapper.optimizer.lr={rate}']
+        )
+        assert status == 0, errors
+        state = read(work_dir / 'epoch_1.pth')['state_dict']
+        own = network.state_dict()
+        for name in ('inception4a.conv_3x3.conv.weight', 'inception5b.conv_1x1.conv.weight'):
+            place = 'roi_head.shared_head.' if name.startswith('inception5') else 'backbone.'
+            assert torch.equal(state[place + name], own[name]) == (rate == '0')
+        assert not any(name.startswith('backbone.inception5') for name in state)
+    checkpoint = tmp_path / '0.01' / 'epoch_1.pth'
+    # The variant and the width come from the checkpoint.
+    arguments = ('--data-root', own_data, '--work-dir', tmp_path / 'test', '--out', tmp_path / 'metrics.json')
+    status, _, errors = tool('test', path, checkpoint, *arguments, options=options)
+    assert status == 0 and 'voc/AP50' in json.loads((tmp_path / 'metrics.json').read_text()), errors
+    picture = next((own_data / 'JPEGImages').iterdir())
+    model = ('--config', path, '--checkpoint', checkpoint, '--out-dir', tmp_path / 'out')
+    status, _, errors = tool('demo', picture, *model, options=options)
+    assert status == 0, errors
+    sentence = tool.refused('demo', picture, *model, '--engine', 'fused', options=options)
+    assert 'leave --engine away' in sentence
 
 
 # ------------------------------------------------------------------------------------------------ users' mistakes
