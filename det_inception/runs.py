@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from det_inception.detectors import (
     require_overlap,
     unwrapped,
 )
+from det_inception.distributed import join_processes
 from det_inception.errors import InputError
 from det_inception.files import require_writable
 from det_inception.models.engines import accelerate
@@ -148,28 +148,5 @@ def _build_runner(cfg: Config) -> Runner:
     if not torch.cuda.is_available():
         keep_freed_memory()
     if cfg.get('launcher', 'none') != 'none':
-        _join_processes(cfg)
+        join_processes(cfg)
     return Runner.from_cfg(cfg)
-
-
-def _join_processes(cfg: Config) -> None:
-    """Prepares distributed training; without a GPU, processes talk through Gloo."""
-    wrapper = dict(
-        type='MMDistributedDataParallel',
-        # Batch norm's statistics are the first process's in all, so that all validate the same network.
-        broadcast_buffers=True,
-        find_unused_parameters=cfg.get('find_unused_parameters', False),
-    )
-    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
-        raise ConfigError(
-            '--launcher pytorch: no launcher has started this process; run python -m torch.distributed.run '
-            '--nproc_per_node N and then this command.'
-        )
-    if not torch.cuda.is_available():
-        if cfg.launcher != 'pytorch':
-            raise ConfigError(f'--launcher {cfg.launcher} needs GPUs, and there is none; use --launcher pytorch.')
-        # MMEngine's own start chooses a GPU first.
-        if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group('gloo')
-        wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = dict(wrapper, **cfg.get('model_wrapper_cfg') or {})
