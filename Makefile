@@ -26,7 +26,8 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	$(PY) tools/make_mini.py data/mini
 	$(PY) tools/test.py configs/googlenet_rcnn_mini.py checkpoints/googlenet_rcnn_mini.pth --work-dir $(DEMO)/test
-	$(PY) tools/demo.py data/mini/Data/DET/val/mini_val_00000[1-9].JPEG --out-dir $(DEMO)
+	$(PY) tools/demo.py data/mini/Data/DET/val/mini_val_00000[1-9].JPEG --config configs/googlenet_rcnn_mini.py \
+		--checkpoint checkpoints/googlenet_rcnn_mini.pth --out-dir $(DEMO)
 	@echo "Pictures with boxes: $(DEMO)/*.png"
 
 test: setup

@@ -80,6 +80,11 @@ class Weights:
     sha256: str | None = None
 
     @property
+    def channels(self) -> int:
+        """Channels of the last stage."""
+        return sum(len(self.backbone[f'inception5b.{name}.conv.weight']) for name in _LAST_BRANCHES)
+
+    @property
     def num_parameters(self) -> int:
         """Number of learned values, without the statistics of batch norms."""
         learned = (name for name in self.backbone if not name.endswith(_STATISTICS))
@@ -330,6 +335,7 @@ UNITS = _units()
 SHARED_HEAD = 'roi_head.shared_head.'
 """Where Fast and Faster R-CNN keep the last stage of the network."""
 _STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+_LAST_BRANCHES = ('conv_1x1', 'conv_3x3', 'conv_5x5', 'pool_proj')
 _CAFFE_TRUNK = ('conv1/', 'conv2/', 'inception_')
 _CAFFE_CLASSIFIER = 'loss3/classifier'  # fine-tuned files append to the name, as Caffe's users are told to
 
@@ -480,10 +486,7 @@ def _require_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], na
 def _check_classifier(classifier: Mapping[str, Tensor], backbone: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     if not classifier:
         return {}
-    channels = sum(
-        len(backbone[f'inception5b.{branch}.conv.weight'])
-        for branch in ('conv_1x1', 'conv_3x3', 'conv_5x5', 'pool_proj')
-    )
+    channels = sum(len(backbone[f'inception5b.{branch}.conv.weight']) for branch in _LAST_BRANCHES)
     weight, bias = classifier.get('fc.weight'), classifier.get('fc.bias')
     if weight is None or bias is None or bias.ndim != 1 or weight.shape != (len(bias), channels) or not len(bias):
         shapes = ', '.join(f'{key} {"x".join(map(str, value.shape))}' for key, value in classifier.items())

@@ -27,7 +27,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from det_inception.checkpoints import read_tensors, read_weights, stated_normalisation
+from det_inception.checkpoints import Weights, read_tensors, read_weights, stated_normalisation
 from det_inception.classifier_config import complete_classifier, is_classifier
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
@@ -287,7 +287,12 @@ def _use_weights(cfg: Config) -> None:
     backbone = cfg.model.get('backbone', {})
     kind, weights = backbone.get('type'), str(cfg.weights)
     if kind == 'GoogLeNet':
-        _adopt_googlenet(cfg.model, weights)
+        found = _adopt_googlenet(cfg.model, weights)
+        if cfg.model.type == 'ImageNetRCNN':
+            # The classifier is loaded with its backbone.
+            cfg.model.bbox_head.in_channels = found.channels
+            cfg.model.init_cfg = dict(type='Pretrained', checkpoint=weights)
+            return
     elif kind == 'TimmBackbone':
         cfg.model['data_preprocessor'].update(timm_normalisation(backbone['model_name']))
     elif kind == 'BNInception':
@@ -386,12 +391,13 @@ def _network_parts(model: dict) -> list[dict]:
     return [model['backbone'], *([shared] if shared is not None else [])]
 
 
-def _adopt_googlenet(model: dict, source: str | Path) -> None:
-    """Sets variant, width and normalisation to those of a file."""
+def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
+    """Sets variant, width and normalisation to those of a file, and returns what was read."""
     weights = read_weights(source)
     for part in _network_parts(model):
         part.update(variant=weights.variant, width=weights.width)
     model['data_preprocessor'].update(weights.normalisation)
+    return weights
 
 
 def _use_classes(cfg: Config) -> None:

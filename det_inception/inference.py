@@ -62,18 +62,20 @@ class Detections:
 
 
 class Detector:
-    """A trained detector, ready for images.
+    """A detector, ready for images.
 
     Args:
         config: Config file.
-        checkpoint: Checkpoint that ``tools/train.py`` wrote with it; several make an ensemble.
+        checkpoint: Checkpoint that ``tools/train.py`` wrote with it; several make an ensemble. None for a config that
+            needs no training, :class:`~det_inception.models.ImageNetRCNN`'s.
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
         engine: How to judge regions faster, see :func:`det_inception.models.engines.accelerate`; not with ``amp``.
+        weights: Without a checkpoint: the ImageNet classifier, a file or an address, that overrides the config's.
 
     Raises:
-        InputError: Config or checkpoint cannot be used, or do not belong together.
+        InputError: Config, checkpoint or weights cannot be used, or do not belong together.
 
     Example:
         >>> detector = Detector('configs/googlenet_rcnn_mini.py', 'checkpoints/mini.pth')  # doctest: +SKIP
@@ -83,26 +85,38 @@ class Detector:
     def __init__(
         self,
         config: str | Path,
-        checkpoint: str | Path | Sequence[str | Path],
+        checkpoint: str | Path | Sequence[str | Path] | None = None,
         device: str | None = None,
         amp: bool = False,
         options: Mapping | None = None,
         engine: str | None = None,
+        weights: str | Path | None = None,
     ) -> None:
-        checkpoints = checkpoint_list(checkpoint)
-        content = read_checkpoint(checkpoints[0])
-        # MultiBox knows objects only, whatever the classes of its data.
-        classes = ('object',) if holds_multibox(content) else checkpoint_classes(content)
-        if not classes:
-            raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
-        self.classes = classes
-        cfg = load_config(config, options=options, checkpoint=checkpoint)
+        if checkpoint is None:
+            cfg = load_config(config, options=options, weights=weights)
+            if cfg.model.get('type') != 'ImageNetRCNN':
+                raise InputError(f'{config}: describes a detector that must be trained; name its checkpoint as well.')
+        elif weights is not None:
+            raise InputError(f'{weights}: a trained detector has weights of its own; name these or a checkpoint.')
+        else:
+            checkpoints = checkpoint_list(checkpoint)
+            content = read_checkpoint(checkpoints[0])
+            # MultiBox knows objects only, whatever the classes of its data.
+            classes = ('object',) if holds_multibox(content) else checkpoint_classes(content)
+            if not classes:
+                raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
+            cfg = load_config(config, options=options, checkpoint=checkpoint)
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()
         self.amp = amp
         self.model = MODELS.build(cfg.model)
-        load_detectors(self.model, checkpoints)
+        if checkpoint is None:
+            self.model.init_weights()
+            self.classes = self.model.classes
+        else:
+            load_detectors(self.model, checkpoints)
+            self.classes = classes
         self.model.to(self.device).eval()
         if engine is not None:
             accelerate(self.model, engine)

@@ -1,14 +1,16 @@
 """The 1000 classes of ImageNet classification, and which of the 200 DET classes each of them belongs to.
 
-A DET class is an inner node or a leaf of WordNet, and the 1000 are leaves: ``dog`` has 118 of them. So the
-probability that a region shows a DET class is the sum over its leaves, and what belongs to no DET class is background.
+A DET class is an inner node or a leaf of WordNet, and the 1000 are leaves: ``dog`` has 118 of them. So the probability
+that a region shows a DET class is the sum over its leaves, and what belongs to no DET class is background.
 
 Where the assignment comes from: ``meta_det.mat`` of the DET development kit lists 494 of the 1000 as equal to, or
-descending from, one of the 200. For 252 of them it also holds the path; for the other 242, whose path leads over
-nodes that the file leaves out, the DET class is written here after WordNet (breeds of dogs, species of birds, kinds
-of boats, ...). One is added: ``tiger cat``, WordNet's child of domestic cat, which the challenge left out; a
-classifier gives it half of the probability of every striped cat. Shapes: R regions, C = 1000 classes of ImageNet, K =
-200 DET classes.
+descending from, one of the 200. For 252 of them it also holds the path; for the other 242, whose path leads over nodes
+that the file leaves out, the DET class is written here after WordNet (breeds of dogs, species of birds, kinds of
+boats). One is added: ``tiger cat``, WordNet's child of domestic cat, which the challenge left out; a classifier gives
+it half of the probability of many a striped cat. Every DET class has at least one leaf, but some only special ones:
+``person`` has ballplayer, groom and scuba diver.
+
+Shapes: R regions, C = 1000 classes of ImageNet, K = 200 DET classes.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from det_inception.ilsvrc.imagenet_table import TABLE
-from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
+from det_inception.ilsvrc.synsets import DET_CLASSES
 
 
 class Leaf(NamedTuple):
@@ -62,12 +64,6 @@ def leaves_of(det_id: int) -> tuple[Leaf, ...]:
         ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
     """
     return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)
-
-
-def absent_classes() -> tuple[str, ...]:
-    """Returns the DET classes that none of the 1000 belongs to, which a classifier of the 1000 cannot find."""
-    found = {leaf.det_id for leaf in IMAGENET}
-    return tuple(synset.name for synset in DET_SYNSETS if synset.id not in found)
 
 
 def det_probabilities(probabilities: np.ndarray) -> np.ndarray:

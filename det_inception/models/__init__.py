@@ -6,6 +6,7 @@ from det_inception.models.classifier_ensemble import GoogLeNetClassifierEnsemble
 from det_inception.models.crop_preprocessor import CropPreprocessor
 from det_inception.models.ensemble import RCNNEnsemble
 from det_inception.models.googlenet import GoogLeNet
+from det_inception.models.imagenet_rcnn import ImageNetHead, ImageNetRCNN
 from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
@@ -22,6 +23,8 @@ __all__ = [
     'GoogLeNetClassifier',
     'GoogLeNetClassifierEnsemble',
     'GoogLeNetSharedHead',
+    'ImageNetHead',
+    'ImageNetRCNN',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',

@@ -94,7 +94,8 @@ def test_from_training_to_the_mix(tool, mini, tmp_path):
     options = [
         f'multibox.{name}={value}' for name, value in (('config', config), ('checkpoint', checkpoint), ('number', 20))
     ]
-    status, stdout, stderr = tool('demo', picture, '--out-dir', tmp_path / 'demo', '--cfg-options', *options)
+    rcnn = ('--config', REPO / 'configs/googlenet_rcnn_mini.py')
+    status, stdout, stderr = tool('demo', picture, *rcnn, '--out-dir', tmp_path / 'demo', '--cfg-options', *options)
     assert status == 0 and '1 images' in stdout, stderr
     # And MultiBox by itself: objects without a class.
     model = ('--config', config, '--checkpoint', checkpoint, '--score', '0.001')

@@ -1,0 +1,132 @@
+"""The official DET score of a detector on a folder of photos that have ground truth, also on a few of them.
+
+Shapes: D detections, I images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from det_inception.errors import InputError
+from det_inception.ilsvrc import DET_CLASSES, Detections, DetectionScore, GroundTruth, evaluate
+from det_inception.images import read_image
+from det_inception.inference import Detector
+
+LOCALISED = 0.5
+"""IoU from which an object counts as localised, as in the ILSVRC localisation task."""
+
+
+@dataclass(frozen=True)
+class PhotoScore:
+    """What :func:`score_photos` returns.
+
+    Attributes:
+        detections: All detections, in the numbering of the ground truth and with its inclusive boxes.
+        score: The official score.
+        localised: Images whose best detection has the class of an object and an IoU of at least 0.5 with one.
+        named: Images whose best detection has the class of an object, wherever its box is.
+        with_objects: Images that have an object.
+    """
+
+    detections: Detections
+    score: DetectionScore
+    localised: int
+    named: int
+    with_objects: int
+
+
+def match_images(paths: Sequence[Path], image_list: Mapping[str, int]) -> dict[int, Path]:
+    """Finds which files are images of a list, by their names without suffix.
+
+    Returns:
+        Index to file, in the order of the list.
+
+    Raises:
+        InputError: None is, or two files are the same image.
+    """
+    found: dict[int, Path] = {}
+    for path in paths:
+        index = image_list.get(path.stem)
+        if index is None:
+            continue
+        if index in found:
+            raise InputError(f'{path}: {found[index]} is the same image of the list; name one of the two.')
+        found[index] = path
+    if not found:
+        raise InputError(
+            f'{paths[0]}: neither this nor any of the other files ({len(paths)} in all) is in the image list; name '
+            'images of the list.'
+        )
+    return dict(sorted(found.items()))
+
+
+def part_of(truth: GroundTruth, images: Sequence[int]) -> GroundTruth:
+    """Returns the ground truth of some of its images."""
+    kept = np.isin(truth.object_image_ids, images)
+    return GroundTruth(
+        image_ids=np.array(images),
+        object_image_ids=truth.object_image_ids[kept],
+        class_ids=truth.class_ids[kept],
+        boxes=truth.boxes[kept],
+        class_names=truth.class_names,
+    )
+
+
+def score_photos(
+    detector: Detector, files: Mapping[int, Path], truth: GroundTruth, blacklist: np.ndarray | None = None
+) -> PhotoScore:
+    """Runs a detector on images and scores it.
+
+    Args:
+        detector: Of the 200 DET classes, in any order.
+        files: Index in the ground truth to file, see :func:`match_images`.
+        truth: Ground truth of these images, or of more.
+        blacklist: int64 (B, 2): image index and class id; pairs of other images are left out.
+
+    Raises:
+        InputError: The detector has other classes, an image cannot be read, or nothing is found in any.
+    """
+    official = {name: number for number, name in enumerate(DET_CLASSES, start=1)}
+    if foreign := [name for name in detector.classes if name not in official]:
+        raise InputError(f'the detector has the class {foreign[0]!r}, which is none of the 200 of DET; use another.')
+    ids = np.array([official[name] for name in detector.classes])
+    truth = part_of(truth, list(files))
+    images, classes, scores, boxes = [], [], [], []
+    named = localised = 0
+    for index, path in tqdm(files.items(), unit='image', disable=None):
+        found = detector.detect(read_image(path), path)
+        # The ground truth's boxes end on their last pixel.
+        ends = found.boxes.astype(np.float64) - [0, 0, 1, 1]
+        images.append(np.full(len(found), index))
+        classes.append(ids[found.labels])
+        scores.append(found.scores)
+        boxes.append(ends)
+        if len(found):
+            rival = truth.boxes[(truth.object_image_ids == index) & (truth.class_ids == classes[-1][0])]
+            named += len(rival) > 0
+            localised += bool((_iou(ends[0], rival) >= LOCALISED).any())
+    if not sum(map(len, images)):
+        raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
+    detections = Detections(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
+    if blacklist is not None:
+        blacklist = blacklist[np.isin(blacklist[:, 0], list(files))]
+    return PhotoScore(
+        detections=detections,
+        score=evaluate(detections, truth, blacklist),
+        localised=localised,
+        named=named,
+        with_objects=len(np.unique(truth.object_image_ids)),
+    )
+
+
+def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """IoU of one inclusive box with others (M, 4)."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    common = np.clip(high - low + 1, 0, None).prod(axis=1)
+    area = (box[2:] - box[:2] + 1).prod()
+    return common / (area + (others[:, 2:] - others[:, :2] + 1).prod(axis=1) - common)
