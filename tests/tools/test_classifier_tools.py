@@ -223,10 +223,12 @@ def test_what_does_not_fit_is_refused_in_one_sentence(trained, root, tool, tmp_p
         for name in 'ab':
             (tmp_path / f'ab/{split}/{name}').mkdir(parents=True)
             write_image(tmp_path / f'ab/{split}/{name}/1.png', np.zeros((9, 9, 3), np.uint8))
-    sentence = tool.refused('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:], options=[*SMALL, 'max_epochs=1'])
+    train = ('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:])
+    assert 'fewer than one batch of 5 images' in tool.refused(*train, options=SMALL)
+    sentence = tool.refused(*train, options=[*SMALL, 'max_epochs=1', 'train_dataloader.batch_size=2'])
     assert 'tells 2 classes apart has no top-5 error' in sentence
     (tmp_path / 'ab/train/b/1.png').unlink()
-    sentence = tool.refused('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:], options=SMALL)
+    sentence = tool.refused(*train, options=SMALL)
     assert 'train/b: the class folder holds no image' in sentence
     sentence = tool.refused('train', MINI, *rest, options=[*SMALL, 'train_cfg.max_epochs=3'])
     assert 'averaged from epoch 9, and training ends with epoch 3; set max_epochs=3, which moves both' in sentence
