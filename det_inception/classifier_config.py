@@ -50,6 +50,7 @@ def complete_classifier(
                 'with --cfg-options synsets=FILE.'
             )
         cfg.model.num_classes = len(cfg.classes)
+        _require_average(cfg)
         if cfg.get('weights') is not None:
             _use_weights(cfg)
     for dataset in (*train_data, *test_data):
@@ -80,6 +81,17 @@ def _classes(cfg: Config, data: Sequence[dict]) -> tuple[str, ...] | None:
         settings = dict(data[0], pipeline=[], lazy_init=True)
         classes = DATASETS.build(settings).metainfo.get('classes')
     return None if classes is None else tuple(classes)
+
+
+def _require_average(cfg: Config) -> None:
+    last = (cfg.get('train_cfg') or {}).get('max_epochs')
+    for number, hook in enumerate(cfg.get('custom_hooks') or ()):
+        begin = hook.get('begin_epoch', 0)
+        if hook['type'] == 'EMAHook' and last is not None and begin > last:
+            raise InputError(
+                f'{cfg.filename}: the weights are averaged from epoch {begin}, and training ends with epoch {last}; '
+                f'set max_epochs={last}, which moves both, or custom_hooks.{number}.begin_epoch.'
+            )
 
 
 def _use_weights(cfg: Config) -> None:

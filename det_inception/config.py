@@ -9,7 +9,8 @@ level, and is carried to these places here:
 * ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
 * ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make.
-* ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
+* ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
+  and in proportion to the epoch in which an ``EMAHook`` begins.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
   network of timm, a file or ``timm://``.
 * ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.classifier_config`.
@@ -250,6 +251,9 @@ def _use_length(cfg: Config, options: Mapping) -> None:
                 schedule.T_max = options[name]
             if schedule['type'] == 'PolyLR' and schedule.get('end') == loop[name]:
                 schedule.end = options[name]
+        for hook in cfg.get('custom_hooks') or ():
+            if name == 'max_epochs' and hook['type'] == 'EMAHook' and hook.get('begin_epoch'):
+                hook.begin_epoch = max(1, round(hook.begin_epoch * options[name] / loop[name]))
         loop[name] = options[name]
 
 

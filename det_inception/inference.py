@@ -106,6 +106,8 @@ class Detector:
             if not classes:
                 raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
             cfg = load_config(config, options=options, checkpoint=checkpoint)
+        if 'Classifier' in cfg.model.type:
+            raise InputError(f'{config}: describes a classifier, which finds no boxes; measure it with tools/test.py.')
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()

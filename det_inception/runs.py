@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
 
 from det_inception.allocator import keep_freed_memory
 from det_inception.config import ConfigError, checkpoint_list, is_score_file
@@ -74,6 +74,7 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     elif checkpoint is not None:
         require_overlap(runner.model, cfg.load_from, checkpoint)
     del checkpoint
+    _require_steps(cfg, runner)
     runner.train()
     return runner
 
@@ -117,6 +118,14 @@ def _require_writable(folder: str | Path) -> None:
     require_writable(
         folder, 'the work directory cannot be written to', 'choose another with --work-dir', error_type=ConfigError
     )
+
+
+def _require_steps(cfg: Config, runner: Runner) -> None:
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and not len(runner.train_loop.dataloader):
+        raise ConfigError(
+            f'{cfg.filename}: the training data are fewer than one batch of {runner.train_loop.dataloader.batch_size} '
+            'images a process; set a smaller train_dataloader.batch_size.'
+        )
 
 
 def _last_checkpoint(work_dir: str) -> str | None:

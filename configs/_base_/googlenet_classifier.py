@@ -35,6 +35,7 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
+    drop_last=True,  # Batch norm cannot do with one image, and few have a loud say.
     dataset=dict(type='ImageNetDataset', data_prefix=dict(img_path='train'), pipeline=train_pipeline),
 )
 val_dataloader = dict(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from det_inception.checkpoints import read_weights
 from det_inception.config import load_config
 from det_inception.files import write_image
 from det_inception.models import GoogLeNet
+from det_inception.registry import HOOKS
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PAPER, QUICK, MINI = (REPO / f'configs/googlenet_imagenet{name}.py' for name in ('', '_quick', '_mini'))
@@ -51,6 +54,16 @@ def root(tmp_path_factory):
     return root
 
 
+@HOOKS.register_module()
+class KeepEveryStep(Hook):
+    """Writes down the weights after every step."""
+
+    steps: list[dict] = []
+
+    def after_train_iter(self, runner, *arguments, **options):
+        self.steps.append({name: value.clone() for name, value in runner.model.state_dict().items()})
+
+
 @pytest.fixture(scope='module')
 def trained(root, tmp_path_factory):
     """The small network after two epochs, of which the second is averaged."""
@@ -60,6 +73,7 @@ def trained(root, tmp_path_factory):
     options |= {key: _value(text) for key, text in (option.split('=') for option in SMALL)}
     cfg = load_config(MINI, data_root=root, options=options)
     cfg.work_dir = str(tmp_path_factory.mktemp('work') / 'run')
+    cfg.custom_hooks.append(dict(type='KeepEveryStep'))
     train(cfg)
     return Path(cfg.work_dir)
 
@@ -100,29 +114,34 @@ def test_the_quick_schedule_is_caffes(root, tool, tmp_path):
     options += ['default_hooks.checkpoint.interval=4']
     status, stdout, stderr = tool('train', QUICK, '--data-root', root, '--work-dir', tmp_path, options=options)
     assert status == 0, stderr
-    entries = [json.loads(line) for log in tmp_path.glob('*/vis_data/scalars.json') for line in log.open()]
-    rates = [entry['base_lr'] for entry in entries if 'base_lr' in entry]
-    assert rates == pytest.approx([0.01 * (1 - step / 4) ** 0.5 for step in range(4)], abs=1e-6)
+    (log,) = tmp_path.glob('*/*.log')
+    rates = [float(rate) for rate in re.findall(r'base_lr: (\S+)', log.read_text())]
+    assert rates == pytest.approx([0.01 * (1 - step / 3) ** 0.5 for step in range(4)], rel=1e-3, abs=1e-6)
     groups = read(tmp_path / 'iter_4.pth')['optimizer']['param_groups']
     kinds = {(group['initial_lr'], group['weight_decay']) for group in groups}
     assert kinds == {(0.01, 0.0002), (0.02, 0.0)}
 
 
 def test_the_average_is_evaluated_and_saved(trained):
-    """The second epoch's two steps are averaged: what is saved lies in the middle of where they ended."""
-    content = read(trained / 'epoch_2.pth')
-    average, last = content['state_dict'], content['ema_state_dict']
-    first_step = {name: 2 * value - last[f'module.{name}'] for name, value in average.items()}
-    name = 'backbone.conv1.conv.weight'
-    assert int(last['steps']) == 2 and not torch.equal(average[name], last[f'module.{name}'])
-    # Before averaging began, both were the same; and one step does not lead far from there.
-    before = read(trained / 'epoch_1.pth')
-    assert torch.equal(before['state_dict'][name], before['ema_state_dict'][f'module.{name}'])
-    start, steps = before['state_dict'][name], (first_step[name], last[f'module.{name}'])
-    assert all((weights - start).abs().max() < 0.2 for weights in steps)
-    # Batch norm's statistics are averaged with them.
-    name = 'backbone.conv1.norm.running_mean'
-    assert not torch.equal(average[name], last[f'module.{name}'])
+    """The steps of the second epoch are averaged, batch norm's statistics too."""
+    steps, second = KeepEveryStep.steps, read(trained / 'epoch_2.pth')
+    assert len(steps) == 4 and int(second['ema_state_dict']['steps']) == 2
+    for name, saved in second['state_dict'].items():
+        assert torch.equal(second['ema_state_dict'][f'module.{name}'], steps[3][name]), name
+        if saved.is_floating_point():
+            torch.testing.assert_close(saved, (steps[2][name] + steps[3][name]) / 2)
+    first = read(trained / 'epoch_1.pth')
+    assert all(torch.equal(saved, steps[1][name]) for name, saved in first['state_dict'].items())
+
+
+def test_the_validation_is_the_averages(trained, root, tool, tmp_path):
+    out = tmp_path / 'out.json'
+    words = ('test', MINI, trained / 'epoch_2.pth', '--data-root', root, '--out', out, '--work-dir', tmp_path)
+    assert tool(*words, options=[*SMALL[2:5], SMALL[-1]])[0] == 0
+    (log,) = trained.glob('*/*.log')
+    validations = re.findall(r'Epoch\(val\) \[\d\].*?top1_accuracy: ([\d.]+)', log.read_text())
+    assert len(validations) == 2
+    assert float(validations[1]) == pytest.approx(json.loads(out.read_text())['imagenet/top1_accuracy'], abs=1e-4)
 
 
 def test_crops_ensembles_and_layouts(trained, root, tool, tmp_path):
@@ -133,7 +152,7 @@ def test_crops_ensembles_and_layouts(trained, root, tool, tmp_path):
         ('flat', (), flat),
         ('many', ('--crops', '144'), []),
         ('amp', ('--crops', '10', '--amp'), []),
-        ('two', ('--crops', '10', trained / 'epoch_1.pth'), []),
+        ('two', (trained / 'epoch_1.pth', '--crops', '10'), []),
     ):
         out = tmp_path / f'{name}.json'
         words = ('test', MINI, checkpoint, *arguments, '--data-root', root, '--out', out, '--work-dir', tmp_path)
@@ -204,11 +223,16 @@ def test_what_does_not_fit_is_refused_in_one_sentence(trained, root, tool, tmp_p
         for name in 'ab':
             (tmp_path / f'ab/{split}/{name}').mkdir(parents=True)
             write_image(tmp_path / f'ab/{split}/{name}/1.png', np.zeros((9, 9, 3), np.uint8))
-    sentence = tool.refused('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:], options=[*SMALL, 'max_epochs=1'])
+    train = ('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:])
+    assert 'fewer than one batch of 5 images' in tool.refused(*train, options=SMALL)
+    sentence = tool.refused(*train, options=[*SMALL, 'max_epochs=1', 'train_dataloader.batch_size=2'])
     assert 'tells 2 classes apart has no top-5 error' in sentence
     (tmp_path / 'ab/train/b/1.png').unlink()
-    sentence = tool.refused('train', MINI, '--data-root', tmp_path / 'ab', *rest[2:], options=SMALL)
+    sentence = tool.refused(*train, options=SMALL)
     assert 'train/b: the class folder holds no image' in sentence
+    sentence = tool.refused('train', MINI, *rest, options=[*SMALL, 'train_cfg.max_epochs=3'])
+    assert 'averaged from epoch 9, and training ends with epoch 3; set max_epochs=3, which moves both' in sentence
+    assert load_config(MINI, options=dict(max_epochs=4, classes=NAMES)).custom_hooks[0].begin_epoch == 2
     sentence = tool.refused('train', MINI, *rest, options=[*SMALL, 'model.auxiliary.crop_size=64'])
     assert 'were made for maps of 4x4 and the crops give 3x3' in sentence
     listed = ['train_dataloader.dataset.ann_file=flat.txt', 'train_dataloader.dataset.data_prefix.img_path=flat']
@@ -216,8 +240,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence(trained, root, tool, tmp_p
 
 
 def test_caffes_weights_classify_photos(shared_data, tool, tmp_path):
-    """Eight of the photos, with the list that a line of sed makes."""
-    photos = sorted((shared_data / 'imagenet_samples').iterdir())[::25]
+    """Five of the photos, with the list that a line of sed makes."""
+    photos = sorted((shared_data / 'imagenet_samples').iterdir())[::40]
     (tmp_path / 'list.txt').write_text(''.join(f'{path.name} {path.name.partition("_")[0]}\n' for path in photos))
     options = [
         f'synsets={shared_data}/weights/imagenet_synset_words.txt',
@@ -229,4 +253,4 @@ def test_caffes_weights_classify_photos(shared_data, tool, tmp_path):
     words = ('test', PAPER, weights, '--data-root', tmp_path, '--work-dir', tmp_path, '--out', out)
     assert tool(*words, options=options)[0] == 0
     found = json.loads(out.read_text())
-    assert found['imagenet/top1_accuracy'] >= 0.6 and found['imagenet/top5_accuracy'] >= 0.85
+    assert found['imagenet/top1_accuracy'] >= 0.6 and found['imagenet/top5_accuracy'] >= 0.8
