@@ -8,7 +8,7 @@ level, and is carried to these places here:
 * ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
 * ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
-* ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make.
+* ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make; ``members``: how many they are.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
   and in proportion to the epoch in which an ``EMAHook`` begins.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
@@ -99,7 +99,8 @@ def load_config(
         _use_weights(cfg)
     if 'classes' in cfg:
         _use_classes(cfg)
-    if len(checkpoints) > 1 or (checkpoints and (cfg.get('ensemble') or {}).get('mirror')):
+    ensemble = cfg.get('ensemble') or {}
+    if len(checkpoints) > 1 or (checkpoints and (ensemble.get('mirror') or ensemble.get('members', 1) > 1)):
         _use_members(cfg, checkpoints)
     return cfg
 
@@ -324,12 +325,9 @@ def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
 
 def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     """Makes an ensemble of the config's model, a member a checkpoint, each with its own variant and normalisation."""
-    settings = cfg.get('ensemble') or {}
-    if cfg.model.get('type') != 'RCNN' or not isinstance(settings, dict) or not {*settings} <= {'combine', 'mirror'}:
-        raise ConfigError(
-            f'{cfg.filename}: an ensemble is of a model of type RCNN, with the settings ensemble.combine and '
-            f'ensemble.mirror; the config has {cfg.model.get("type")} and ensemble={settings!r}.'
-        )
+    settings = _ensemble_settings(cfg, len(checkpoints))
+    if cfg.model.get('type') != 'RCNN':
+        raise ConfigError(f'{cfg.filename}: an ensemble is of a model of type RCNN, not {cfg.model.get("type")}.')
     members = []
     for checkpoint in checkpoints:
         classes = checkpoint_classes(read_checkpoint(checkpoint))
@@ -344,6 +342,22 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
 
 
+def _ensemble_settings(cfg: Config, members: int) -> dict:
+    """Returns ``combine`` and ``mirror`` as far as the config has them, and checks the number of members."""
+    settings = cfg.get('ensemble') or {}
+    if not isinstance(settings, dict) or not {*settings} <= {'members', 'combine', 'mirror'}:
+        raise ConfigError(
+            f'{cfg.filename}: ensemble is {settings!r} and should have members, combine and mirror at most.'
+        )
+    settings = dict(settings)
+    if settings.pop('members', members) != members:
+        raise ConfigError(
+            f'{cfg.filename}: the ensemble has {cfg.ensemble.members} members, and {members} are named; name all of '
+            f'them, or set ensemble.members={members}.'
+        )
+    return settings
+
+
 def is_score_file(path: str | Path) -> bool:
     """Whether a path stands for region scores instead of a checkpoint."""
     return Path(path).suffix == SUFFIX
@@ -351,14 +365,13 @@ def is_score_file(path: str | Path) -> bool:
 
 def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
     """Makes the config's model one that reads region scores, and its test data such without proposals."""
-    settings = cfg.get('ensemble') or {}
+    settings = _ensemble_settings(cfg, len(paths))
     if not all(is_score_file(path) for path in paths):
         raise ConfigError(f'{paths[0]} and others: name checkpoints, or files of region scores ({SUFFIX}), not both.')
-    if cfg.model.get('type') != 'RCNN' or not isinstance(settings, dict) or not {*settings} <= {'combine'}:
+    if cfg.model.get('type') != 'RCNN' or settings.pop('mirror', False):
         raise ConfigError(
-            f'{cfg.filename}: region scores are of a model of type RCNN, with the setting ensemble.combine (mirrored '
-            f'crops are the business of who wrote them); the config has {cfg.model.get("type")} and '
-            f'ensemble={settings!r}.'
+            f'{cfg.filename}: region scores are of a model of type RCNN, and mirrored crops are the business of who '
+            f'wrote them; the config has {cfg.model.get("type")} and ensemble={cfg.get("ensemble")!r}.'
         )
     cfg.weights, cfg.classes = None, RegionScores(paths[0]).classes
     for dataset in datasets_of(cfg, 'test_dataloader'):
@@ -405,6 +418,10 @@ def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
 
 
 def _use_classes(cfg: Config) -> None:
+    if cfg.model.get('type') == 'ImageNetRCNN':
+        raise ConfigError(
+            f"{cfg.filename}: this detector's classes are ImageNet's; set model.class_set instead of classes."
+        )
     if cfg.classes is None:
         loader = cfg.get('train_dataloader')
         if loader is None:

@@ -43,6 +43,11 @@ def voc(tmp_path):
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_every_config_describes_a_model(path):
+    if path.stem == 'googlenet_rcnn_imagenet1k':
+        with pytest.raises(ConfigError, match='set model.class_set instead of classes'):
+            load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
+        assert len(MODELS.build(load_config(path, options=dict(weights=None)).model).classes) == 200
+        return
     cfg = load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
     if cfg.model.backbone.type == 'TimmBackbone':
         pytest.importorskip('timm', reason='the extra "backbones" is not installed')
@@ -54,7 +59,8 @@ def test_every_config_describes_a_model(path):
     if is_classifier(cfg):
         assert model.fc.out_features == model.aux4a.fc.out_features == 3
     else:
-        assert model.bbox_head.num_classes == 3 and model.bbox_head.fc_cls.out_features == 4
+        head = model.roi_head.bbox_head if 'roi_head' in cfg.model else model.bbox_head
+        assert head.num_classes == 3 and head.fc_cls.out_features == 4
     assert {dataset.metainfo['classes'] for dataset in datasets(cfg)} == {('a', 'b', 'c')}
 
 

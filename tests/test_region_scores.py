@@ -160,6 +160,19 @@ def test_an_ensembles_own_file_says_what_it_said(mini, members, tmp_path):
         torch.testing.assert_close(offline[name]['scores'], expected['scores'], atol=1e-6, rtol=0)
 
 
+def test_a_member_is_missing(members, tmp_path):
+    six = {**OPTIONS, 'ensemble.members': 6}
+    with pytest.raises(
+        ConfigError, match='has 6 members, and 3 are named; name all of them, or set ensemble.members=3'
+    ):
+        load_config(CONFIG, options=six, checkpoint=members)
+    with pytest.raises(ConfigError, match='has 6 members, and 1 are named'):
+        load_config(CONFIG, options=six, checkpoint=members[:1])
+    assert len(load_config(CONFIG, options={**OPTIONS, 'ensemble.members': 3}, checkpoint=members).model.members) == 3
+    with pytest.raises(ConfigError, match='should have members, combine and mirror at most'):
+        load_config(CONFIG, options={**OPTIONS, 'ensemble.vote': True}, checkpoint=members)
+
+
 def test_files_that_do_not_belong_together(mini, members, tmp_path):
     run(mini, [members[0]], tmp_path, save=tmp_path / 'a.h5')
     run(mini, [members[0]], tmp_path, save=tmp_path / 'fewer.h5', **{'proposals.max_num': 20})
