@@ -269,7 +269,8 @@ class GoogLeNet(BaseModule):
     def _run(self, images: Tensor, taps: dict[str, Tensor | None]) -> tuple[Tensor, ...]:
         """Runs the network and fills in the maps that ``taps`` names; others are freed as soon as they can be."""
         stages = []
-        x = self.conv1(images)  # 64, /2
+        # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
+        x = self.conv1(images.contiguous(memory_format=torch.channels_last))  # 64, /2
         stages.append(x)
         if self._needs(1):
             x = self.lrn(self.pool(x))  # 64, /4

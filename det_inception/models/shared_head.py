@@ -5,6 +5,7 @@ Shape legend: R regions.
 
 from __future__ import annotations
 
+import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -44,6 +45,7 @@ class GoogLeNetSharedHead(BaseModule):
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns (R, 1024, 7, 7) for features of 4e (R, 832, 7, 7)."""
+        features = features.contiguous(memory_format=torch.channels_last)  # As the backbone has them.
         return self.inception5b(self.inception5a(features))
 
     def init_weights(self) -> None:
