@@ -25,7 +25,7 @@ MINI_CONFIG = REPO / 'configs/googlenet_rcnn_mini.py'
 MINI_CHECKPOINT = REPO / 'checkpoints/googlenet_rcnn_mini.pth'
 
 
-DRAWN, DRAWN_UNTRAINED = 0.5, 0.06
+DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
 
 

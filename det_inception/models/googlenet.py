@@ -187,6 +187,8 @@ class GoogLeNet(BaseModule):
         feature_info: One ``dict(name, channels, stride)`` a stage, for all five stages.
         out_channels: Channels of the returned stages, in order.
         tap_channels: Channels of the maps of :data:`TAPS`, by name.
+        first_centre: The centre of the last stage's first cell's receptive field, in pixels; cell j looks at
+            ``32 j + first_centre``.
         normalisation: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
             are loaded.
 
@@ -246,6 +248,11 @@ class GoogLeNet(BaseModule):
         )
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
         self.tap_channels = {name: stage_channels[name] for name in TAPS}
+        # The pools have no padding, so each moves the first cell's centre on, which else would be at 16.
+        self.first_centre, step = 0.5, 2
+        for kernel in (3, 3, 3, kind.last_pool):
+            self.first_centre += (kernel - 1) / 2 * step
+            step *= 2
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -129,7 +129,7 @@ class ImageNetRCNN(RCNN):
             for scale in map_scales(height, width, settings['map_sides'])
         ]
         with self._in_full():
-            rough = self.fc(pooled(maps, boxes, self.region_warp.size)).softmax(dim=1)
+            rough = self.fc(pooled(maps, boxes, self.region_warp.size, self.backbone.first_centre)).softmax(dim=1)
             chosen = self._most_promising(rough, boxes, height * width)
         boxes, rough = boxes[chosen], rough[chosen]
         logits, _ = self.region_scores(inputs, bbox2roi([boxes]), [sample])
@@ -183,7 +183,9 @@ class ImageNetRCNN(RCNN):
         # Of a class's leaves, those that some region shows.
         shown = close.amax(dim=0)[:, None] * self.groups[:, labels]  # (C, L)
         weights = (shown / shown.sum(dim=0).clamp(min=1e-12)).T @ self.fc.weight  # (L, F)
-        grid = torch.stack([on_grid(features, scale, height, width) for scale, features in maps]).mean(dim=0)
+        grid = torch.stack(
+            [on_grid(features, scale, height, width, self.backbone.first_centre) for scale, features in maps]
+        ).mean(dim=0)
         evidence = torch.einsum('lf,fij->lij', weights, grid).cpu().numpy()
         regions, scores = boxes.cpu().numpy(), scores.cpu().numpy()
         covered, (iou, inside) = coverage(regions, width, height, GRID), overlaps(regions)
@@ -212,16 +214,17 @@ def map_scales(height: int, width: int, sides: Sequence[int]) -> list[float]:
     return [min(side / min(height, width), LONGEST / max(height, width)) for side in sides]
 
 
-def pooled(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float) -> Tensor:
+def pooled(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float, first_centre: float) -> Tensor:
     """Averages maps inside boxes, each on the map on which the box has about the size that the classifier is used to.
 
     Args:
         maps: Scale of the image, and features (F, h, w) of it.
         boxes: float (R, 4), in pixels of the unscaled image.
         size: The side of a crop, in pixels.
+        first_centre: Where a map's first cell looks, in pixels of the scaled image.
 
     Returns:
-        float32 (R, F).
+        float32 (R, F): means over the cells that look into the box, of at least one.
     """
     means = boxes.new_zeros((len(boxes), len(maps[0][1])))
     side = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1).sqrt()
@@ -232,7 +235,7 @@ def pooled(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float) -> 
         height, width = features.shape[1:]
         # Sums of all cells above and left of a corner; double, because they are subtracted.
         sums = nn.functional.pad(features.double().cumsum(1).cumsum(2), (1, 0, 1, 0))
-        edges = (boxes[chosen] * (scale / STRIDE)).round().long()
+        edges = ((boxes[chosen] * scale - first_centre) / STRIDE + 0.5).round().long()
         left, top = edges[:, 0].clamp(0, width - 1), edges[:, 1].clamp(0, height - 1)
         right = torch.maximum(edges[:, 2].clamp(max=width), left + 1)
         bottom = torch.maximum(edges[:, 3].clamp(max=height), top + 1)
@@ -241,11 +244,17 @@ def pooled(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float) -> 
     return means
 
 
-def on_grid(features: Tensor, scale: float, height: int, width: int) -> Tensor:
-    """Reads a map (F, h, w) of an image of this height and width at the centres of a G x G grid: (F, G, G)."""
+def on_grid(features: Tensor, scale: float, height: int, width: int, first_centre: float) -> Tensor:
+    """Reads a map (F, h, w) of an image of this height and width at the centres of a G x G grid: (F, G, G).
+
+    Cell j of the map stands for the pixel ``32 j + first_centre`` of the scaled image, see
+    :class:`~det_inception.models.GoogLeNet`.
+    """
     centres = (torch.arange(GRID, device=features.device) + 0.5) / GRID
-    # Cell j of the map stands for the pixels 32 j to 32 j + 32; grid_sample counts from -1 to 1 over all cells.
-    x = centres * (width * scale / STRIDE) / features.shape[2] * 2 - 1
-    y = centres * (height * scale / STRIDE) / features.shape[1] * 2 - 1
+    # In cells, and then as grid_sample counts: from -1 at the first cell's far edge to 1 at the last's.
+    x, y = (
+        (((centres * side * scale - first_centre) / STRIDE + 0.5) / cells) * 2 - 1
+        for side, cells in ((width, features.shape[2]), (height, features.shape[1]))
+    )
     grid = torch.stack(torch.meshgrid(x, y, indexing='xy'), dim=-1)[None].to(features.dtype)
     return nn.functional.grid_sample(features[None], grid, padding_mode='border', align_corners=False)[0]

@@ -76,7 +76,7 @@ def fit(evidence: Array, covered: Array, thresholds: Sequence[float] = THRESHOLD
 
 
 def hold_down(scores: Array, fits: Array, areas: Array) -> Array:
-    """Lowers the scores of regions that do not fit the evidence, and, gently, of small ones.
+    """Lowers the scores of regions that do not fit the evidence, and of small ones.
 
     Args:
         scores: float (R,): what the classifier says, 0 to 1.
@@ -84,9 +84,9 @@ def hold_down(scores: Array, fits: Array, areas: Array) -> Array:
         areas: float (R,): shares of the image's area.
 
     Returns:
-        float32 (R,): ``scores * fits ** 2 * areas ** 0.25``.
+        float32 (R,): ``scores * fits ** 2 * areas ** 0.5``.
     """
-    return (scores * fits**2 * areas**0.25).astype(np.float32)
+    return (scores * fits**2 * areas**0.5).astype(np.float32)
 
 
 def overlaps(boxes: Array) -> tuple[Array, Array]:

@@ -232,3 +232,22 @@ def test_mmdetections_own_detectors_run_on_it(config):
         results = model(**model.data_preprocessor(batch, training=False), mode='predict')
     boxes = results[0].pred_instances.bboxes
     assert boxes.ndim == 2 and boxes.size(1) == 4 and boxes.isfinite().all()
+
+
+@pytest.mark.parametrize('variant', ['batch_norm', 'torchvision'])
+def test_where_the_first_cell_looks(variant):
+    """The middle of what moves a cell: equal positive weights and mean pools spread its gradient evenly around it."""
+    network = GoogLeNet(variant=variant, width=0.125).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+        for name, child in module.named_children():
+            if isinstance(child, torch.nn.MaxPool2d):
+                mean = torch.nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
+                setattr(module, name, mean)
+    images = torch.ones(1, 3, 640, 640, requires_grad=True)
+    network(images)[0][0, 0, 9, 9].backward()
+    weight = images.grad[0].sum(0)
+    middle = float((weight.sum(0) * (torch.arange(640) + 0.5)).sum() / weight.sum())
+    assert network.first_centre == {'batch_norm': 30.5, 'torchvision': 22.5}[variant]
+    assert middle == pytest.approx(9 * 32 + network.first_centre, abs=0.5)

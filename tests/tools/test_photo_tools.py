@@ -19,8 +19,8 @@ REPO = Path(__file__).resolve().parent.parent.parent
 SMALL = [
     'model.region_warp.size=64',
     'model.region_warp.context=4',
-    'model.test_cfg.rcnn.map_sides=[64,128]',
-    'model.test_cfg.rcnn.regions=20',
+    'model.test_cfg.rcnn.map_sides=[64,96]',
+    'model.test_cfg.rcnn.regions=8',
     'model.test_cfg.rcnn.score_thr=0.0',
     'test_dataloader.dataset.pipeline.2.width=200',
 ]
