@@ -8,10 +8,12 @@ level, and is carried to these places here:
 * ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
 * ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
-* ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make.
-* ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop and to schedules of that length.
+* ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make; ``members``: how many they are.
+* ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
+  and in proportion to the epoch in which an ``EMAHook`` begins.
 * ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
   network of timm, a file or ``timm://``.
+* ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.classifier_config`.
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from det_inception.checkpoints import Weights, read_tensors, read_weights, stated_normalisation
+from det_inception.classifier_config import complete_classifier, is_classifier
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.models import bn_inception
 from det_inception.models.bn_inception import is_public
 from det_inception.models.timm_backbone import timm_normalisation
+from det_inception.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -41,7 +45,7 @@ RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', '
 
 OWN_SETTINGS = (
     *('data_root', 'classes', 'weights', 'proposals', 'proposal_store', 'multibox', 'image_size'),
-    *('max_epochs', 'max_iters', 'ensemble'),
+    *('max_epochs', 'max_iters', 'ensemble', 'synsets'),
 )
 """What is carried from the top level to where it belongs, see above."""
 
@@ -67,7 +71,8 @@ def load_config(
         weights: Overrides the config's ``weights``.
         checkpoint: A trained detector that the config is to be used with: its classes, its variant of GoogLeNet and
             its normalisation override the config's, which may have got others by ``weights`` when it was trained.
-            Several make an ensemble of the config's model, see :class:`~det_inception.models.RCNNEnsemble`.
+            Several make an ensemble of the config's model, see :class:`~det_inception.models.RCNNEnsemble`. Files of
+            region scores stand for the networks that wrote them.
 
     Raises:
         ConfigError: The file is missing or no config.
@@ -77,13 +82,25 @@ def load_config(
     if weights is not None:
         cfg.weights = str(weights)
     checkpoints = checkpoint_list(checkpoint)
-    if checkpoints:
+    if is_classifier(cfg):
+        train, test = (list(datasets_of(cfg, name)) for name in ('train_dataloader', 'test_dataloader'))
+        complete_classifier(cfg, checkpoints, train, [*test, *datasets_of(cfg, 'val_dataloader')])
+        return cfg
+    if cfg.get('synsets') is not None:
+        raise ConfigError(
+            f'{cfg.filename}: synsets are the classes of a classifier; name those of a detector in classes.'
+        )
+    if any(is_score_file(path) for path in checkpoints):
+        _use_score_files(cfg, checkpoints)
+        checkpoints = []
+    elif checkpoints:
         _use_checkpoint(cfg, checkpoints[0])
     elif cfg.get('weights') is not None:
         _use_weights(cfg)
     if 'classes' in cfg:
         _use_classes(cfg)
-    if len(checkpoints) > 1 or (checkpoints and (cfg.get('ensemble') or {}).get('mirror')):
+    ensemble = cfg.get('ensemble') or {}
+    if len(checkpoints) > 1 or (checkpoints and (ensemble.get('mirror') or ensemble.get('members', 1) > 1)):
         _use_members(cfg, checkpoints)
     return cfg
 
@@ -202,9 +219,10 @@ def _use_data_root(cfg: Config, data_root: str | Path | None) -> None:
 
 
 def _steps(cfg: Config, kind: str) -> Iterator[dict]:
-    """Yields the steps of one type in the pipelines of all data sets."""
+    """Yields the steps of one type in the pipelines of all data sets, also of those inside ``ProposalBroadcaster``."""
     for dataset in datasets(cfg):
-        yield from (step for step in dataset.get('pipeline') or () if step['type'] == kind)
+        for outer in dataset.get('pipeline') or ():
+            yield from (step for step in (outer, *outer.get('transforms', ())) if step['type'] == kind)
 
 
 def _use_proposal_options(cfg: Config, options: Mapping) -> None:
@@ -232,6 +250,11 @@ def _use_length(cfg: Config, options: Mapping) -> None:
         for schedule in cfg.get('param_scheduler') or ():
             if schedule.get('T_max') == loop[name]:
                 schedule.T_max = options[name]
+            if schedule['type'] == 'PolyLR' and schedule.get('end') == loop[name]:
+                schedule.end = options[name]
+        for hook in cfg.get('custom_hooks') or ():
+            if name == 'max_epochs' and hook['type'] == 'EMAHook' and hook.get('begin_epoch'):
+                hook.begin_epoch = max(1, round(hook.begin_epoch * options[name] / loop[name]))
         loop[name] = options[name]
 
 
@@ -286,7 +309,8 @@ def _use_weights(cfg: Config) -> None:
             f'{cfg.filename}: weights={weights!r} are for GoogLeNet, BNInception or TimmBackbone, which the model has '
             'none of; name them in init_cfg of its backbone.'
         )
-    backbone.init_cfg = dict(type='Pretrained', checkpoint=weights)
+    for part in _network_parts(cfg.model):
+        part['init_cfg'] = dict(type='Pretrained', checkpoint=weights)
 
 
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
@@ -301,12 +325,9 @@ def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
 
 def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     """Makes an ensemble of the config's model, a member a checkpoint, each with its own variant and normalisation."""
-    settings = cfg.get('ensemble') or {}
-    if cfg.model.get('type') != 'RCNN' or not isinstance(settings, dict) or not {*settings} <= {'combine', 'mirror'}:
-        raise ConfigError(
-            f'{cfg.filename}: an ensemble is of a model of type RCNN, with the settings ensemble.combine and '
-            f'ensemble.mirror; the config has {cfg.model.get("type")} and ensemble={settings!r}.'
-        )
+    settings = _ensemble_settings(cfg, len(checkpoints))
+    if cfg.model.get('type') != 'RCNN':
+        raise ConfigError(f'{cfg.filename}: an ensemble is of a model of type RCNN, not {cfg.model.get("type")}.')
     members = []
     for checkpoint in checkpoints:
         classes = checkpoint_classes(read_checkpoint(checkpoint))
@@ -319,6 +340,49 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
         _adopt_checkpoint(member, checkpoint)
         members.append(member)
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
+
+
+def _ensemble_settings(cfg: Config, members: int) -> dict:
+    """Returns ``combine`` and ``mirror`` as far as the config has them, and checks the number of members."""
+    settings = cfg.get('ensemble') or {}
+    if not isinstance(settings, dict) or not {*settings} <= {'members', 'combine', 'mirror'}:
+        raise ConfigError(
+            f'{cfg.filename}: ensemble is {settings!r} and should have members, combine and mirror at most.'
+        )
+    settings = dict(settings)
+    if settings.pop('members', members) != members:
+        raise ConfigError(
+            f'{cfg.filename}: the ensemble has {cfg.ensemble.members} members, and {members} are named; name all of '
+            f'them, or set ensemble.members={members}.'
+        )
+    return settings
+
+
+def is_score_file(path: str | Path) -> bool:
+    """Whether a path stands for region scores instead of a checkpoint."""
+    return Path(path).suffix == SUFFIX
+
+
+def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
+    """Makes the config's model one that reads region scores, and its test data such without proposals."""
+    settings = _ensemble_settings(cfg, len(paths))
+    if not all(is_score_file(path) for path in paths):
+        raise ConfigError(f'{paths[0]} and others: name checkpoints, or files of region scores ({SUFFIX}), not both.')
+    if cfg.model.get('type') != 'RCNN' or settings.pop('mirror', False):
+        raise ConfigError(
+            f'{cfg.filename}: region scores are of a model of type RCNN, and mirrored crops are the business of who '
+            f'wrote them; the config has {cfg.model.get("type")} and ensemble={cfg.get("ensemble")!r}.'
+        )
+    cfg.weights, cfg.classes = None, RegionScores(paths[0]).classes
+    for dataset in datasets_of(cfg, 'test_dataloader'):
+        dataset.pipeline = [step for step in dataset.pipeline if step['type'] != 'LoadRegionProposals']
+    cfg.model = dict(
+        type='RegionScoreAverage',
+        files=[str(path) for path in paths],
+        bbox_head=cfg.model.bbox_head,
+        test_cfg=cfg.model.test_cfg,
+        **settings,
+    )
 
 
 def _adopt_checkpoint(model: dict, checkpoint: str | Path) -> None:
@@ -334,13 +398,21 @@ def _adopt_checkpoint(model: dict, checkpoint: str | Path) -> None:
             model['backbone'].update(variant='caffe' if biased else 'paper')
     else:
         return
-    model['backbone']['init_cfg'] = None
+    for part in _network_parts(model):
+        part['init_cfg'] = None
+
+
+def _network_parts(model: dict) -> list[dict]:
+    """The backbone, and the last stage of the network where it stands behind the region operation."""
+    shared = (model.get('roi_head') or {}).get('shared_head')
+    return [model['backbone'], *([shared] if shared is not None else [])]
 
 
 def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
     """Sets variant, width and normalisation to those of a file, and returns what was read."""
     weights = read_weights(source)
-    model['backbone'].update(variant=weights.variant, width=weights.width)
+    for part in _network_parts(model):
+        part.update(variant=weights.variant, width=weights.width)
     model['data_preprocessor'].update(weights.normalisation)
     return weights
 
@@ -348,7 +420,7 @@ def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
 def _use_classes(cfg: Config) -> None:
     if cfg.model.get('type') == 'ImageNetRCNN':
         raise ConfigError(
-            f'{cfg.filename}: its classes are those of ImageNet; choose by model.class_set=det or imagenet.'
+            f"{cfg.filename}: this detector's classes are ImageNet's; set model.class_set instead of classes."
         )
     if cfg.classes is None:
         loader = cfg.get('train_dataloader')

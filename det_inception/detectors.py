@@ -12,10 +12,14 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from det_inception.checkpoints import read_weights, stated_normalisation
+from det_inception.checkpoints import load_classifier, read_weights, stated_normalisation
 from det_inception.errors import InputError
 from det_inception.files import write_bytes
+from det_inception.models.classifier import GoogLeNetClassifier
 from det_inception.version import __version__
+
+AUXILIARIES = ('aux4a.', 'aux4d.')
+"""What a classifier has while it trains and not when it is used."""
 
 
 class DetectorError(InputError):
@@ -92,10 +96,16 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
 
 
 def load_detectors(model: nn.Module, paths: Sequence[str | Path]) -> None:
-    """Loads the members of an ensemble, or a single detector; see :func:`load_detector`."""
+    """Loads the members of an ensemble, or a single network; see :func:`load_detector`.
+
+    Classifiers take any file with a GoogLeNet that classifies; see :func:`det_inception.checkpoints.load_classifier`.
+    """
     parts = getattr(unwrapped(model), 'members', [model])
     for part, path in zip(parts, paths, strict=True):
-        load_detector(part, path)
+        if isinstance(unwrapped(part), GoogLeNetClassifier):
+            load_classifier(unwrapped(part), path)
+        else:
+            load_detector(part, path)
 
 
 def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
@@ -146,7 +156,7 @@ def _shape_hint(name: str) -> str:
 def publish(source: str | Path, target: str | Path) -> int:
     """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalisation.
 
-    Optimiser, log and the config with its paths are left out.
+    Optimiser, log, the config with its paths and a classifier's auxiliary classifiers are left out.
 
     Args:
         source: Checkpoint that ``tools/train.py`` wrote.
@@ -169,6 +179,7 @@ def publish(source: str | Path, target: str | Path) -> int:
         weights = read_weights(source)
         meta.update(variant=weights.variant, width=weights.width, normalisation=weights.normalisation)
     buffer = io.BytesIO()
-    torch.save(dict(state_dict=checkpoint['state_dict'], meta=meta), buffer)
+    kept_weights = {key: value for key, value in checkpoint['state_dict'].items() if not key.startswith(AUXILIARIES)}
+    torch.save(dict(state_dict=kept_weights, meta=meta), buffer)
     write_bytes(target, buffer.getvalue())
     return buffer.tell()

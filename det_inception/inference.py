@@ -25,6 +25,7 @@ from det_inception.config import checkpoint_list, load_config
 from det_inception.detectors import checkpoint_classes, holds_multibox, load_detectors, read_checkpoint
 from det_inception.errors import InputError
 from det_inception.images import IMAGE_SUFFIXES, read_image
+from det_inception.models.engines import accelerate
 from det_inception.registry import MODELS
 
 
@@ -70,6 +71,7 @@ class Detector:
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
+        engine: How to judge regions faster, see :func:`det_inception.models.engines.accelerate`; not with ``amp``.
         weights: Without a checkpoint: the ImageNet classifier, a file or an address, that overrides the config's.
 
     Raises:
@@ -87,6 +89,7 @@ class Detector:
         device: str | None = None,
         amp: bool = False,
         options: Mapping | None = None,
+        engine: str | None = None,
         weights: str | Path | None = None,
     ) -> None:
         if checkpoint is None:
@@ -103,6 +106,8 @@ class Detector:
             if not classes:
                 raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
             cfg = load_config(config, options=options, checkpoint=checkpoint)
+        if 'Classifier' in cfg.model.type:
+            raise InputError(f'{config}: describes a classifier, which finds no boxes; measure it with tools/test.py.')
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()
@@ -115,6 +120,8 @@ class Detector:
             load_detectors(self.model, checkpoints)
             self.classes = classes
         self.model.to(self.device).eval()
+        if engine is not None:
+            accelerate(self.model, engine)
         if cfg.get('test_dataloader') is None:
             raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')
         steps = cfg.test_dataloader.dataset.pipeline

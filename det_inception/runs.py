@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
 
 from det_inception.allocator import keep_freed_memory
-from det_inception.config import ConfigError, checkpoint_list
+from det_inception.config import ConfigError, checkpoint_list, is_score_file
 from det_inception.detectors import (
     DetectorError,
     checkpoint_classes,
@@ -21,9 +20,12 @@ from det_inception.detectors import (
     read_checkpoint,
     require_fit,
     require_overlap,
+    unwrapped,
 )
+from det_inception.distributed import join_processes
 from det_inception.errors import InputError
 from det_inception.files import require_writable
+from det_inception.models.engines import accelerate
 
 
 def use_amp(cfg: Config) -> None:
@@ -72,12 +74,19 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     elif checkpoint is not None:
         require_overlap(runner.model, cfg.load_from, checkpoint)
     del checkpoint
+    _require_steps(cfg, runner)
     runner.train()
     return runner
 
 
-def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path]) -> dict[str, float]:
+def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path], engine: str | None = None) -> dict[str, float]:
     """Tests a checkpoint, or the ensemble of several, and returns the metrics.
+
+    Args:
+        cfg: A complete config with ``work_dir`` set, see :func:`det_inception.config.load_config`.
+        checkpoint: The detector or the members of an ensemble; files of region scores stand for such, see
+            :mod:`det_inception.region_scores`.
+        engine: How to judge regions faster, see :func:`det_inception.models.engines.accelerate`.
 
     Raises:
         DetectorError: The checkpoint does not fit the config's model.
@@ -88,7 +97,10 @@ def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path]) -> dict[str
     _require_writable(cfg.work_dir)
     cfg.load_from, cfg.resume = None, False
     runner = _build_runner(cfg)
-    load_detectors(runner.model, checkpoint_list(checkpoint))
+    if not any(map(is_score_file, checkpoint_list(checkpoint))):
+        load_detectors(runner.model, checkpoint_list(checkpoint))
+    if engine is not None:
+        accelerate(unwrapped(runner.model), engine)
     metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
         name = checkpoint_list(checkpoint)[0]
@@ -106,6 +118,14 @@ def _require_writable(folder: str | Path) -> None:
     require_writable(
         folder, 'the work directory cannot be written to', 'choose another with --work-dir', error_type=ConfigError
     )
+
+
+def _require_steps(cfg: Config, runner: Runner) -> None:
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and not len(runner.train_loop.dataloader):
+        raise ConfigError(
+            f'{cfg.filename}: the training data are fewer than one batch of {runner.train_loop.dataloader.batch_size} '
+            'images a process; set a smaller train_dataloader.batch_size.'
+        )
 
 
 def _last_checkpoint(work_dir: str) -> str | None:
@@ -137,28 +157,5 @@ def _build_runner(cfg: Config) -> Runner:
     if not torch.cuda.is_available():
         keep_freed_memory()
     if cfg.get('launcher', 'none') != 'none':
-        _join_processes(cfg)
+        join_processes(cfg)
     return Runner.from_cfg(cfg)
-
-
-def _join_processes(cfg: Config) -> None:
-    """Prepares distributed training; without a GPU, processes talk through Gloo."""
-    wrapper = dict(
-        type='MMDistributedDataParallel',
-        # Batch norm's statistics are the first process's in all, so that all validate the same network.
-        broadcast_buffers=True,
-        find_unused_parameters=cfg.get('find_unused_parameters', False),
-    )
-    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
-        raise ConfigError(
-            '--launcher pytorch: no launcher has started this process; run python -m torch.distributed.run '
-            '--nproc_per_node N and then this command.'
-        )
-    if not torch.cuda.is_available():
-        if cfg.launcher != 'pytorch':
-            raise ConfigError(f'--launcher {cfg.launcher} needs GPUs, and there is none; use --launcher pytorch.')
-        # MMEngine's own start chooses a GPU first.
-        if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group('gloo')
-        wrapper['device_ids'] = None
-    cfg.model_wrapper_cfg = dict(wrapper, **cfg.get('model_wrapper_cfg') or {})

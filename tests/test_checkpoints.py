@@ -28,7 +28,6 @@ from torchvision.models import googlenet, resnet18
 from det_inception.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.checkpoints import (
     NORMALISATION,
-    UNITS,
     CheckpointError,
     load_backbone,
     read_weights,
@@ -37,6 +36,7 @@ from det_inception.checkpoints import (
 )
 from det_inception.models import GoogLeNetClassifier
 from det_inception.models.googlenet import INCEPTION, VARIANTS, GoogLeNet
+from det_inception.weight_layouts import UNITS
 
 TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
 WIDTH = 0.25  # of the networks here, where nothing asks for the full one
@@ -273,7 +273,9 @@ def test_torchvisions_weights_give_torchvisions_outputs_at_every_stage(tmp_path,
     modules = {f'inception{name}': f'inception{name}' for name in INCEPTION}
     theirs = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3', **modules, 'fc': 'fc'}
     ours = {name: f'backbone.{name}' for name in theirs} | {'fc': 'fc'}
+    # In the layout that ours takes by itself, so that both use the same convolutions.
     images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
+    images = images.contiguous(memory_format=torch.channels_last)
     expected = outputs_by_name(torchvision_network, theirs, images)
     for name, output in outputs_by_name(classifier, ours, images).items():
         reference = expected[name].relu() if name != 'fc' else expected[name]

@@ -34,7 +34,7 @@ def make_detector(args: argparse.Namespace) -> Detector:
     if args.config is None and args.checkpoint is None:
         try:
             config = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
-            return Detector(config, None, args.device, args.amp, args.cfg_options, args.weights)
+            return Detector(config, None, args.device, args.amp, args.cfg_options, args.engine, args.weights)
         except CheckpointError as error:
             if args.weights is not None:
                 raise
@@ -44,7 +44,7 @@ def make_detector(args: argparse.Namespace) -> Detector:
     config, checkpoint = args.config or MINI_CONFIG, args.checkpoint
     if checkpoint is None and read_config(config).model.get('type') != 'ImageNetRCNN':
         checkpoint = MINI_CHECKPOINT
-    return Detector(config, checkpoint, args.device, args.amp, args.cfg_options, args.weights)
+    return Detector(config, checkpoint, args.device, args.amp, args.cfg_options, args.engine, args.weights)
 
 
 def blind_spots(detector: Detector) -> str:
@@ -84,7 +84,14 @@ def main() -> int:
         '--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)'
     )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
-    parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster = parser.add_mutually_exclusive_group()
+    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument(
+        '--engine',
+        metavar='NAME[:PRECISION]',
+        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
+        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+    )
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
     )

@@ -48,7 +48,7 @@ def main() -> None:
         image_list = {name: index for name, index in image_list.items() if index in files}
     truth = read_ground_truth(args.ground_truth, image_list)
     blacklist = None if args.blacklist is None else read_blacklist(args.blacklist)
-    detector = Detector(args.config, args.checkpoint, args.device, args.amp, args.cfg_options, args.weights)
+    detector = Detector(args.config, args.checkpoint, args.device, args.amp, args.cfg_options, weights=args.weights)
     result = score_photos(detector, files, truth, blacklist)
     if args.out:
         write_detections(args.out, result.detections)

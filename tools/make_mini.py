@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from det_inception import cli
-from det_inception.datasets.mini import CLASSES, contact_sheet, make_mini
+from det_inception.datasets.mini import CLASSES, contact_sheet, cut_objects, make_mini
 
 DESCRIPTION = f"""
 Makes a small detection set in the folder layout of ILSVRC DET: {len(CLASSES)} of its 200 classes, drawn by
@@ -36,6 +36,12 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='make anew a set that lies there',
     )
+    parser.add_argument(
+        '--objects',
+        type=Path,
+        metavar='DIR',
+        help='also cut the objects out, as a classification set: DIR/{train,val}/CLASS/*.JPEG',
+    )
     parser.add_argument('--quiet', action='store_true', help='show no progress bar')
     parser.add_argument(
         '--contact-sheet',
@@ -50,6 +56,9 @@ def main() -> None:
     args = parse_args()
     root = make_mini(args.root, args.train, args.val, args.seed, args.workers, not args.quiet, args.force)
     print(f'{root}: {args.train} training and {args.val} validation images of {len(CLASSES)} classes.')
+    if args.objects:
+        counts = cut_objects(root, args.objects, progress=not args.quiet)
+        print(f'{args.objects}: {counts["train"]} training and {counts["val"]} validation objects.')
     if args.contact_sheet:
         args.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
         args.contact_sheet.write_bytes(cv2.imencode('.png', contact_sheet(root))[1].tobytes())

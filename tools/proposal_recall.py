@@ -67,7 +67,10 @@ def run(options: argparse.Namespace) -> None:
     print()
     print(coverage_table(coverages, options.limits, options.iou))
     if options.plot:
-        plot_coverage(coverages, options.plot, title=Path(options.data).absolute().name)
+        data = Path(options.data).absolute()
+        # A COCO file alone is called after nothing in particular.
+        title = data.name if data.is_dir() else f'{data.parent.name}/{data.name}'
+        plot_coverage(coverages, options.plot, title=title)
         print(f'\nDrawn in {options.plot}.')
 
 

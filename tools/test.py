@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests a trained detector and prints its mAP."""
+"""Tests a trained detector or classifier and prints its score."""
 
 import argparse
 import json
@@ -9,17 +9,21 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
+from det_inception.classifier_config import use_crops
 from det_inception.cli import run
 from det_inception.config import load_config
+from det_inception.errors import InputError
+from det_inception.evaluation.region_scores_metric import save_region_scores
 from det_inception.evaluation.report_metric import add_report
 from det_inception.files import write_text
+from det_inception.ilsvrc import CROPS
 from det_inception.report import PICTURES
 from det_inception.runs import test, use_amp, use_work_dir
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description='Tests a trained detector on the test data of its config and prints the metrics.',
+        description='Tests a trained detector or classifier on the test data of its config and prints the metrics.',
         epilog='Example: tools/test.py configs/googlenet_rcnn_voc.py work_dirs/googlenet_rcnn_voc/epoch_10.pth '
         '--data-root my_data',
     )
@@ -27,8 +31,9 @@ def main() -> None:
     parser.add_argument(
         'checkpoint',
         nargs='+',
-        help='checkpoint file; several are averaged as an ensemble (--cfg-options ensemble.combine=logits, '
-        'ensemble.mirror=True)',
+        help='checkpoint file; several are averaged as an ensemble (for detectors --cfg-options '
+        'ensemble.combine=logits, ensemble.mirror=True); for a detector also files of region scores (.h5), which stand '
+        'for the networks that wrote them, for a classifier also a file of Caffe or torchvision',
     )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
@@ -42,7 +47,23 @@ def main() -> None:
         metavar='N',
         help='pictures in each of its galleries (default: 12)',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    parser.add_argument(
+        '--crops', type=int, choices=CROPS, help="a classifier's crops of every image; default: the config's, 1"
+    )
+    parser.add_argument(
+        '--save-region-scores',
+        metavar='FILE.h5',
+        help='also write what the network says of every proposal; several such files, perhaps of several machines, are '
+        'averaged by naming them in place of checkpoints',
+    )
+    faster = parser.add_mutually_exclusive_group()
+    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument(
+        '--engine',
+        metavar='NAME[:PRECISION]',
+        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
+        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -58,6 +79,10 @@ def main() -> None:
     cfg = load_config(args.config, options=args.cfg_options, data_root=args.data_root, checkpoint=args.checkpoint)
     cfg.launcher = args.launcher
     use_work_dir(cfg, args.work_dir)
+    if args.crops:
+        use_crops(cfg, args.crops)
+    if (args.show_dir or args.report) and 'Classifier' in cfg.model.type:
+        raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
     if args.amp:
         use_amp(cfg)
     if args.show_dir:
@@ -67,7 +92,9 @@ def main() -> None:
         )
     if args.report:
         add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
-    metrics = test(cfg, args.checkpoint)
+    if args.save_region_scores:
+        save_region_scores(cfg, args.save_region_scores)
+    metrics = test(cfg, args.checkpoint, args.engine)
     if is_main_process():
         for name, value in metrics.items():
             print(f'{name}: {value:.4f}')

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a detector from a config."""
+"""Trains a detector or a classifier from a config."""
 
 import argparse
 import os
@@ -13,8 +13,8 @@ from det_inception.runs import train, use_amp, use_work_dir
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description='Trains a detector. Checkpoints and logs go to the work directory; Ctrl-C loses at most what was '
-        'done since the last checkpoint, and --resume goes on from there.',
+        description='Trains a detector or a classifier. Checkpoints and logs go to the work directory; Ctrl-C loses at '
+        'most what was done since the last checkpoint, and --resume goes on from there.',
         epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data --weights torchvision://googlenet',
     )
     parser.add_argument('config', help='config file, e.g. configs/googlenet_rcnn.py')

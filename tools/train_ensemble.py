@@ -35,10 +35,14 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file of the members, e.g. configs/googlenet_rcnn.py')
-    parser.add_argument('--members', type=int, default=6, metavar='N', help='number of networks (default: 6)')
+    parser.add_argument(
+        '--members', type=int, metavar='N', help="number of networks (default: the config's ensemble.members, or 6)"
+    )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--weights', metavar='FILE', help='pretrained GoogLeNet to start from, as for tools/train.py')
-    parser.add_argument('--work-dir', metavar='DIR', help='default: work_dirs/CONFIG_ensemble')
+    parser.add_argument(
+        '--work-dir', metavar='DIR', help='default: work_dirs/ and the name of the config, with _ensemble behind it'
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
     parser.add_argument('--print-commands', action='store_true', help='print the commands instead of running them')
     parser.add_argument(
@@ -49,13 +53,13 @@ def parse_args() -> argparse.Namespace:
         help='settings that override those of the config, for all members',
     )
     args = parser.parse_args()
-    if args.members < 1:
+    if args.members is not None and args.members < 1:
         parser.error('--members is at least 1')
     return args
 
 
-def write_initial(args: argparse.Namespace, path: Path) -> int:
-    """Writes the weights that all members start from, and returns the config's seed."""
+def write_initial(args: argparse.Namespace, path: Path) -> tuple[int, int]:
+    """Writes the weights that all members start from, and returns the config's seed and number of members."""
     reader = argparse.ArgumentParser()
     reader.add_argument('--cfg-options', nargs='*', action=DictAction)
     options = reader.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
@@ -68,7 +72,7 @@ def write_initial(args: argparse.Namespace, path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_beside(path) as unfinished:
             torch.save(dict(state_dict=model.state_dict(), meta=dict(initial_weights=str(args.weights))), unfinished)
-    return seed
+    return seed, (cfg.get('ensemble') or {}).get('members', 6)
 
 
 def command(args: argparse.Namespace, member: Path, initial: Path, seed: int) -> list[str]:
@@ -83,10 +87,12 @@ def command(args: argparse.Namespace, member: Path, initial: Path, seed: int) ->
 
 def main() -> None:
     args = parse_args()
-    work_dir = Path(args.work_dir or Path('work_dirs') / f'{Path(args.config).stem}_ensemble')
+    name = Path(args.config).stem
+    work_dir = Path(args.work_dir or Path('work_dirs') / (name if 'ensemble' in name else f'{name}_ensemble'))
     initial = work_dir / INITIAL
-    seed = write_initial(args, initial)
-    for number in range(1, args.members + 1):
+    seed, usual = write_initial(args, initial)
+    members = args.members or usual
+    for number in range(1, members + 1):
         member = work_dir / f'member_{number}'
         words = command(args, member, initial, seed + number - 1)
         if args.print_commands:
@@ -96,7 +102,7 @@ def main() -> None:
         if final.exists():
             print(f'{final}: is there already.')
             continue
-        print(f'member {number} of {args.members}: {member}', flush=True)
+        print(f'member {number} of {members}: {member}', flush=True)
         status = subprocess.run(words).returncode
         if status == 130:
             raise KeyboardInterrupt

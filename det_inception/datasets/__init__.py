@@ -1,8 +1,10 @@
 """What is registered with MMDetection: data sets and the pipeline steps that it lacks."""
 
+from det_inception.datasets.classification import PackCrops, RandomCropAndDistort, TestCrops
 from det_inception.datasets.coco import COCOFormatDataset
 from det_inception.datasets.detection import DataError, DetectionDataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
+from det_inception.datasets.imagenet import ImageNetDataset
 from det_inception.datasets.transforms import LoadAnyImage, LoadRegionProposals
 from det_inception.datasets.voc import VOCFolderDataset
 
@@ -11,7 +13,11 @@ __all__ = [
     'DataError',
     'DetectionDataset',
     'ILSVRCDetDataset',
+    'ImageNetDataset',
     'LoadAnyImage',
     'LoadRegionProposals',
+    'PackCrops',
+    'RandomCropAndDistort',
+    'TestCrops',
     'VOCFolderDataset',
 ]

@@ -2,8 +2,17 @@
 :mod:`det_inception.proposals`."""
 
 from det_inception.evaluation.ilsvrc_metric import ILSVRCDetMetric
+from det_inception.evaluation.imagenet_metric import ImageNetMetric
 from det_inception.evaluation.recall_metric import ProposalRecallMetric
+from det_inception.evaluation.region_scores_metric import RegionScoresMetric
 from det_inception.evaluation.report_metric import ReportMetric
 from det_inception.evaluation.voc_metric import VOCBoxMetric
 
-__all__ = ['ILSVRCDetMetric', 'ProposalRecallMetric', 'ReportMetric', 'VOCBoxMetric']
+__all__ = [
+    'ILSVRCDetMetric',
+    'ImageNetMetric',
+    'ProposalRecallMetric',
+    'RegionScoresMetric',
+    'ReportMetric',
+    'VOCBoxMetric',
+]

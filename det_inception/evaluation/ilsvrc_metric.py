@@ -64,6 +64,8 @@ class ILSVRCDetMetric(BaseMetric):
         collect_dir: Folder shared by all processes, for ``collect_device='cpu'``.
 
     Results:
+        With a ``submission_file`` and images none of which is annotated, as in the challenge's test set, only
+        ``ilsvrc/detections``, their number. Else
         ``ilsvrc/mAP``: mean AP over the classes that have objects (equal to the official score if all have);
         ``ilsvrc/median_AP``: median over the same classes. A table with the AP of each class goes to the log.
 
@@ -176,6 +178,13 @@ class ILSVRCDetMetric(BaseMetric):
             if numbered_here:
                 images = self.submission_file.with_name(f'{self.submission_file.name}.images.txt')
                 write_text(images, (f'{name} {index}\n' for index, name in enumerate(names, start=1)))
+            if not len(ground_truth.class_ids):
+                print_log(
+                    f"None of the {len(names)} images is annotated, as those of the challenge's test set are not: the "
+                    'submission is written, and there is no score.',
+                    'current',
+                )
+                return {'detections': float(len(detections))}
         score = evaluate(detections, ground_truth, self._blacklisted)
         present = score.num_objects > 0
         if not present.any():

@@ -4,6 +4,7 @@ Needs neither PyTorch nor MMDetection. ``evaluate(read_detections(...), read_gro
 read_blacklist(...))`` is the whole of it; ``tools/eval_detections.py`` does that from the command line.
 """
 
+from det_inception.ilsvrc.crops import CROPS, CropPlan, crop_plan
 from det_inception.ilsvrc.ground_truth import (
     Annotation,
     parse_annotation,
@@ -34,16 +35,19 @@ from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Sy
 
 __all__ = [
     'BAD_IMAGES',
+    'CROPS',
     'DET_CLASSES',
     'DET_SYNSETS',
     'DET_WNIDS',
     'Annotation',
+    'CropPlan',
     'DetectionScore',
     'Detections',
     'GroundTruth',
     'Synset',
     'TrainLists',
     'balanced_split',
+    'crop_plan',
     'evaluate',
     'format_table',
     'imbalance',

@@ -65,6 +65,9 @@ STAGES = (
 )
 """The five stages, one a stride (2, 4, 8, 16, 32): the name of each one's output, and its modules."""
 
+TAPS = ('inception4a', 'inception4d')
+"""The modules whose outputs the paper's auxiliary classifiers look at."""
+
 
 class Variant(NamedTuple):
     """What tells the public GoogLeNets apart."""
@@ -84,6 +87,21 @@ VARIANTS = {
 def scale_channels(channels: int, width: float) -> int:
     """Channels of a network that is ``width`` times as wide: a multiple of 8, at least 8; unchanged for 1."""
     return channels if width == 1 else max(8, int(channels * width / 8 + 0.5) * 8)
+
+
+def draw_convolution(module: nn.Conv2d) -> None:
+    """Draws random weights: for batch norm where there is no bias, else those of Caffe's GoogLeNet."""
+    if module.bias is None:
+        nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+    else:
+        draw_xavier(module, bias=0.2)
+
+
+def draw_xavier(module: nn.Conv2d | nn.Linear, bias: float) -> None:
+    """Draws weights by Caffe's "xavier", which looks at the inputs alone, and sets the biases."""
+    bound = (3 / module.weight[0].numel()) ** 0.5
+    nn.init.uniform_(module.weight, -bound, bound)
+    nn.init.constant_(module.bias, bias)
 
 
 class LocalResponseNorm(nn.Module):
@@ -157,7 +175,8 @@ class GoogLeNet(BaseModule):
         variant: ``'paper'`` (LRN and biases: the network of the paper and of the BVLC weights), ``'batch_norm'`` (the
             same with batch norm instead of LRN and biases) or ``'torchvision'`` (exactly torchvision's).
         out_indices: Which stages' outputs ``forward`` returns, of 0 to 4: ``conv1`` (64 channels, stride 2),
-            ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32).
+            ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32). Those
+            behind the last of them are not built.
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         width: Multiplies every channel count; 1 is the paper's network.
@@ -167,6 +186,7 @@ class GoogLeNet(BaseModule):
     Attributes:
         feature_info: One ``dict(name, channels, stride)`` a stage, for all five stages.
         out_channels: Channels of the returned stages, in order.
+        tap_channels: Channels of the maps of :data:`TAPS`, by name.
         first_centre: The centre of the last stage's first cell's receptive field, in pixels; cell j looks at
             ``32 j + first_centre``.
         normalisation: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
@@ -193,8 +213,8 @@ class GoogLeNet(BaseModule):
             raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
         if not out_indices or any(index not in range(len(STAGES)) for index in out_indices):
             raise ValueError(f'out_indices are stages 0 to {len(STAGES) - 1}, not {tuple(out_indices)}')
-        if frozen_stages not in range(-1, len(STAGES)):
-            raise ValueError(f'frozen_stages is -1 (none) to {len(STAGES) - 1}, not {frozen_stages}')
+        if frozen_stages not in range(-1, max(out_indices) + 1):
+            raise ValueError(f'frozen_stages is -1 (none) to {max(out_indices)}, the last stage, not {frozen_stages}')
         if not 0 < width <= 4:
             raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
         self.variant = variant
@@ -206,14 +226,17 @@ class GoogLeNet(BaseModule):
 
         kind = VARIANTS[variant]
         conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
+        needed = {name for _, modules in STAGES[: max(self.out_indices) + 1] for name in modules}
         self.conv1 = ConvUnit(3, conv1, 7, kind.batch_norm, stride=2)
-        self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
-        self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
+        if 'conv2' in needed:
+            self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
+            self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
         channels = conv2
-        stage_channels = {'conv1': conv1, 'conv2': conv2}
+        stage_channels = {'conv1': conv1, 'conv2': conv2}  # of every module's output
         for name, widths in INCEPTION.items():
             widths = widths.scaled(width)
-            setattr(self, f'inception{name}', Inception(channels, widths, kind))
+            if f'inception{name}' in needed:
+                setattr(self, f'inception{name}', Inception(channels, widths, kind))
             channels = stage_channels[f'inception{name}'] = widths.out
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
@@ -224,6 +247,7 @@ class GoogLeNet(BaseModule):
             for index, (name, _) in enumerate(STAGES)
         )
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
+        self.tap_channels = {name: stage_channels[name] for name in TAPS}
         # The pools have no padding, so each moves the first cell's centre on, which else would be at 16.
         self.first_centre, step = 0.5, 2
         for kernel in (3, 3, 3, kind.last_pool):
@@ -237,8 +261,23 @@ class GoogLeNet(BaseModule):
         Args:
             images: (N, 3, H, W), normalised as the weights want it; for all five stages H and W are at least 31.
         """
+        return self._run(images, {})
+
+    def forward_with_taps(self, images: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        """Returns what :meth:`forward` does, and the maps that auxiliary classifiers look at while training.
+
+        Returns:
+            The features of the stages in ``out_indices``; and, by the names in :data:`TAPS`, the outputs of inception
+            4a (512 channels at full width) and 4d (528), both of stride 16. ``out_indices`` must reach stage 3.
+        """
+        taps = dict.fromkeys(TAPS)
+        return self._run(images, taps), taps
+
+    def _run(self, images: Tensor, taps: dict[str, Tensor | None]) -> tuple[Tensor, ...]:
+        """Runs the network and fills in the maps that ``taps`` names; others are freed as soon as they can be."""
         stages = []
-        x = self.conv1(images)  # 64, /2
+        # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
+        x = self.conv1(images.contiguous(memory_format=torch.channels_last))  # 64, /2
         stages.append(x)
         if self._needs(1):
             x = self.lrn(self.pool(x))  # 64, /4
@@ -251,7 +290,11 @@ class GoogLeNet(BaseModule):
         if self._needs(3):
             x = self.pool(x)  # 480, /16
             x = self.inception4a(x)  # 512, /16
+            if taps:
+                taps['inception4a'] = x
             x = self.inception4d(self.inception4c(self.inception4b(x)))  # 528, /16
+            if taps:
+                taps['inception4d'] = x
             x = self.inception4e(x)  # 832, /16
             stages.append(x)
         if self._needs(4):
@@ -276,13 +319,7 @@ class GoogLeNet(BaseModule):
         else:
             for module in self.modules():
                 if isinstance(module, nn.Conv2d):
-                    if module.bias is None:
-                        nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
-                    else:
-                        # Without batch norm: Caffe's quick_solver, "xavier" over the inputs and biases of 0.2.
-                        bound = (3 / module.weight[0].numel()) ** 0.5
-                        nn.init.uniform_(module.weight, -bound, bound)
-                        nn.init.constant_(module.bias, 0.2)
+                    draw_convolution(module)
         self._is_init = True
 
     def train(self, mode: bool = True) -> GoogLeNet:

@@ -239,6 +239,13 @@ def test_whole_numbers_are_the_indices(tmp_path: Path):
     assert not list(tmp_path.glob('*.images.txt'))
 
 
+def test_images_without_any_annotation_give_a_submission_and_no_score(tmp_path: Path):
+    samples = [sample(number, [], [(0, 0.5, [0, 0, 9, 9])]) for number in (7, 8)]
+    result = run(samples, submission_file=tmp_path / 'entry.txt')
+    assert result == {'ilsvrc/detections': 2.0}
+    assert [line.split()[0] for line in (tmp_path / 'entry.txt').read_text().splitlines()] == ['7', '8']
+
+
 def test_the_official_classes_get_their_official_ids(tmp_path: Path):
     classes = DET_CLASSES[::-1]
     run([sample(1, [(0, [0, 0, 9, 9])], [(0, 0.5, [0, 0, 9, 9])])], classes, submission_file=tmp_path / 'entry.txt')

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception import checkpoints
+from det_inception import weight_files
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import IMAGENET_CLASSES
 from det_inception.models import GoogLeNetClassifier
@@ -72,7 +72,7 @@ def test_demo_without_weights_and_internet(tool, photos, tmp_path, monkeypatch):
     def offline(*args, **kwargs):
         raise URLError('Name or service not known')
 
-    monkeypatch.setattr(checkpoints.CheckpointLoader, 'load_checkpoint', offline)
+    monkeypatch.setattr(weight_files.CheckpointLoader, 'load_checkpoint', offline)
     sentence = tool.refused('demo', photos, '--out-dir', tmp_path / 'out')
     assert '--weights FILE' in sentence and 'torchvision://googlenet cannot be downloaded' in sentence
     assert not (tmp_path / 'out').exists()

@@ -19,7 +19,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from det_inception import cli
 from det_inception.datasets.mini import make_mini
-from det_inception.models import RCNN
+from det_inception.models import RCNN, GoogLeNet
 
 REPO = Path(__file__).resolve().parent.parent.parent
 MINI = str(REPO / 'configs/googlenet_rcnn_mini.py')
@@ -281,6 +281,71 @@ def test_two_processes_without_a_gpu(mini, tmp_path):
     )
 
 
+AS_ONE = """
+import torch
+from mmdet.models.task_modules.samplers import RandomSampler
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from det_inception.registry import HOOKS, TASK_UTILS
+
+@TASK_UTILS.register_module()
+class FirstSampler(RandomSampler):
+    # No chance, and as many regions of every image, so that it makes no difference who has which.
+    def random_choice(self, gallery, num):
+        return gallery[:num]
+
+@HOOKS.register_module()
+class SaveLosses(Hook):
+    losses = []
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.losses.append(float(outputs['loss']))
+    def after_train(self, runner):
+        model = getattr(runner.model, 'module', runner.model)
+        torch.save(dict(losses=self.losses, weights=model.state_dict()), f'{runner.work_dir}/rank{get_rank()}.pt')
+"""
+
+
+def test_two_processes_learn_as_one(mini, tmp_path):
+    (tmp_path / 'as_one.py').write_text(AS_ONE)
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f"_base_ = '{MINI}'\n"
+        "custom_imports = dict(imports=['det_inception', 'as_one'], allow_failed_imports=False)\n"
+        "custom_hooks = [dict(type='SaveLosses')]\n"
+        'model = dict(backbone=dict(norm_eval=True), bbox_head=dict(dropout=0.0),\n'
+        "             train_cfg=dict(rcnn=dict(sampler=dict(_delete_=True, type='FirstSampler', num=12,\n"
+        '                                                   pos_fraction=0.25, add_gt_as_proposals=True))))\n'
+    )
+    environment = dict(os.environ, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
+    results = {}
+    for processes in (1, 2):
+        work_dir = tmp_path / str(processes)
+        launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2'] if processes == 2 else []
+        options = [
+            *TINY,
+            f'train_dataloader.batch_size={4 // processes}',
+            'train_cfg.max_epochs=3',
+            'train_dataloader.dataset.pipeline.3.transforms.0.prob=0.0',
+            'optim_wrapper.optimizer.lr=0.02',
+        ]
+        command = [str(REPO / 'tools/train.py'), str(config), '--data-root', str(mini), '--work-dir', str(work_dir)]
+        several = ['--launcher', 'pytorch'] if processes == 2 else []
+        done = subprocess.run(
+            [sys.executable, *launcher, *command, *several, '--cfg-options', *options],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        results[processes] = read(work_dir / 'rank0.pt')
+    one, two = results[1], results[2]
+    assert len(one['losses']) == 6 and max(one['losses']) > 1.02 * min(one['losses'])
+    assert two['losses'] == pytest.approx(one['losses'], rel=1e-4)
+    for name, weight in one['weights'].items():
+        torch.testing.assert_close(two['weights'][name], weight, atol=1e-5, rtol=1e-3)
+
+
 # ------------------------------------------------------------------------------------------- data of one's own
 
 SIZE = 120, 90  # width, height
@@ -357,6 +422,48 @@ def test_data_of_ones_own(config, with_reg, classes, metrics, own_data, tool, tm
     status, *_ = tool('test', path, checkpoint, '--data-root', own_data, '--work-dir', tmp_path / 'test', '--out', out,
                       options=TINY)  # fmt: skip
     assert status == 0 and metrics <= json.loads(out.read_text()).keys()
+
+
+@pytest.mark.parametrize('config', ['fast-rcnn', 'faster-rcnn'])
+def test_shared_computation(config, own_data, tool, tmp_path):
+    """Fast and Faster R-CNN from the same weights: both parts of the network start from them, learn and are used."""
+    torch.manual_seed(0)
+    network = GoogLeNet('paper', width=0.125)
+    network.init_weights()
+    torch.save(dict(state_dict=network.state_dict(), meta={}), tmp_path / 'weights.pth')
+    path = REPO / f'configs/googlenet_{config}_voc.py'
+    options = [
+        'model.roi_head.bbox_head.in_channels=128',
+        'model.roi_head.bbox_roi_extractor.out_channels=104',
+        'image_size=[192,144]',
+        'train_cfg.max_epochs=1',
+        *(f'{loader}.num_workers=0' for loader in LOADERS),
+        *(['model.rpn_head.in_channels=104'] if config == 'faster-rcnn' else ['proposals.max_num=40']),
+    ]
+    train = ('train', path, '--data-root', own_data, '--weights', tmp_path / 'weights.pth')
+    for rate in ('0', '0.01'):
+        work_dir = tmp_path / rate
+        status, _, errors = tool(
+            *train, '--work-dir', work_dir, options=[*options, f'optim_wrapper.optimizer.lr={rate}']
+        )
+        assert status == 0, errors
+        state = read(work_dir / 'epoch_1.pth')['state_dict']
+        own = network.state_dict()
+        for name in ('inception4a.conv_3x3.conv.weight', 'inception5b.conv_1x1.conv.weight'):
+            place = 'roi_head.shared_head.' if name.startswith('inception5') else 'backbone.'
+            assert torch.equal(state[place + name], own[name]) == (rate == '0')
+        assert not any(name.startswith('backbone.inception5') for name in state)
+    checkpoint = tmp_path / '0.01' / 'epoch_1.pth'
+    # The variant and the width come from the checkpoint.
+    arguments = ('--data-root', own_data, '--work-dir', tmp_path / 'test', '--out', tmp_path / 'metrics.json')
+    status, _, errors = tool('test', path, checkpoint, *arguments, options=options)
+    assert status == 0 and 'voc/AP50' in json.loads((tmp_path / 'metrics.json').read_text()), errors
+    picture = next((own_data / 'JPEGImages').iterdir())
+    model = ('--config', path, '--checkpoint', checkpoint, '--out-dir', tmp_path / 'out')
+    status, _, errors = tool('demo', picture, *model, options=options)
+    assert status == 0, errors
+    sentence = tool.refused('demo', picture, *model, '--engine', 'fused', options=options)
+    assert 'leave --engine away' in sentence
 
 
 # ------------------------------------------------------------------------------------------------ users' mistakes

@@ -12,6 +12,7 @@ The modules need NumPy, OpenCV and tqdm alone: the worker processes load this fo
 project (see `folder.py`).
 """
 
+from .cutouts import cut_objects
 from .folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
 from .scene import CLASSES, Scene, compose, render
 
@@ -22,6 +23,7 @@ __all__ = [
     'Scene',
     'compose',
     'contact_sheet',
+    'cut_objects',
     'make_mini',
     'render',
 ]

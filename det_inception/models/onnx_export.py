@@ -1,0 +1,136 @@
+"""A trained region classifier as an ONNX file, for programs without PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from det_inception.errors import InputError
+from det_inception.files import written_beside
+from det_inception.models.engines import Judge, fuse
+from det_inception.models.googlenet import LocalResponseNorm
+from det_inception.models.rcnn import RCNN
+from det_inception.version import __version__
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+
+
+@torch.library.custom_op('det_inception::lrn', mutates_args=())
+def _lrn(x: Tensor, size: int, alpha: float, k: float) -> Tensor:
+    return LocalResponseNorm(size, alpha, k)(x)
+
+
+@_lrn.register_fake
+def _(x: Tensor, size: int, alpha: float, k: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+class _WholeLRN(nn.Module):
+    """A :class:`LocalResponseNorm` that is exported as ONNX's own operator rather than as what it is made of."""
+
+    def __init__(self, lrn: LocalResponseNorm) -> None:
+        super().__init__()
+        self.size, self.alpha, self.k = lrn.size, lrn.alpha, lrn.k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _lrn(x, self.size, self.alpha, self.k)
+
+
+class _Outputs(nn.Module):
+    """What the exported network gives: softmax scores, or logits, and with box regression deltas."""
+
+    def __init__(self, model: RCNN, scores: bool) -> None:
+        super().__init__()
+        self.judge = fuse(Judge(model)).cpu()
+        self.scores = scores
+        if isinstance(getattr(self.judge.backbone, 'lrn', None), LocalResponseNorm):
+            self.judge.backbone.lrn = _WholeLRN(self.judge.backbone.lrn)
+
+    def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        logits, deltas = self.judge(crops)
+        first = logits.softmax(-1) if self.scores else logits
+        return first if deltas is None else (first, deltas)
+
+
+def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
+    """Writes backbone and head: crops in, softmax scores and box deltas out.
+
+    Input ``crops``: float32 (R, 3, S, S), warped and normalised, any number of them. Outputs ``scores`` (R, K + 1),
+    background last, and with box regression ``deltas`` (R, 4 K). The file's metadata tell what a program needs to make
+    such crops and to read the answer: ``classes``, ``size`` and ``context`` of the warp, ``mean``, ``std`` and
+    ``bgr_to_rgb``, ``delta_means`` and ``delta_stds``, as JSON.
+
+    Args:
+        model: Trained and loaded.
+        path: The file.
+        classes: Names of the K classes.
+
+    Raises:
+        InputError: The packages for ONNX are missing, the model is no :class:`~det_inception.models.RCNN`, or the file
+            cannot be written.
+    """
+    if not isinstance(model, RCNN):
+        raise InputError(f'{path}: only an RCNN can be exported, not a {type(model).__name__}; export its members.')
+    warp, preprocessor, coder = model.region_warp, model.data_preprocessor, model.bbox_head.bbox_coder
+    facts = dict(
+        classes=list(classes),
+        size=warp.size,
+        context=warp.context,
+        mean=preprocessor.mean.flatten().tolist(),
+        std=preprocessor.std.flatten().tolist(),
+        bgr_to_rgb=bool(preprocessor._channel_conversion),
+        delta_means=list(coder.means),
+        delta_stds=list(coder.stds),
+        det_inception_version=__version__,
+    )
+    content = to_onnx(model)
+    for key, value in facts.items():
+        content.metadata_props.add(key=key, value=json.dumps(value))
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(path) as unfinished:
+        unfinished.write_bytes(content.SerializeToString())
+
+
+def to_onnx(model: RCNN, scores: bool = True) -> onnx.ModelProto:
+    """Returns backbone and head in ONNX's form; see :func:`export_onnx`.
+
+    Args:
+        model: Trained and loaded.
+        scores: Whether the first output is ``scores`` or ``logits``.
+
+    Raises:
+        InputError: The packages for ONNX are missing.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript
+    except ImportError as error:
+        raise InputError(
+            f'{error.name} is missing, so nothing goes to ONNX; run pip install "det_inception[onnx]".'
+        ) from error
+
+    def lrn(x, size: int, alpha: float, k: float):
+        return onnxscript.opset18.LRN(x, alpha=alpha, beta=0.75, bias=k, size=size)
+
+    size = model.region_warp.size
+    names = ['scores' if scores else 'logits', *(['deltas'] if model.bbox_head.with_reg else [])]
+    program = torch.onnx.export(
+        _Outputs(model, scores).eval(),
+        (torch.zeros(2, 3, size, size),),
+        input_names=['crops'],
+        output_names=names,
+        dynamic_shapes=({0: torch.export.Dim('regions', min=1)},),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+        custom_translation_table={torch.ops.det_inception.lrn.default: lrn},
+    )
+    return program.model_proto

@@ -1,0 +1,126 @@
+"""The region classifier run by OpenVINO on a processor.
+
+Shape legend: R crops, S their side, K classes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import openvino
+import torch
+from mmengine.logging import print_log
+from onnxruntime import quantization
+from torch import Tensor
+
+from det_inception.models.chunks import Answer
+from det_inception.models.onnx_export import to_onnx
+from det_inception.models.rcnn import RCNN
+
+BATCH = 8
+"""Crops of one request: enough to fill a core, few enough that the last request wastes little."""
+CALIBRATION = 192
+"""Crops by which the ranges of the 8-bit network are set,"""
+CALIBRATION_SHARE = 32
+"""and how many of them may come from one call, so that they are of several images."""
+
+_HINTS = {'float32': 'f32', 'bfloat16': 'bf16', 'float16': 'f16', 'int8': 'bf16'}
+
+
+class OpenVINOEngine:
+    """Computes logits and deltas of crops; a request a core at a time.
+
+    In ``'int8'``, convolutions and pools are quantised, weights by channel, with ranges from the first crops that are
+    seen; up to then the network runs in bfloat16.
+
+    Args:
+        model: Its weights are copied.
+        precision: ``'float32'``, ``'bfloat16'``, ``'float16'`` or ``'int8'``.
+    """
+
+    def __init__(self, model: RCNN, precision: str) -> None:
+        self.size, self.precision = model.region_warp.size, precision
+        self.network = to_onnx(model, scores=False)
+        self._compile(self.network)
+        self.calibration: list[np.ndarray] | None = [] if precision == 'int8' else None
+
+    def __call__(self, crops: Tensor) -> Answer:
+        """Returns logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops (R, 3, S, S)."""
+        pixels = crops.float().permute(0, 2, 3, 1).contiguous().numpy()  # Crops lie channels-last in memory.
+        answer = self._infer(pixels)
+        if self.calibration is not None and len(pixels):
+            self._calibrate(pixels)
+        return answer
+
+    def _infer(self, pixels: np.ndarray) -> Answer:
+        outputs = [np.empty((len(pixels), width), np.float32) for width in self.widths]
+        for start in range(0, len(pixels), BATCH):
+            part = pixels[start : start + BATCH]
+            if len(part) < BATCH:
+                part = np.concatenate([part, np.zeros((BATCH - len(part), *part.shape[1:]), np.float32)])
+            self.queue.start_async({0: part}, (outputs, start))
+        self.queue.wait_all()
+        logits, *deltas = map(torch.from_numpy, outputs)
+        return logits, deltas[0] if deltas else None
+
+    @staticmethod
+    def _collect(request: openvino.InferRequest, place: tuple[list[np.ndarray], int]) -> None:
+        outputs, start = place
+        for number, output in enumerate(outputs):
+            rows = output[start : start + BATCH]
+            rows[:] = request.get_output_tensor(number).data[: len(rows)]
+
+    def _compile(self, network: onnx.ModelProto) -> None:
+        core = openvino.Core()
+        model = core.read_model(network.SerializeToString(), b'')
+        model.reshape([BATCH, 3, self.size, self.size])
+        steps = openvino.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_layout(openvino.Layout('NHWC'))
+        steps.input().model().set_layout(openvino.Layout('NCHW'))
+        cores = torch.get_num_threads()
+        settings = {
+            'INFERENCE_PRECISION_HINT': _HINTS[self.precision],
+            'NUM_STREAMS': cores,
+            'INFERENCE_NUM_THREADS': cores,
+        }
+        compiled = core.compile_model(steps.build(), 'CPU', settings)
+        self.widths = [output.shape[1] for output in compiled.outputs]
+        self.queue = openvino.AsyncInferQueue(compiled, cores)
+        self.queue.set_callback(self._collect)
+
+    def _calibrate(self, pixels: np.ndarray) -> None:
+        """Keeps crops, and goes over to the quantised network when there are enough."""
+        self.calibration.append(pixels[:: -(-len(pixels) // CALIBRATION_SHARE)].copy())
+        if sum(map(len, self.calibration)) < CALIBRATION:
+            return
+        crops, self.calibration = np.concatenate(self.calibration).transpose(0, 3, 1, 2), None
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, 'float.onnx'), Path(folder, 'int8.onnx')
+            source.write_bytes(self.network.SerializeToString())
+            quantization.quantize_static(
+                source,
+                target,
+                _Crops(crops),
+                quant_format=quantization.QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                op_types_to_quantize=['Conv', 'MaxPool', 'Concat'],
+            )
+            self._compile(onnx.load(target))
+        print_log(f'OpenVINO: quantised to 8 bits by the ranges of {len(crops)} crops.', 'current')
+
+
+class _Crops(quantization.CalibrationDataReader):
+    """Hands crops (R, 3, S, S) to the calibration."""
+
+    def __init__(self, crops: np.ndarray) -> None:
+        self.batches: Iterator[np.ndarray] = iter(np.split(crops, range(BATCH, len(crops), BATCH)))
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {'crops': np.ascontiguousarray(batch)}

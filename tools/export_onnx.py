@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Writes a trained region classifier as an ONNX file: crops in, scores and box deltas out."""
+
+import argparse
+
+from mmengine.config import DictAction
+
+from det_inception.cli import run
+from det_inception.config import load_config
+from det_inception.detectors import checkpoint_classes, load_detectors, read_checkpoint
+from det_inception.errors import InputError
+from det_inception.models.onnx_export import export_onnx
+from det_inception.registry import MODELS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__ + ' What makes such crops (size, context, mean, std) and the names of the classes are in '
+        "the file's metadata.",
+        epilog='Example: tools/export_onnx.py configs/googlenet_rcnn_mini.py checkpoints/googlenet_rcnn_mini.pth '
+        'mini.onnx',
+    )
+    parser.add_argument('config', help='config file that the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('out', metavar='FILE.onnx', help='file to write')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
+    )
+    args = parser.parse_args()
+    classes = checkpoint_classes(read_checkpoint(args.checkpoint))
+    if not classes:
+        raise InputError(f'{args.checkpoint}: does not say which classes it was trained for; train it again.')
+    cfg = load_config(args.config, options=args.cfg_options, checkpoint=args.checkpoint)
+    model = MODELS.build(cfg.model)
+    load_detectors(model, [args.checkpoint])
+    export_onnx(model.eval(), args.out, classes)
+    print(f'{args.out}: {len(classes)} classes, crops of {model.region_warp.size} pixels')
+
+
+if __name__ == '__main__':
+    run(main)
