@@ -9,7 +9,7 @@ and the weight decay, which are those of Caffe's GoogLeNet; the number of epochs
 averaged.
 """
 
-_base_ = './_base_/googlenet_classifier.py'
+_base_ = ['./_base_/googlenet_classifier.py', './_base_/runtime.py']
 
 data_root = 'data/imagenet'
 
@@ -22,3 +22,5 @@ param_scheduler = [dict(type='StepLR', step_size=8, gamma=0.96)]
 custom_hooks = [
     dict(type='EMAHook', ema_type='StochasticWeightAverage', begin_epoch=3 * max_epochs // 4 + 1, update_buffers=True)
 ]
+default_hooks = dict(logger=dict(interval=100))
+log_processor = dict(window_size=100)

@@ -7,7 +7,7 @@ Half as wide as the paper's network, with batch norm and crops of 64 pixels: the
 has, which can start from this one (--weights).
 """
 
-_base_ = './_base_/googlenet_classifier.py'
+_base_ = ['./_base_/googlenet_classifier.py', './_base_/runtime.py']
 
 data_root = 'data/mini_objects'
 size = 64
@@ -41,5 +41,3 @@ param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin
 custom_hooks = [
     dict(type='EMAHook', ema_type='StochasticWeightAverage', begin_epoch=max_epochs // 2 + 1, update_buffers=True)
 ]
-default_hooks = dict(logger=dict(interval=20))
-log_processor = dict(window_size=20)

@@ -6,7 +6,7 @@ Batches of 32, 2.4 million of them; the rate falls from 0.01 to 0 with the root 
 fast and do not decay.
 """
 
-_base_ = './_base_/googlenet_classifier.py'
+_base_ = ['./_base_/googlenet_classifier.py', './_base_/runtime.py']
 
 data_root = 'data/imagenet'
 
@@ -19,5 +19,5 @@ optim_wrapper = dict(
     paramwise_cfg=dict(bias_lr_mult=2.0, bias_decay_mult=0.0),
 )
 param_scheduler = [dict(type='PolyLR', power=0.5, eta_min=0.0, begin=0, end=max_iters, by_epoch=False)]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=40_000))
-log_processor = dict(by_epoch=False)
+default_hooks = dict(logger=dict(interval=100), checkpoint=dict(by_epoch=False, interval=40_000))
+log_processor = dict(window_size=100, by_epoch=False)

@@ -1,11 +1,8 @@
-"""GoogLeNet as a classifier: model with auxiliary classifiers, crops, data in ImageNet's layout, runtime.
+"""GoogLeNet as a classifier: model with auxiliary classifiers, crops, data in ImageNet's layout.
 
 What the paper leaves open is chosen in the files that build on this one. "weights" carries variant and normalisation
 with it, "classes" the number of outputs; see det_inception/classifier_config.py.
 """
-
-custom_imports = dict(imports=['det_inception'], allow_failed_imports=False)
-default_scope = 'mmdet'
 
 weights = None  # None: random weights. A file, or 'torchvision://googlenet'.
 classes = None  # Those of the training data: the names of its class folders.
@@ -57,23 +54,3 @@ val_evaluator = dict(type='ImageNetMetric', topk=(1, 5))
 test_evaluator = val_evaluator
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-
-default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=100),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-)
-env_cfg = dict(
-    cudnn_benchmark=True,
-    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
-)
-vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='mmengine.Visualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=100, by_epoch=True)
-log_level = 'INFO'
-load_from = None
-resume = False
-randomness = dict(seed=2014)

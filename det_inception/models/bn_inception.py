@@ -27,6 +27,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
+from det_inception.models.freezing import freeze, keep_in_eval
 from det_inception.registry import MODELS
 
 
@@ -167,9 +168,7 @@ class BNInception(BaseModule):
             for index, (name, _) in enumerate(STAGES)
         )
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
-        for module in self._frozen_modules():
-            module.eval()
-            module.requires_grad_(False)
+        freeze(self._frozen_modules())
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.
@@ -209,12 +208,7 @@ class BNInception(BaseModule):
         """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
         super().train(mode)
         if mode:
-            for module in self._frozen_modules():
-                module.eval()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                        module.eval()
+            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
         return self
 
     def _frozen_modules(self) -> list[nn.Module]:

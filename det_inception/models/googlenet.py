@@ -23,6 +23,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from det_inception.models.freezing import freeze, keep_in_eval
 from det_inception.registry import MODELS
 
 
@@ -253,7 +254,7 @@ class GoogLeNet(BaseModule):
         for kernel in (3, 3, 3, kind.last_pool):
             self.first_centre += (kernel - 1) / 2 * step
             step *= 2
-        self._freeze()
+        freeze(self._frozen_modules())
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.
@@ -326,18 +327,8 @@ class GoogLeNet(BaseModule):
         """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
         super().train(mode)
         if mode:
-            for module in self._frozen_modules():
-                module.eval()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                        module.eval()
+            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
         return self
 
     def _frozen_modules(self) -> list[nn.Module]:
         return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]
-
-    def _freeze(self) -> None:
-        for module in self._frozen_modules():
-            module.eval()
-            module.requires_grad_(False)

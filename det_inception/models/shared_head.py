@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from det_inception.models.freezing import keep_in_eval
 from det_inception.models.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
 from det_inception.registry import MODELS
 
@@ -59,8 +60,6 @@ class GoogLeNetSharedHead(BaseModule):
     def train(self, mode: bool = True) -> GoogLeNetSharedHead:
         """Sets training mode; with ``norm_eval`` batch norms stay in evaluation mode."""
         super().train(mode)
-        if mode and self.norm_eval:
-            for module in self.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        if mode:
+            keep_in_eval(self, (), self.norm_eval)
         return self

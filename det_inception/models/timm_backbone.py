@@ -17,6 +17,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
+from det_inception.models.freezing import freeze, keep_in_eval
 from det_inception.registry import MODELS
 
 ADDRESS = 'timm://'
@@ -118,9 +119,7 @@ class TimmBackbone(BaseModule):
                 f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
                 f'with the stages {self.out_indices}.'
             )
-        for module in self._frozen_modules():
-            module.eval()
-            module.requires_grad_(False)
+        freeze(self._frozen_modules())
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``.
@@ -187,12 +186,7 @@ class TimmBackbone(BaseModule):
         """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
         super().train(mode)
         if mode:
-            for module in self._frozen_modules():
-                module.eval()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                        module.eval()
+            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
         return self
 
     def _frozen_modules(self) -> list[nn.Module]:
