@@ -5,6 +5,7 @@ Shape legend: R crops, S their side, K classes.
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,7 @@ class OpenVINOEngine:
             rows[:] = request.get_output_tensor(number).data[: len(rows)]
 
     def _compile(self, network: onnx.ModelProto) -> None:
-        core = openvino.Core()
+        core = _core()
         model = core.read_model(network.SerializeToString(), b'')
         model.reshape([BATCH, 3, self.size, self.size])
         steps = openvino.preprocess.PrePostProcessor(model)
@@ -113,6 +114,16 @@ class OpenVINOEngine:
             )
             self._compile(onnx.load(target))
         print_log(f'OpenVINO: quantised to 8 bits by the ranges of {len(crops)} crops.', 'current')
+
+
+@functools.cache
+def _core() -> openvino.Core:
+    """OpenVINO, once a process.
+
+    Its plug-in puts the stack for signal handlers somewhere else, and puts it back when it goes. Of two that overlap,
+    the last to go puts back the stack of the first, which is no longer there: the next Ctrl-C then kills the process.
+    """
+    return openvino.Core()
 
 
 class _Crops(quantization.CalibrationDataReader):
