@@ -12,7 +12,6 @@ exponential moving average that began in the same epoch.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import subprocess
 import sys
@@ -26,8 +25,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from det_inception.config import load_config
-from det_inception.evaluation.curves import read_scalars
-from det_inception.files import write_bytes
+from det_inception.evaluation.curves import read_scalars, save_curves
 from det_inception.registry import HOOKS
 from det_inception.runs import train, use_amp
 
@@ -118,14 +116,7 @@ def draw(runs: dict[tuple[str, int], Path], out: Path) -> None:
                 print(f'{KINDS[kind]}, {words}: {np.mean(ends):.3f} (seeds {" ".join(map(str, done))}: {each})')
     losses.set(xlabel='epoch', ylabel='cross entropy of the main classifier', title='Training loss', ylim=(0, None))
     scores.set(xlabel='epoch', ylabel='top-1 accuracy', title='Validation', ylim=(0, 1))
-    for axes in (losses, scores):
-        axes.grid(alpha=0.3)
-        axes.spines[['top', 'right']].set_visible(False)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png')
-    write_bytes(out, buffer.getvalue())
+    save_curves(figure, out)
     missing = [f'{kind} {seed}' for (kind, seed), path in runs.items() if not (path / FINISHED).exists()]
     print(f'{out}' + (f'; without the runs {", ".join(missing)}' if missing else ''))
 

@@ -16,8 +16,10 @@ import time
 
 from mmengine.logging import MMLogger
 
+from det_inception.config import read_config
 from det_inception.images import read_image
 from det_inception.inference import Detector, find_images
+from det_inception.registry import MODELS
 
 
 def main() -> None:
@@ -32,9 +34,8 @@ def main() -> None:
         dest='detectors',
     )
     parser.add_argument('--count', type=int, default=9, help='images, the first for warming up (default: %(default)s)')
-    faster = parser.add_mutually_exclusive_group()
-    faster.add_argument('--amp', action='store_true', help='mixed precision')
-    faster.add_argument('--engine', help='for those that classify crops, as for tools/test.py')
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--engine', help='for those that classify crops, instead of --amp, as for tools/test.py')
     args = parser.parse_args()
     if args.count < 2:
         parser.error('--count is at least 2: one to warm up, one to measure')
@@ -42,8 +43,9 @@ def main() -> None:
     detectors = {}
     for name, config, checkpoint in args.detectors:
         options = {'proposals.cache_dir': ''}
-        engine = args.engine if 'fast' not in config else None
-        detectors[name] = Detector(config, checkpoint, amp=args.amp, options=options, engine=engine)
+        engine = args.engine if hasattr(MODELS.get(read_config(config).model.type), 'judge') else None
+        amp = args.amp and engine is None
+        detectors[name] = Detector(config, checkpoint, amp=amp, options=options, engine=engine)
     seconds: dict[str, list[float]] = {name: [] for name in detectors}
     for path in find_images(args.images)[: args.count]:
         image = read_image(path)

@@ -103,12 +103,12 @@ def load_backbone(backbone: GoogLeNet, source: str | Path) -> Weights:
     return weights
 
 
-def load_classifier(classifier: GoogLeNetClassifier, source: str | Path) -> Weights:
+def load_classifier(classifier: GoogLeNetClassifier, source: str | Path | Weights) -> Weights:
     """Loads weights into a classifier: backbone and linear layer, all of them.
 
     Args:
         classifier: Receives the weights; ``normalisation`` is set in its backbone.
-        source: As for :func:`read_weights`.
+        source: As for :func:`read_weights`, or what it returned.
 
     Returns:
         What was read.
@@ -116,7 +116,7 @@ def load_classifier(classifier: GoogLeNetClassifier, source: str | Path) -> Weig
     Raises:
         CheckpointError: The file cannot be read, has no classifier, or does not fit ``classifier``.
     """
-    weights = read_weights(source)
+    weights = source if isinstance(source, Weights) else read_weights(source)
     if not weights.classifier:
         raise CheckpointError(
             f'{weights.source} holds a backbone and no classifier; give it to model.backbone.init_cfg instead.'

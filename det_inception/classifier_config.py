@@ -15,13 +15,13 @@ from mmengine.logging import print_log
 
 from det_inception.checkpoints import CheckpointError, Weights, read_weights
 from det_inception.datasets.imagenet import read_synsets
-from det_inception.errors import InputError
+from det_inception.errors import InputError, some
 from det_inception.registry import DATASETS
 
 
 def is_classifier(cfg: Config) -> bool:
-    """Whether a config's model is an image classifier."""
-    return cfg.model.get('type') == 'GoogLeNetClassifier'
+    """Whether a config's model is an image classifier, or an ensemble of them."""
+    return cfg.model.get('type') in ('GoogLeNetClassifier', 'GoogLeNetClassifierEnsemble')
 
 
 def complete_classifier(
@@ -128,15 +128,15 @@ def _member(cfg: Config, path: str | Path, test_data: Sequence[dict]) -> dict:
     if weights.classes is not None:
         if cfg.get('classes') is not None and tuple(cfg.classes) != weights.classes:
             raise InputError(
-                f'{path}: was trained for the classes {_some(weights.classes)}, and the test is about '
-                f'{_some(cfg.classes)}; test it on the classes that it knows.'
+                f'{path}: was trained for the classes {some(weights.classes, 3)}, and the test is about '
+                f'{some(cfg.classes, 3)}; test it on the classes that it knows.'
             )
         cfg.classes = weights.classes
     cfg.classes = _classes(cfg, test_data)
     if cfg.classes is not None and len(cfg.classes) != _outputs(weights):
         raise InputError(
             f'{path}: tells {_outputs(weights)} classes apart, and the data have {len(cfg.classes)} '
-            f'({_some(cfg.classes)}); name its classes with --cfg-options synsets=FILE, or test another network.'
+            f'({some(cfg.classes, 3)}); name its classes with --cfg-options synsets=FILE, or test another network.'
         )
     model = copy.deepcopy(cfg.model)
     _adopt(model, weights)
@@ -151,7 +151,3 @@ def _adopt(model: dict, weights: Weights) -> None:
 
 def _outputs(weights: Weights) -> int:
     return len(weights.classifier['fc.bias'])
-
-
-def _some(names: Sequence[str], limit: int = 3) -> str:
-    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')

@@ -1,7 +1,8 @@
-"""What the command-line tools share: a user's mistake ends in one sentence, not in a traceback."""
+"""What the command-line tools share: options, and that a user's mistake ends in one sentence, not in a traceback."""
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import errno
 import os
@@ -18,6 +19,18 @@ _UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
 _WRONG_ARGUMENT = (TypeError, ValueError, AssertionError, AttributeError, KeyError)
 # What the machine refuses, and a user can mend.
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--amp`` and ``--engine``, of which one may be given."""
+    faster = parser.add_mutually_exclusive_group()
+    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument(
+        '--engine',
+        metavar='NAME[:PRECISION]',
+        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
+        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+    )
 
 
 def run(main: Callable[[], int | None]) -> None:

@@ -69,6 +69,18 @@ def checkpoint_classes(checkpoint: dict) -> tuple[str, ...] | None:
     return tuple(classes) if classes else None
 
 
+def require_classes(checkpoint: dict, path: str | Path) -> tuple[str, ...]:
+    """Returns the class names that the checkpoint of a file was trained for.
+
+    Raises:
+        InputError: It does not say.
+    """
+    classes = checkpoint_classes(checkpoint)
+    if not classes:
+        raise InputError(f'{path}: does not say which classes it was trained for; train it again.')
+    return classes
+
+
 def holds_multibox(checkpoint: dict) -> bool:
     """Whether a checkpoint is of a MultiBox, and has the priors without which its numbers mean nothing."""
     priors = checkpoint['state_dict'].get('bbox_head.priors')

@@ -1,9 +1,9 @@
-"""The root of all errors that a user's input causes, and how a reader goes on after one."""
+"""The root of all errors that a user's input causes, how a reader goes on after one, and parts of their messages."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class InputError(ValueError):
@@ -25,3 +25,14 @@ collected, and the reader leaves out what it cannot understand and goes on.
 def raise_it(kind: str, file: str | os.PathLike, error: InputError) -> None:
     """The :data:`Complain` that stops at the first fault."""
     raise error
+
+
+def some(names: Iterable[str], limit: int = 5) -> str:
+    """Returns the first names, for a message; of more than ``limit``, also how many there are."""
+    names = list(names)
+    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')
+
+
+def first_line(error: Exception) -> str:
+    """Returns what a foreign error says first, for a message of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]

@@ -21,9 +21,10 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
 
 from det_inception.allocator import keep_freed_memory
+from det_inception.classifier_config import is_classifier
 from det_inception.config import checkpoint_list, load_config
-from det_inception.detectors import checkpoint_classes, holds_multibox, load_detectors, read_checkpoint
-from det_inception.errors import InputError
+from det_inception.detectors import holds_multibox, load_detectors, read_checkpoint, require_classes
+from det_inception.errors import InputError, first_line
 from det_inception.images import IMAGE_SUFFIXES, read_image
 from det_inception.models.engines import accelerate
 from det_inception.registry import MODELS
@@ -102,11 +103,9 @@ class Detector:
             checkpoints = checkpoint_list(checkpoint)
             content = read_checkpoint(checkpoints[0])
             # MultiBox knows objects only, whatever the classes of its data.
-            classes = ('object',) if holds_multibox(content) else checkpoint_classes(content)
-            if not classes:
-                raise InputError(f'{checkpoints[0]}: does not say which classes it was trained for; train it again.')
+            classes = ('object',) if holds_multibox(content) else require_classes(content, checkpoints[0])
             cfg = load_config(config, options=options, checkpoint=checkpoint)
-        if 'Classifier' in cfg.model.type:
+        if is_classifier(cfg):
             raise InputError(f'{config}: describes a classifier, which finds no boxes; measure it with tools/test.py.')
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
@@ -171,7 +170,7 @@ def _usable_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip('.')
+        reason = first_line(error)
         raise InputError(f'device {name!r} cannot be used here ({reason}); name another, such as cpu.') from error
     return device
 

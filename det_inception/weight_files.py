@@ -22,7 +22,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from det_inception.caffemodel import CaffemodelError, read_caffemodel
-from det_inception.errors import InputError
+from det_inception.errors import InputError, first_line
 
 ADDRESSES = ('torchvision://', 'http://', 'https://')
 TORCHVISION_URL = 'https://download.pytorch.org/models/googlenet-1378be20.pth'
@@ -178,10 +178,6 @@ def fetch(address: str) -> tuple[Path, Content]:
     except Exception as error:  # torch raises nearly anything for damaged bytes
         raise _unreadable(f'{address} (cached at {cached})', error) from error
     return cached, _unpack(checkpoint, address)
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]
 
 
 def sha256_of(path: Path) -> str:

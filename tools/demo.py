@@ -10,7 +10,7 @@ from mmengine.config import DictAction
 from tqdm import tqdm
 
 from det_inception.checkpoints import CheckpointError
-from det_inception.cli import run
+from det_inception.cli import add_speed_options, run
 from det_inception.config import read_config
 from det_inception.errors import InputError
 from det_inception.files import output_names, write_image, write_text
@@ -84,14 +84,7 @@ def main() -> int:
         '--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)'
     )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
-    faster = parser.add_mutually_exclusive_group()
-    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
-    faster.add_argument(
-        '--engine',
-        metavar='NAME[:PRECISION]',
-        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
-        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
-    )
+    add_speed_options(parser)
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
     )

@@ -7,8 +7,7 @@ from mmengine.config import DictAction
 
 from det_inception.cli import run
 from det_inception.config import load_config
-from det_inception.detectors import checkpoint_classes, load_detectors, read_checkpoint
-from det_inception.errors import InputError
+from det_inception.detectors import load_detectors, read_checkpoint, require_classes
 from det_inception.models.onnx_export import export_onnx
 from det_inception.registry import MODELS
 
@@ -27,9 +26,7 @@ def main() -> None:
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
     )
     args = parser.parse_args()
-    classes = checkpoint_classes(read_checkpoint(args.checkpoint))
-    if not classes:
-        raise InputError(f'{args.checkpoint}: does not say which classes it was trained for; train it again.')
+    classes = require_classes(read_checkpoint(args.checkpoint), args.checkpoint)
     cfg = load_config(args.config, options=args.cfg_options, checkpoint=args.checkpoint)
     model = MODELS.build(cfg.model)
     load_detectors(model, [args.checkpoint])

@@ -9,8 +9,8 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
-from det_inception.classifier_config import use_crops
-from det_inception.cli import run
+from det_inception.classifier_config import is_classifier, use_crops
+from det_inception.cli import add_speed_options, run
 from det_inception.config import load_config
 from det_inception.errors import InputError
 from det_inception.evaluation.region_scores_metric import save_region_scores
@@ -56,14 +56,7 @@ def main() -> None:
         help='also write what the network says of every proposal; several such files, perhaps of several machines, are '
         'averaged by naming them in place of checkpoints',
     )
-    faster = parser.add_mutually_exclusive_group()
-    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
-    faster.add_argument(
-        '--engine',
-        metavar='NAME[:PRECISION]',
-        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
-        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
-    )
+    add_speed_options(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -81,7 +74,7 @@ def main() -> None:
     use_work_dir(cfg, args.work_dir)
     if args.crops:
         use_crops(cfg, args.crops)
-    if (args.show_dir or args.report) and 'Classifier' in cfg.model.type:
+    if (args.show_dir or args.report) and is_classifier(cfg):
         raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
     if args.amp:
         use_amp(cfg)

@@ -12,7 +12,7 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
 from det_inception.annotations import clip_box
-from det_inception.errors import InputError
+from det_inception.errors import InputError, some
 
 
 class DataError(InputError):
@@ -112,7 +112,7 @@ class DetectionDataset(BaseDetDataset):
         if all(instance['ignore_flag'] for entry in data_list for instance in entry['instances']):
             raise DataError(
                 f'{self.ann_file}: none of its {len(records)} images has a usable object of the classes '
-                f'{_some(labels)}; check the annotations and the classes.'
+                f'{some(labels, 10)}; check the annotations and the classes.'
             )
         return data_list
 
@@ -148,7 +148,7 @@ class DetectionDataset(BaseDetDataset):
                     continue
                 raise DataError(
                     f'{record.source}: an object is of class {name!r}, which is not among the classes '
-                    f"{_some(labels)}; add it to them, correct the file, or set unknown_classes='ignore'."
+                    f"{some(labels, 10)}; add it to them, correct the file, or set unknown_classes='ignore'."
                 )
             clipped = clip_box(box, record.width, record.height)
             if clipped != tuple(box):
@@ -167,11 +167,6 @@ def _require_different(records: list[ImageRecord], ann_file: str) -> None:
                 'list every image once, with an id of its own.'
             )
         first[record.image_id] = record.path
-
-
-def _some(names: Iterable[str], limit: int = 10) -> str:
-    names = list(names)
-    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')
 
 
 def read_list(path: str | Path) -> list[str]:

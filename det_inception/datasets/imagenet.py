@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 
 from det_inception.datasets.detection import DataError, read_list
+from det_inception.errors import some
 from det_inception.images import IMAGE_SUFFIXES
 from det_inception.registry import DATASETS
 
@@ -62,7 +63,7 @@ class ImageNetDataset(BaseDataset):
         classes, found = tuple(self._metainfo['classes']), self._class_folders()
         if strangers := [name for name in found if name not in classes]:
             raise DataError(
-                f'{self.folder / strangers[0]}: is a folder of none of the {len(classes)} classes ({_some(classes)}); '
+                f'{self.folder / strangers[0]}: is a folder of none of the {len(classes)} classes ({some(classes)}); '
                 'take it away, or correct the classes.'
             )
         if not self.test_mode and (absent := [name for name in classes if name not in found]):
@@ -133,7 +134,7 @@ class ImageNetDataset(BaseDataset):
         if word in labels:
             return labels[word]
         if not word.isdecimal():
-            known = f'which is not among the classes {_some(classes)}' if classes else 'and no classes are known'
+            known = f'which is not among the classes {some(classes)}' if classes else 'and no classes are known'
             raise DataError(
                 f'{self.ann_file}: line {number} has the class {word!r}, {known}; correct it, or name the list of all '
                 'classes with --cfg-options synsets=FILE.'
@@ -174,7 +175,3 @@ def read_synsets(path: str | Path) -> tuple[str, ...]:
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f'{path}: lists the class {twice[0]} more than once; write one a line.')
     return tuple(names)
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')

@@ -6,9 +6,13 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from det_inception.errors import InputError
 from det_inception.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def read_scalars(work_dir: str | Path) -> list[dict]:
@@ -57,7 +61,12 @@ def plot_training(work_dirs: Sequence[str | Path], out: str | Path, labels: Sequ
             scores.plot(*zip(*score_points), marker='o', label=f'{label} ({score_points[-1][1]:.3f})')
     losses.set(xlabel='step', ylabel='loss (mean of the last 20 steps)', title='Training loss', ylim=(0, None))
     scores.set(xlabel='epoch', ylabel='mAP', title='Validation', ylim=(0, 1))
-    for axes in (losses, scores):
+    save_curves(figure, out)
+
+
+def save_curves(figure: Figure, out: str | Path) -> None:
+    """Gives every plot of a figure a grid and, where curves have names, a legend; writes it as its suffix says."""
+    for axes in figure.axes:
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
         if axes.get_legend_handles_labels()[0]:

@@ -12,6 +12,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from det_inception.errors import InputError
+from det_inception.evaluation.samples import to_array
 from det_inception.registry import METRICS
 
 
@@ -57,7 +58,7 @@ class ImageNetMetric(BaseMetric):
             name = sample.get('img_path', 'an image')
             if 'gt_label' not in sample:
                 raise InputError(f'{name}: has no gt_label to compare with; test on a data set with labels.')
-            scores = np.asarray(sample['pred_score'].detach().float().cpu())
+            scores = to_array(sample['pred_score'])
             label = int(sample['gt_label'])
             self._require_fit(name, len(scores), label)
             if not np.isfinite(scores).all():

@@ -16,6 +16,7 @@ from det_inception.errors import InputError
 from det_inception.ilsvrc import DET_CLASSES, Detections, DetectionScore, GroundTruth, evaluate
 from det_inception.images import read_image
 from det_inception.inference import Detector
+from det_inception.proposals.recall import overlaps
 
 LOCALISED = 0.5
 """IoU from which an object counts as localised, as in the ILSVRC localisation task."""
@@ -109,7 +110,7 @@ def score_photos(
         if len(found):
             rival = truth.boxes[(truth.object_image_ids == index) & (truth.class_ids == classes[-1][0])]
             named += len(rival) > 0
-            localised += bool((_iou(ends[0], rival) >= LOCALISED).any())
+            localised += bool((overlaps(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
     if not sum(map(len, images)):
         raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
     detections = Detections(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
@@ -124,9 +125,6 @@ def score_photos(
     )
 
 
-def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU of one inclusive box with others (M, 4)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    common = np.clip(high - low + 1, 0, None).prod(axis=1)
-    area = (box[2:] - box[:2] + 1).prod()
-    return common / (area + (others[:, 2:] - others[:, :2] + 1).prod(axis=1) - common)
+def _continuous(boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) whose last row and column belong to them, as boxes that end at their edge."""
+    return boxes + [0, 0, 1, 1]

@@ -19,13 +19,12 @@ import numpy as np
 import scipy.io
 
 from det_inception import annotations as xml
-from det_inception.errors import InputError
+from det_inception.errors import InputError, some
 from det_inception.ilsvrc.files import explain_read_errors, open_text
 from det_inception.ilsvrc.scoring import GroundTruth
 from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
 
 _MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
-_SHOWN = 3  # names that an error quotes
 
 
 @dataclass(frozen=True)
@@ -287,7 +286,7 @@ def _from_annotations(
     if missing:
         raise InputError(
             f'{path}: no annotation for {len(missing)} of the {len(image_list)} listed images '
-            f'({_some(missing)}); give the image list that belongs to these annotations.'
+            f'({some(missing, 3)}); give the image list that belongs to these annotations.'
         )
     names = [name for name in image_list for _ in annotations[name].names]
     return GroundTruth(
@@ -357,7 +356,3 @@ def _matlab_boxes(cell: np.ndarray) -> np.ndarray:
     if cell.ndim != 2 or cell.shape[0] != 4:
         raise ValueError(f'a cell of boxes has the shape {cell.shape}')
     return cell.T.astype(np.float64)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ', '.join(names[:_SHOWN]) + (', ...' if len(names) > _SHOWN else '')

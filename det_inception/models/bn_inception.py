@@ -23,11 +23,10 @@ from typing import NamedTuple
 
 import torch
 from mmengine.logging import print_log
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
-from det_inception.models.freezing import freeze, keep_in_eval
+from det_inception.models.freezing import Freezable
 from det_inception.registry import MODELS
 
 
@@ -113,7 +112,7 @@ class Module(nn.Module):
 
 
 @MODELS.register_module()
-class BNInception(BaseModule):
+class BNInception(Freezable):
     """The convolutional part of BN-Inception, from the image to inception 5b.
 
     Args:
@@ -168,7 +167,7 @@ class BNInception(BaseModule):
             for index, (name, _) in enumerate(STAGES)
         )
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
-        freeze(self._frozen_modules())
+        self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.
@@ -203,13 +202,6 @@ class BNInception(BaseModule):
             super().init_weights()
             return
         self._is_init = True
-
-    def train(self, mode: bool = True) -> BNInception:
-        """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
-        super().train(mode)
-        if mode:
-            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
-        return self
 
     def _frozen_modules(self) -> list[nn.Module]:
         return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]

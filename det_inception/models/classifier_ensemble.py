@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from det_inception.errors import InputError
 from det_inception.models.classifier import GoogLeNetClassifier, put_predictions
+from det_inception.models.ensemble import require_members
 from det_inception.registry import MODELS
 
 
@@ -34,12 +35,7 @@ class GoogLeNetClassifierEnsemble(BaseModel):
         self, members: Sequence[dict], data_preprocessor: dict | None = None, init_cfg: dict | None = None
     ) -> None:
         super().__init__(data_preprocessor or dict(type='CropPreprocessor'), init_cfg)
-        if not members:
-            raise InputError('an ensemble needs members; give at least one.')
-        if getattr(self.data_preprocessor, '_enable_normalize', False):
-            raise InputError(
-                "an ensemble's members normalise for themselves; take mean and std out of its preprocessor."
-            )
+        require_members(members, self.data_preprocessor)
         self.members: Sequence[GoogLeNetClassifier] = nn.ModuleList(MODELS.build(member) for member in members)
         classes = {member.fc.out_features for member in self.members}
         if len(classes) > 1:

@@ -50,15 +50,9 @@ class RCNNEnsemble(BaseDetector):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if combine not in COMBINATIONS:
-            raise InputError(f'an ensemble combines {" or ".join(COMBINATIONS)}, not {combine!r}; correct "combine".')
-        if not members:
-            raise InputError('an ensemble needs members; give at least one.')
+        require_combination(combine)
         super().__init__(data_preprocessor or dict(type='DetDataPreprocessor', pad_size_divisor=1), init_cfg)
-        if getattr(self.data_preprocessor, '_enable_normalize', False):
-            raise InputError(
-                "an ensemble's members normalise for themselves; take mean and std out of its preprocessor."
-            )
+        require_members(members, self.data_preprocessor)
         self.members: Sequence[RCNN] = nn.ModuleList(MODELS.build(member) for member in members)
         self.combine, self.mirror = combine, mirror
         self.test_cfg = test_cfg or self.members[0].test_cfg
@@ -127,6 +121,20 @@ class RCNNEnsemble(BaseDetector):
         """Returns averaged scores and deltas of all proposals of the batch, without any post-processing."""
         rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
         return self.region_scores(batch_inputs, rois, batch_data_samples)
+
+
+def require_combination(combine: str) -> None:
+    """Refuses what is none of :data:`COMBINATIONS`."""
+    if combine not in COMBINATIONS:
+        raise InputError(f'an ensemble combines {" or ".join(COMBINATIONS)}, not {combine!r}; correct "combine".')
+
+
+def require_members(members: Sequence[dict], preprocessor: nn.Module) -> None:
+    """Refuses an ensemble without members, or one that normalises what its members normalise for themselves."""
+    if not members:
+        raise InputError('an ensemble needs members; give at least one.')
+    if getattr(preprocessor, '_enable_normalize', False):
+        raise InputError("an ensemble's members normalise for themselves; take mean and std out of its preprocessor.")
 
 
 def combine_answers(answers: Sequence[Answer], combine: str) -> Answer:

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from mmengine.model import BaseModule
 from torch import nn
 
-
-def freeze(modules: Iterable[nn.Module]) -> None:
-    """Fixes weights and batch-norm statistics."""
-    for module in modules:
-        module.eval()
-        module.requires_grad_(False)
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
-def keep_in_eval(network: nn.Module, frozen: Iterable[nn.Module], norm_eval: bool) -> None:
-    """Puts back what ``train()`` has changed: frozen parts keep their statistics, and all batch norms if so wished.
+class Freezable(BaseModule):
+    """A network whose first parts, or batch-norm statistics, may stay as they are in training.
 
-    Args:
-        network: In training mode.
-        frozen: The parts of it that do not learn.
-        norm_eval: Whether no batch norm of the network learns its statistics.
+    Attributes:
+        norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
     """
-    for module in frozen:
-        module.eval()
-    if norm_eval:
-        for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+
+    norm_eval: bool
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        """The parts that do not learn."""
+        return []
+
+    def _freeze(self) -> None:
+        """Fixes the weights and the batch-norm statistics of those parts; for the end of ``__init__``."""
+        for module in self._frozen_modules():
+            module.eval()
+            module.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets training mode; frozen parts, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
+        super().train(mode)
+        if mode:
+            for module in self._frozen_modules():
                 module.eval()
+            if self.norm_eval:
+                for module in self.modules():
+                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                        module.eval()
+        return self

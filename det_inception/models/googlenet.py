@@ -20,10 +20,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from det_inception.models.freezing import freeze, keep_in_eval
+from det_inception.models.freezing import Freezable
 from det_inception.registry import MODELS
 
 
@@ -169,7 +168,7 @@ class Inception(nn.Module):
 
 
 @MODELS.register_module()
-class GoogLeNet(BaseModule):
+class GoogLeNet(Freezable):
     """The convolutional part of GoogLeNet, from the image to inception 5b.
 
     Args:
@@ -254,7 +253,7 @@ class GoogLeNet(BaseModule):
         for kernel in (3, 3, 3, kind.last_pool):
             self.first_centre += (kernel - 1) / 2 * step
             step *= 2
-        freeze(self._frozen_modules())
+        self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.
@@ -322,13 +321,6 @@ class GoogLeNet(BaseModule):
                 if isinstance(module, nn.Conv2d):
                     draw_convolution(module)
         self._is_init = True
-
-    def train(self, mode: bool = True) -> GoogLeNet:
-        """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
-        super().train(mode)
-        if mode:
-            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
-        return self
 
     def _frozen_modules(self) -> list[nn.Module]:
         return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]

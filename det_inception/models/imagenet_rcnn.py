@@ -96,14 +96,15 @@ class ImageNetRCNN(RCNN):
         from det_inception.checkpoints import load_classifier, read_weights
 
         source = self.init_cfg['checkpoint']
-        found = len(read_weights(source).classifier.get('fc.bias', ()))
+        weights = read_weights(source)
+        found = len(weights.classifier.get('fc.bias', ()))
         if found != len(IMAGENET_CLASSES):
             what = f'tells {found} classes apart' if found else 'holds no classifier'
             raise InputError(
                 f'{source}: {what}, and the 1000 classes of ImageNet are needed; name the weights of an ImageNet '
                 "classifier, such as torchvision's or Caffe's GoogLeNet."
             )
-        load_classifier(self, source)
+        load_classifier(self, weights)
         self._is_init = True
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
-from det_inception.files import written_beside
+from det_inception.files import write_bytes
 from det_inception.models.engines import Judge, fuse
 from det_inception.models.googlenet import LocalResponseNorm
 from det_inception.models.rcnn import RCNN
@@ -94,9 +94,7 @@ def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
     content = to_onnx(model)
     for key, value in facts.items():
         content.metadata_props.add(key=key, value=json.dumps(value))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(path) as unfinished:
-        unfinished.write_bytes(content.SerializeToString())
+    write_bytes(path, content.SerializeToString())
 
 
 def to_onnx(model: RCNN, scores: bool = True) -> onnx.ModelProto:

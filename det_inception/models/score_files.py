@@ -17,7 +17,7 @@ from torch import Tensor
 
 from det_inception.errors import InputError
 from det_inception.models.chunks import Answer
-from det_inception.models.ensemble import COMBINATIONS, as_logits, combine_answers
+from det_inception.models.ensemble import as_logits, combine_answers, require_combination
 from det_inception.models.rcnn import detections
 from det_inception.region_scores import ImageScores, RegionScores, image_name
 from det_inception.registry import MODELS
@@ -53,8 +53,7 @@ class RegionScoreAverage(BaseDetector):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if combine not in COMBINATIONS:
-            raise InputError(f'an ensemble combines {" or ".join(COMBINATIONS)}, not {combine!r}; correct "combine".')
+        require_combination(combine)
         super().__init__(data_preprocessor or dict(type='DetDataPreprocessor', pad_size_divisor=1), init_cfg)
         self.files = [RegionScores(path) for path in files]
         first = self.files[0]

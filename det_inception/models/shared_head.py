@@ -6,10 +6,9 @@ Shape legend: R regions.
 from __future__ import annotations
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
-from det_inception.models.freezing import keep_in_eval
+from det_inception.models.freezing import Freezable
 from det_inception.models.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
 from det_inception.registry import MODELS
 
@@ -17,7 +16,7 @@ MODULES = STAGES[-1][1]
 
 
 @MODELS.register_module()
-class GoogLeNetSharedHead(BaseModule):
+class GoogLeNetSharedHead(Freezable):
     """Inception 5a and 5b on the features of regions: MMDetection's ``shared_head``.
 
     The region operation takes the place of the max-pool before 5a, as it does in Fast R-CNN (Girshick, arXiv
@@ -56,10 +55,3 @@ class GoogLeNetSharedHead(BaseModule):
         for name in MODULES:
             getattr(self, name).load_state_dict(getattr(network, name).state_dict())
         self._is_init = True
-
-    def train(self, mode: bool = True) -> GoogLeNetSharedHead:
-        """Sets training mode; with ``norm_eval`` batch norms stay in evaluation mode."""
-        super().train(mode)
-        if mode:
-            keep_in_eval(self, (), self.norm_eval)
-        return self

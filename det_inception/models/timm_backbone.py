@@ -13,11 +13,10 @@ from pathlib import Path
 from types import ModuleType
 
 from mmengine.logging import print_log
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from det_inception.errors import InputError
-from det_inception.models.freezing import freeze, keep_in_eval
+from det_inception.errors import InputError, first_line
+from det_inception.models.freezing import Freezable
 from det_inception.registry import MODELS
 
 ADDRESS = 'timm://'
@@ -65,7 +64,7 @@ def _require_known(timm: ModuleType, model_name: str) -> None:
 
 
 @MODELS.register_module()
-class TimmBackbone(BaseModule):
+class TimmBackbone(Freezable):
     """A network of timm, by its ``features_only`` interface.
 
     Args:
@@ -119,7 +118,7 @@ class TimmBackbone(BaseModule):
                 f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
                 f'with the stages {self.out_indices}.'
             )
-        freeze(self._frozen_modules())
+        self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``.
@@ -150,7 +149,7 @@ class TimmBackbone(BaseModule):
             )
         except Exception as error:  # The network, the hub's client and the unpickler raise nearly anything.
             raise InputError(
-                f'{source}: timm cannot load weights of {self.model_name} ({_first_line(error)}); fetch its file on '
+                f'{source}: timm cannot load weights of {self.model_name} ({first_line(error)}); fetch its file on '
                 'another machine and name that, or correct the network.'
             ) from error
         self.network.load_state_dict(loaded.state_dict())
@@ -164,9 +163,7 @@ class TimmBackbone(BaseModule):
         try:
             found = timm.models.load_state_dict(source, weights_only=True)
         except Exception as error:
-            raise InputError(
-                f'{source}: holds no weights of timm ({_first_line(error)}); name another file.'
-            ) from error
+            raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
         whole = timm.create_model(self.model_name)
         heads = whole.pretrained_cfg.get('classifier') or ()
         heads = (heads,) if isinstance(heads, str) else tuple(heads)
@@ -181,13 +178,6 @@ class TimmBackbone(BaseModule):
                 f'{source}: {len(wrong)} of the {len(wanted)} arrays of {self.model_name} are missing or of another '
                 f'shape, the first being {wrong[0]}; name a file of timm for this network.'
             )
-
-    def train(self, mode: bool = True) -> TimmBackbone:
-        """Sets training mode; frozen stages, and with ``norm_eval`` all batch norms, stay in evaluation mode."""
-        super().train(mode)
-        if mode:
-            keep_in_eval(self, self._frozen_modules(), self.norm_eval)
-        return self
 
     def _frozen_modules(self) -> list[nn.Module]:
         """The parts that come before the last frozen stage's output, in the order in which they are run."""
@@ -204,7 +194,3 @@ class TimmBackbone(BaseModule):
             if name in (last, last.replace('.', '_')):
                 break
         return frozen
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]
