@@ -15,7 +15,7 @@ fast_rcnn = dict(
     # The layers up to conv2 keep what they learned from a million images, as in Fast R-CNN.
     backbone=dict(type='GoogLeNet', variant='torchvision', out_indices=(3,), frozen_stages=1, norm_eval=True),
     roi_head=dict(
-        type='StandardRoIHead',
+        type='SharedRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),

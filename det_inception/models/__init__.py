@@ -12,7 +12,7 @@ from det_inception.models.multibox_priors import MultiBoxPriorsHook
 from det_inception.models.rcnn import RCNN, RegionClassifierHead
 from det_inception.models.region_warp import RegionWarp
 from det_inception.models.score_files import RegionScoreAverage
-from det_inception.models.shared_head import GoogLeNetSharedHead
+from det_inception.models.shared_head import GoogLeNetSharedHead, SharedRoIHead
 from det_inception.models.timm_backbone import TimmBackbone
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     'RegionClassifierHead',
     'RegionScoreAverage',
     'RegionWarp',
+    'SharedRoIHead',
     'TimmBackbone',
 ]

@@ -40,10 +40,13 @@ PACKAGES = {'openvino': ('openvino', 'onnx', 'onnxscript', 'onnxruntime')}
 def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     """Makes a detector, or every member of an ensemble, judge its crops by a faster engine.
 
-    Call it when the weights are loaded and the model is where it is to run; they must not change afterwards.
+    Call it when the weights are loaded and the model is where it is to run; they must not change afterwards. Of a
+    detector that looks at the whole image first, the engine judges the regions, and PyTorch computes the map in the
+    engine's precision.
 
     Args:
-        model: An :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.RCNNEnsemble`.
+        model: An :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.RCNNEnsemble`, or a detector
+            with a :class:`~det_inception.models.SharedRoIHead`.
         choice: One of :data:`ENGINES`, or ``'auto'``: the fastest that is installed; with a colon behind it, one of
             :data:`PRECISIONS`, such as ``'fused:float32'``. Without: half the bits where that is faster, as a short
             trial on a processor says.
@@ -54,7 +57,8 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     Raises:
         InputError: The engine is not installed or cannot run there, or the model has no region classifier.
     """
-    parts = [part for part in getattr(model, 'members', [model]) if hasattr(part, 'judge')]
+    whole = getattr(model, 'roi_head', None)
+    parts = [part for part in getattr(model, 'members', [whole or model]) if hasattr(part, 'judge')]
     if not parts:
         raise InputError(
             f'{type(model).__name__} classifies no regions, so no engine can judge them; leave --engine away.'
@@ -68,16 +72,19 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     _require_possible(engine, precision, device)
     for part in parts:
         part.engine = make_engine(part, engine, precision)
+    if whole is not None and engine != 'eager':
+        model.backbone = _FusedMap(model.backbone, 'bfloat16' if precision == 'int8' else precision)
     said = f'{engine}, {precision}, on {_device_name(device)}'
     print_log(f'Region classifier: {said}.', 'current')
     return said
 
 
 def make_engine(model: nn.Module, engine: str, precision: str) -> Callable[[Tensor], Answer]:
-    """Returns what computes logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops (R, 3, S, S).
+    """Returns what computes logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops.
 
     Args:
-        model: The :class:`~det_inception.models.RCNN` whose weights to use.
+        model: The :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.SharedRoIHead` whose weights to
+            use. Crops are (R, 3, S, S) or regions of its map (R, C, P, P).
         engine: One of :data:`ENGINES`.
         precision: One of :data:`PRECISIONS`.
     """
@@ -124,15 +131,30 @@ def _trial(precision: str) -> float:
 
 
 class Judge(nn.Module):
-    """Backbone and head as one network, a copy that shares nothing with the detector."""
+    """Box head and what comes before it as one network, a copy that shares nothing with the detector."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.backbone, self.bbox_head = copy.deepcopy(model.backbone), copy.deepcopy(model.bbox_head)
+        self.features, self.bbox_head = copy.deepcopy(model.features), copy.deepcopy(model.bbox_head)
         self.eval().requires_grad_(False)
 
     def forward(self, crops: Tensor) -> Answer:
-        return self.bbox_head(self.backbone(crops)[-1])
+        features = self.features(crops)
+        return self.bbox_head(features[-1] if isinstance(features, tuple) else features)
+
+
+class _FusedMap(nn.Module):
+    """A backbone with fused batch norm, for inference, in a precision of its own."""
+
+    def __init__(self, backbone: nn.Module, precision: str) -> None:
+        super().__init__()
+        self.dtype = getattr(torch, precision)
+        self.network = fuse(copy.deepcopy(backbone)).eval().requires_grad_(False)
+        self.network.to(dtype=self.dtype, memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast(images.device.type, enabled=False):
+            return tuple(feature.float() for feature in self.network(images.to(self.dtype)))
 
 
 class _Network:

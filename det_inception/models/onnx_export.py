@@ -20,6 +20,8 @@ from det_inception.version import __version__
 if TYPE_CHECKING:
     import onnx
 
+    from det_inception.models.shared_head import SharedRoIHead
+
 OPSET = 18
 
 
@@ -51,8 +53,8 @@ class _Outputs(nn.Module):
         super().__init__()
         self.judge = fuse(Judge(model)).cpu()
         self.scores = scores
-        if isinstance(getattr(self.judge.backbone, 'lrn', None), LocalResponseNorm):
-            self.judge.backbone.lrn = _WholeLRN(self.judge.backbone.lrn)
+        if isinstance(getattr(self.judge.features, 'lrn', None), LocalResponseNorm):
+            self.judge.features.lrn = _WholeLRN(self.judge.features.lrn)
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         logits, deltas = self.judge(crops)
@@ -97,7 +99,7 @@ def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
     write_bytes(path, content.SerializeToString())
 
 
-def to_onnx(model: RCNN, scores: bool = True) -> onnx.ModelProto:
+def to_onnx(model: RCNN | SharedRoIHead, scores: bool = True) -> onnx.ModelProto:
     """Returns backbone and head in ONNX's form; see :func:`export_onnx`.
 
     Args:
@@ -118,11 +120,10 @@ def to_onnx(model: RCNN, scores: bool = True) -> onnx.ModelProto:
     def lrn(x, size: int, alpha: float, k: float):
         return onnxscript.opset18.LRN(x, alpha=alpha, beta=0.75, bias=k, size=size)
 
-    size = model.region_warp.size
     names = ['scores' if scores else 'logits', *(['deltas'] if model.bbox_head.with_reg else [])]
     program = torch.onnx.export(
         _Outputs(model, scores).eval(),
-        (torch.zeros(2, 3, size, size),),
+        (torch.zeros(2, *model.crop_shape),),
         input_names=['crops'],
         output_names=names,
         dynamic_shapes=({0: torch.export.Dim('regions', min=1)},),

@@ -21,6 +21,7 @@ from torch import Tensor
 from det_inception.models.chunks import Answer
 from det_inception.models.onnx_export import to_onnx
 from det_inception.models.rcnn import RCNN
+from det_inception.models.shared_head import SharedRoIHead
 
 BATCH = 8
 """Crops of one request: enough to fill a core, few enough that the last request wastes little."""
@@ -44,14 +45,14 @@ class OpenVINOEngine:
         precision: ``'float32'``, ``'bfloat16'``, ``'float16'`` or ``'int8'``.
     """
 
-    def __init__(self, model: RCNN, precision: str) -> None:
-        self.size, self.precision = model.region_warp.size, precision
+    def __init__(self, model: RCNN | SharedRoIHead, precision: str) -> None:
+        self.shape, self.precision = model.crop_shape, precision
         self.network = to_onnx(model, scores=False)
         self._compile(self.network)
         self.calibration: list[np.ndarray] | None = [] if precision == 'int8' else None
 
     def __call__(self, crops: Tensor) -> Answer:
-        """Returns logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops (R, 3, S, S)."""
+        """Returns logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops (R, C, S, S)."""
         pixels = crops.float().permute(0, 2, 3, 1).contiguous().numpy()  # Crops lie channels-last in memory.
         answer = self._infer(pixels)
         if self.calibration is not None and len(pixels):
@@ -79,7 +80,7 @@ class OpenVINOEngine:
     def _compile(self, network: onnx.ModelProto) -> None:
         core = _core()
         model = core.read_model(network.SerializeToString(), b'')
-        model.reshape([BATCH, 3, self.size, self.size])
+        model.reshape([BATCH, *self.shape])
         steps = openvino.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_layout(openvino.Layout('NHWC'))
         steps.input().model().set_layout(openvino.Layout('NCHW'))

@@ -153,6 +153,16 @@ class RCNN(BaseDetector):
             return self.engine(crops)
         return self.bbox_head(self.backbone(crops)[-1])
 
+    @property
+    def crop_shape(self) -> tuple[int, int, int]:
+        """Shape (3, S, S) of a crop."""
+        return (3, self.region_warp.size, self.region_warp.size)
+
+    @property
+    def features(self) -> nn.Module:
+        """What comes before the head."""
+        return self.backbone
+
     # --------------------------------------------------------------------------------------- MMDetection's contract
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:

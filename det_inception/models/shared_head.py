@@ -1,15 +1,21 @@
-"""The last stage of GoogLeNet behind the region operation, for Fast and Faster R-CNN.
+"""What Fast and Faster R-CNN do with a region: RoIAlign, and the last stage of GoogLeNet behind it.
 
-Shape legend: R regions.
+Shape legend: R regions, C channels of the map, K classes.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Callable
 
+import torch
+from mmcv.ops import RoIAlign
+from mmdet.models.roi_heads import StandardRoIHead
+from torch import Tensor, nn
+
+from det_inception.models.chunks import Answer, in_chunks
 from det_inception.models.freezing import Freezable
 from det_inception.models.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
+from det_inception.models.region_align import region_align
 from det_inception.registry import MODELS
 
 MODULES = STAGES[-1][1]
@@ -55,3 +61,52 @@ class GoogLeNetSharedHead(Freezable):
         for name in MODULES:
             getattr(self, name).load_state_dict(getattr(network, name).state_dict())
         self._is_init = True
+
+
+@MODELS.register_module()
+class SharedRoIHead(StandardRoIHead):
+    """MMDetection's head of two-stage detectors for one map, whose regions go through the network in chunks.
+
+    Two things differ. Regions are cut out in float32 also in mixed precision: a corner at 600 pixels has a neighbour
+    at 604 in bfloat16. And at test time a map's regions are judged ``test_cfg.chunk_size`` (128) at a time, on a
+    processor with our own RoIAlign.
+
+    Attributes:
+        engine: What computes logits and deltas of cut-out regions instead of the shared head and the box head, outside
+            training; None: they do. See :func:`det_inception.models.engines.accelerate`.
+    """
+
+    engine: Callable[[Tensor], Answer] | None = None
+
+    @property
+    def crop_shape(self) -> tuple[int, int, int]:
+        """Shape (C, P, P) of a cut-out region."""
+        return (self.bbox_roi_extractor.out_channels, *self.bbox_roi_extractor.roi_layers[0].output_size)
+
+    @property
+    def features(self) -> nn.Module:
+        """What comes before the box head."""
+        return self.shared_head
+
+    def judge(self, regions: Tensor) -> Answer:
+        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, of cut-out regions (R, C, P, P)."""
+        if self.engine is not None and not self.training:
+            return self.engine(regions)
+        return self.bbox_head(self.shared_head(regions))
+
+    def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor | None]:
+        (features,) = x
+        features, rois = features.float(), rois.float()
+        if torch.is_grad_enabled():
+            logits, deltas = self.judge(self.bbox_roi_extractor((features,), rois))
+        else:
+            size = (self.test_cfg or {}).get('chunk_size', 128)
+            logits, deltas = in_chunks(lambda chunk: self.judge(self._cut_out(features, chunk)), rois, size)
+        return dict(cls_score=logits, bbox_pred=deltas)
+
+    def _cut_out(self, features: Tensor, rois: Tensor) -> Tensor:
+        layer = self.bbox_roi_extractor.roi_layers[0]
+        ours = isinstance(layer, RoIAlign) and layer.pool_mode == 'avg' and layer.aligned and layer.sampling_ratio > 0
+        if not ours or features.device.type != 'cpu' or layer.output_size[0] != layer.output_size[1]:
+            return self.bbox_roi_extractor((features,), rois)
+        return region_align(features, rois, layer.output_size[0], layer.spatial_scale, layer.sampling_ratio)
