@@ -80,7 +80,8 @@ def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
             cannot be written.
     """
     if not isinstance(model, RCNN):
-        raise InputError(f'{path}: only an RCNN can be exported, not a {type(model).__name__}; export its members.')
+        instead = 'export its members' if hasattr(model, 'members') else 'choose a config of that type'
+        raise InputError(f'{path}: only an RCNN can be exported, not a {type(model).__name__}; {instead}.')
     warp, preprocessor, coder = model.region_warp, model.data_preprocessor, model.bbox_head.bbox_coder
     facts = dict(
         classes=list(classes),
