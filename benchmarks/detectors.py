@@ -2,7 +2,7 @@
 
     python benchmarks/detectors.py my_voc/JPEGImages \\
         --detector R-CNN configs/googlenet_rcnn_bbox-reg_voc.py rcnn.pth \\
-        --detector Fast configs/googlenet_fast-rcnn_voc.py fast.pth --amp
+        --detector Fast configs/googlenet_fast-rcnn_voc.py fast.pth proposals.max_num=1000 --engine auto
 
 Every image goes through all detectors before the next image, so that a machine that is busy for a while is busy for all
 of them; the first image is not counted. Files are read beforehand; proposals are computed, whatever the cache holds.
@@ -16,10 +16,9 @@ import time
 
 from mmengine.logging import MMLogger
 
-from det_inception.config import read_config
+from det_inception.cli import add_speed_options, read_options
 from det_inception.images import read_image
 from det_inception.inference import Detector, find_images
-from det_inception.registry import MODELS
 
 
 def main() -> None:
@@ -27,25 +26,26 @@ def main() -> None:
     parser.add_argument('images', nargs='+', help='files, folders or globs')
     parser.add_argument(
         '--detector',
-        nargs=3,
+        nargs='+',
         action='append',
         required=True,
-        metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
+        metavar='NAME CONFIG CHECKPOINT [KEY=VALUE ...]',
         dest='detectors',
+        help='a trained detector, and settings that override those of its config',
     )
     parser.add_argument('--count', type=int, default=9, help='images, the first for warming up (default: %(default)s)')
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
-    parser.add_argument('--engine', help='for those that classify crops, instead of --amp, as for tools/test.py')
+    add_speed_options(parser)
     args = parser.parse_args()
     if args.count < 2:
         parser.error('--count is at least 2: one to warm up, one to measure')
     MMLogger.get_current_instance().setLevel('WARNING')
     detectors = {}
-    for name, config, checkpoint in args.detectors:
-        options = {'proposals.cache_dir': ''}
-        engine = args.engine if hasattr(MODELS.get(read_config(config).model.type), 'judge') else None
-        amp = args.amp and engine is None
-        detectors[name] = Detector(config, checkpoint, amp=amp, options=options, engine=engine)
+    for words in args.detectors:
+        if len(words) < 3:
+            parser.error('--detector is a name, a config and a checkpoint, and perhaps settings.')
+        name, config, checkpoint, *settings = words
+        options = {'proposals.cache_dir': '', **read_options(settings)}
+        detectors[name] = Detector(config, checkpoint, amp=args.amp, options=options, engine=args.engine)
     seconds: dict[str, list[float]] = {name: [] for name in detectors}
     for path in find_images(args.images)[: args.count]:
         image = read_image(path)

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from det_inception.errors import InputError
 
@@ -31,6 +31,15 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
         help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
         'float16 or int8, such as fused:bfloat16; see docs/speed.md',
     )
+
+
+def read_options(words: Sequence[str]) -> dict:
+    """Returns the settings that words such as ``model.num_classes=3`` give, as ``--cfg-options`` reads them."""
+    from mmengine.config import DictAction
+
+    reader = argparse.ArgumentParser()
+    reader.add_argument('--cfg-options', nargs='*', action=DictAction)
+    return reader.parse_args(['--cfg-options', *words]).cfg_options or {}
 
 
 def run(main: Callable[[], int | None]) -> None:

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 from mmengine.runner import find_latest_checkpoint, set_random_seed
 
-from det_inception.cli import run
+from det_inception.cli import read_options, run
 from det_inception.config import load_config
 from det_inception.detectors import publish
 from det_inception.errors import InputError
@@ -60,10 +59,9 @@ def parse_args() -> argparse.Namespace:
 
 def write_initial(args: argparse.Namespace, path: Path) -> tuple[int, int]:
     """Writes the weights that all members start from, and returns the config's seed and number of members."""
-    reader = argparse.ArgumentParser()
-    reader.add_argument('--cfg-options', nargs='*', action=DictAction)
-    options = reader.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
-    cfg = load_config(args.config, options=options, data_root=args.data_root, weights=args.weights)
+    cfg = load_config(
+        args.config, options=read_options(args.cfg_options), data_root=args.data_root, weights=args.weights
+    )
     seed = (cfg.get('randomness') or {}).get('seed') or 0
     if not path.exists():
         set_random_seed(seed)
