@@ -82,7 +82,7 @@ def load_config(
     if weights is not None:
         cfg.weights = str(weights)
     checkpoints = checkpoint_list(checkpoint)
-    if is_classifier(cfg):
+    if is_classifier(cfg) and 'members' not in cfg.model:  # An ensemble that a config spells out is complete.
         train, test = (list(datasets_of(cfg, name)) for name in ('train_dataloader', 'test_dataloader'))
         complete_classifier(cfg, checkpoints, train, [*test, *datasets_of(cfg, 'val_dataloader')])
         return cfg

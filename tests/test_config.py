@@ -291,3 +291,12 @@ def test_proposal_options_reach_every_data_set(tmp_path):
     assert [step.mode for step in steps] == ['fast', 'fast', 'quality']
     assert [step.width for step in steps] == [None] * 3
     assert [step.get('max_num') for step in steps] == [None, 300, None]
+
+
+def test_an_ensemble_of_classifiers_that_a_config_spells_out_is_left_as_it_is(tmp_path):
+    """It is a classifier, and has its members and their classes already."""
+    member = dict(type='GoogLeNetClassifier', num_classes=3, backbone=dict(type='GoogLeNet', width=0.125))
+    model = dict(type='GoogLeNetClassifierEnsemble', members=[member, member])
+    (tmp_path / 'config.py').write_text(f'model = {model!r}\n', encoding='utf-8')
+    cfg = load_config(tmp_path / 'config.py')
+    assert is_classifier(cfg) and cfg.model.to_dict() == model

@@ -41,8 +41,8 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     """Makes a detector, or every member of an ensemble, judge its crops by a faster engine.
 
     Call it when the weights are loaded and the model is where it is to run; they must not change afterwards. Of a
-    detector that looks at the whole image first, the engine judges the regions, and PyTorch computes the map in the
-    engine's precision.
+    detector that looks at the whole image first, the engine judges the regions; unless it is ``eager``, a fused copy of
+    the backbone computes the map, in the engine's precision.
 
     Args:
         model: An :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.RCNNEnsemble`, or a detector

@@ -1,6 +1,6 @@
 """The region classifier run by OpenVINO on a processor.
 
-Shape legend: R crops, S their side, K classes.
+Shape legend: R crops, C their channels, S their side, K classes.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _core() -> openvino.Core:
 
 
 class _Crops(quantization.CalibrationDataReader):
-    """Hands crops (R, 3, S, S) to the calibration."""
+    """Hands crops (R, C, S, S) to the calibration."""
 
     def __init__(self, crops: np.ndarray) -> None:
         self.batches: Iterator[np.ndarray] = iter(np.split(crops, range(BATCH, len(crops), BATCH)))
