@@ -177,6 +177,8 @@ def make_proposals(
                 made += 1
                 proposals += len(result[0])
                 writer.add(key, *result)
+        # Workers finish in any order; what is said of a run is to be the same in every run.
+        unreadable = dict(sorted(unreadable.items()))
         if not len(writer) and shard is None:
             key, why = next(iter(unreadable.items()))
             raise ProposalError(f'None of the {len(keys)} images could be read; the first is {key}: {why}.')
