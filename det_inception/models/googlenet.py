@@ -184,11 +184,11 @@ class GoogLeNet(Freezable):
             :func:`det_inception.checkpoints.load_backbone` reads, ``'torchvision://googlenet'`` among them.
 
     Attributes:
-        feature_info: One ``dict(name, channels, stride)`` a stage, for all five stages.
+        feature_info: One ``dict(name, channels, stride, first_centre)`` a stage, for all five stages. Cell j looks at
+            pixel ``stride j + first_centre``, the centre of its receptive field.
         out_channels: Channels of the returned stages, in order.
         tap_channels: Channels of the maps of :data:`TAPS`, by name.
-        first_centre: The centre of the last stage's first cell's receptive field, in pixels; cell j looks at
-            ``32 j + first_centre``.
+        first_centre: That of the last stage.
         normalisation: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
             are loaded.
 
@@ -242,17 +242,17 @@ class GoogLeNet(Freezable):
         self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
         self.lrn = nn.Identity() if kind.batch_norm else LocalResponseNorm()
 
+        # The pools have no padding, so each moves the first cell's centre on, which else would be half a stride.
+        centres = [0.5]
+        for kernel in (3, 3, 3, kind.last_pool):
+            centres.append(centres[-1] + (kernel - 1) / 2 * 2 ** len(centres))
         self.feature_info = tuple(
-            dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1))
+            dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1), first_centre=centres[index])
             for index, (name, _) in enumerate(STAGES)
         )
+        self.first_centre = centres[-1]
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
         self.tap_channels = {name: stage_channels[name] for name in TAPS}
-        # The pools have no padding, so each moves the first cell's centre on, which else would be at 16.
-        self.first_centre, step = 0.5, 2
-        for kernel in (3, 3, 3, kind.last_pool):
-            self.first_centre += (kernel - 1) / 2 * step
-            step *= 2
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -67,9 +67,15 @@ class GoogLeNetSharedHead(Freezable):
 class SharedRoIHead(StandardRoIHead):
     """MMDetection's head of two-stage detectors for one map, whose regions go through the network in chunks.
 
-    Two things differ. Regions are cut out in float32 also in mixed precision: a corner at 600 pixels has a neighbour
-    at 604 in bfloat16. And at test time a map's regions are judged ``test_cfg.chunk_size`` (128) at a time, on a
-    processor with our own RoIAlign.
+    Three things differ. Regions are cut out in float32 also in mixed precision: a corner at 600 pixels has a neighbour
+    at 604 in bfloat16. At test time a map's regions are judged ``test_cfg.chunk_size`` (128) at a time, on a processor
+    with our own RoIAlign. And regions are cut out where the map's cells look.
+
+    Args:
+        first_centre: The pixel at which the map's first cell looks, as
+            :attr:`~det_inception.models.GoogLeNet.feature_info` has it; None: the middle of the stride, as RoIAlign
+            takes it, which GoogLeNet's unpadded pools move on.
+        kwargs: As for MMDetection's head.
 
     Attributes:
         engine: What computes logits and deltas of cut-out regions instead of the shared head and the box head, outside
@@ -77,6 +83,10 @@ class SharedRoIHead(StandardRoIHead):
     """
 
     engine: Callable[[Tensor], Answer] | None = None
+
+    def __init__(self, *, first_centre: float | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.first_centre = first_centre
 
     @property
     def crop_shape(self) -> tuple[int, int, int]:
@@ -96,13 +106,20 @@ class SharedRoIHead(StandardRoIHead):
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor | None]:
         (features,) = x
-        features, rois = features.float(), rois.float()
+        features, rois = features.float(), self._on_map(rois.float())
         if torch.is_grad_enabled():
             logits, deltas = self.judge(self.bbox_roi_extractor((features,), rois))
         else:
             size = (self.test_cfg or {}).get('chunk_size', 128)
             logits, deltas = in_chunks(lambda chunk: self.judge(self._cut_out(features, chunk)), rois, size)
         return dict(cls_score=logits, bbox_pred=deltas)
+
+    def _on_map(self, rois: Tensor) -> Tensor:
+        """Returns the rois (R, 5), moved to where RoIAlign finds them if the map's first cell looks elsewhere."""
+        if self.first_centre is None:
+            return rois
+        shift = self.bbox_roi_extractor.featmap_strides[0] / 2 - self.first_centre
+        return rois + rois.new_tensor([0, *[shift] * 4])
 
     def _cut_out(self, features: Tensor, rois: Tensor) -> Tensor:
         layer = self.bbox_roi_extractor.roi_layers[0]

@@ -237,7 +237,7 @@ def test_mmdetections_own_detectors_run_on_it(config):
 @pytest.mark.parametrize('variant', ['batch_norm', 'torchvision'])
 def test_where_the_first_cell_looks(variant):
     """The middle of what moves a cell: equal positive weights and mean pools spread its gradient evenly around it."""
-    network = GoogLeNet(variant=variant, width=0.125).eval()
+    network = GoogLeNet(variant=variant, width=0.125, out_indices=(0, 1, 2, 3, 4)).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.constant_(module.weight, 1 / module.weight[0].numel())
@@ -246,8 +246,11 @@ def test_where_the_first_cell_looks(variant):
                 mean = torch.nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
                 setattr(module, name, mean)
     images = torch.ones(1, 3, 640, 640, requires_grad=True)
-    network(images)[0][0, 0, 9, 9].backward()
-    weight = images.grad[0].sum(0)
-    middle = float((weight.sum(0) * (torch.arange(640) + 0.5)).sum() / weight.sum())
-    assert network.first_centre == {'batch_norm': 30.5, 'torchvision': 22.5}[variant]
-    assert middle == pytest.approx(9 * 32 + network.first_centre, abs=0.5)
+    for features, info in zip(network(images), network.feature_info):
+        (seen,) = torch.autograd.grad(features[0, 0, 9, 9], images, retain_graph=True)
+        weight = seen[0].sum(0)
+        middle = float((weight.sum(0) * (torch.arange(640) + 0.5)).sum() / weight.sum())
+        assert middle == pytest.approx(9 * info['stride'] + info['first_centre'], abs=0.5)
+    last = {'batch_norm': 30.5, 'torchvision': 22.5}[variant]
+    assert network.first_centre == last
+    assert [info['first_centre'] for info in network.feature_info] == [0.5, 2.5, 6.5, 14.5, last]

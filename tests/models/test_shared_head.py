@@ -1,5 +1,7 @@
 """Regions of a map: against torchvision's RoIAlign, MMDetection's head, and themselves in chunks and other engines."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
+from mmengine.config import Config
 
 from det_inception.models.engines import accelerate, make_engine
 from det_inception.models.region_align import region_align
 from det_inception.registry import MODELS
 
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 0.125
 CHANNELS = 104
 
@@ -47,10 +51,11 @@ def test_no_regions():
     assert region_align(torch.zeros(1, 5, 3, 3), torch.zeros(0, 5), 7, 1.0, 2).shape == (0, 5, 7, 7)
 
 
-def head(kind: str, with_reg: bool = True) -> StandardRoIHead:
+def head(kind: str, with_reg: bool = True, **more) -> StandardRoIHead:
     torch.manual_seed(0)
     settings = dict(
         type=kind,
+        **more,
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
@@ -121,6 +126,32 @@ def test_mixed_precision_moves_no_corner(learning, seen):
         model._bbox_forward((features,), rois)
     expected = RoIAlign(7, 1 / 16, 2)(features.float(), rois)
     torch.testing.assert_close(torch.cat(cut), expected, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize('learning', [False, True])
+def test_regions_are_where_the_cells_look(learning):
+    """On a map that holds the places at which its cells look, a region's mean is its middle."""
+    x, y = 16 * torch.arange(30.0) + 14.5, 16 * torch.arange(20.0) + 14.5
+    features = torch.stack([x.expand(20, 30), y[:, None].expand(20, 30)])[None].repeat(1, CHANNELS // 2, 1, 1)
+    rois = torch.tensor([[0, 50.0, 60, 130, 100], [0, 200, 31, 431, 300], [0, 33, 40, 49, 72]])
+    before = rois.clone()
+    model = head('SharedRoIHead', first_centre=14.5)
+    model.judge = lambda regions: (regions[:, :2].mean((2, 3)), None)
+    with torch.set_grad_enabled(learning):
+        middles = model._bbox_forward((features,), rois)['cls_score']
+    torch.testing.assert_close(middles, (rois[:, 1:3] + rois[:, 3:]) / 2, atol=1e-3, rtol=0)
+    assert torch.equal(rois, before)
+
+
+@pytest.mark.parametrize('name', ['fast', 'faster'])
+def test_configs_know_where_the_cells_look(name):
+    model = MODELS.build(Config.fromfile(ROOT / f'configs/googlenet_{name}-rcnn.py').model)
+    (info,) = [info for info in model.backbone.feature_info if info['stride'] == 16]
+    assert model.roi_head.first_centre == info['first_centre'] == 14.5
+    if name == 'faster':
+        anchors = model.rpn_head.prior_generator.grid_priors([(3, 4)], device='cpu')[0].view(3, 4, 15, 4)
+        middles = (anchors[..., :2] + anchors[..., 2:]) / 2
+        torch.testing.assert_close(middles[2, 3], torch.tensor([3 * 16 + 14.5, 2 * 16 + 14.5]).expand(15, 2))
 
 
 @pytest.mark.parametrize(
