@@ -30,6 +30,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from det_inception.errors import InputError
 from det_inception.models.chunks import Answer
 from det_inception.models.googlenet import ConvUnit
+from det_inception.models.judging import RegionJudge, run
 
 ENGINES = ('eager', 'fused', 'compile', 'openvino')
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'int8')
@@ -58,7 +59,7 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
         InputError: The engine is not installed or cannot run there, or the model has no region classifier.
     """
     whole = getattr(model, 'roi_head', None)
-    parts = [part for part in getattr(model, 'members', [whole or model]) if hasattr(part, 'judge')]
+    parts = [part for part in getattr(model, 'members', [whole or model]) if isinstance(part, RegionJudge)]
     if not parts:
         raise InputError(
             f'{type(model).__name__} classifies no regions, so no engine can judge them; leave --engine away.'
@@ -79,12 +80,11 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     return said
 
 
-def make_engine(model: nn.Module, engine: str, precision: str) -> Callable[[Tensor], Answer]:
+def make_engine(model: RegionJudge, engine: str, precision: str) -> Callable[[Tensor], Answer]:
     """Returns what computes logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops.
 
     Args:
-        model: The :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.SharedRoIHead` whose weights to
-            use. Crops are (R, 3, S, S) or regions of its map (R, C, P, P).
+        model: Whose weights to use. Crops are (R, 3, S, S) or regions of its map (R, C, S, S).
         engine: One of :data:`ENGINES`.
         precision: One of :data:`PRECISIONS`.
     """
@@ -133,14 +133,13 @@ def _trial(precision: str) -> float:
 class Judge(nn.Module):
     """Box head and what comes before it as one network, a copy that shares nothing with the detector."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: RegionJudge) -> None:
         super().__init__()
         self.features, self.bbox_head = copy.deepcopy(model.features), copy.deepcopy(model.bbox_head)
         self.eval().requires_grad_(False)
 
     def forward(self, crops: Tensor) -> Answer:
-        features = self.features(crops)
-        return self.bbox_head(features[-1] if isinstance(features, tuple) else features)
+        return run(self.features, self.bbox_head, crops)
 
 
 class _FusedMap(nn.Module):

@@ -8,7 +8,7 @@ and NMS are MMDetection's; only the order differs: warp first, then the network,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from det_inception.errors import InputError
 from det_inception.models.chunks import Answer, in_chunks
+from det_inception.models.judging import RegionJudge
 from det_inception.models.normalisation import require_normalisation
 from det_inception.registry import MODELS, TASK_UTILS
 
@@ -60,7 +61,7 @@ class RegionClassifierHead(BBoxHead):
 
 
 @MODELS.register_module()
-class RCNN(BaseDetector):
+class RCNN(RegionJudge, BaseDetector):
     """Regions with convolutional features: classifies warped crops of external proposals.
 
     Every data sample brings ``proposals`` (see :class:`det_inception.datasets.LoadRegionProposals`). In training they
@@ -76,10 +77,6 @@ class RCNN(BaseDetector):
             ``chunk_size``, ``keep_region_scores``.
         data_preprocessor: Normalisation and batching; ``mean`` and ``std`` must be those of the backbone's weights.
         init_cfg: As in MMEngine.
-
-    Attributes:
-        engine: What computes logits and deltas of crops instead of backbone and head, outside training; None: they
-            do. See :func:`det_inception.models.engines.accelerate`.
     """
 
     def __init__(
@@ -97,7 +94,6 @@ class RCNN(BaseDetector):
         self.region_warp = MODELS.build(region_warp)
         self.bbox_head = MODELS.build(bbox_head)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
-        self.engine: Callable[[Tensor], Answer] | None = None
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
             self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
@@ -147,12 +143,6 @@ class RCNN(BaseDetector):
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
         return self.judge(crops)
 
-    def judge(self, crops: Tensor) -> Answer:
-        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, of normalised crops (R, 3, S, S)."""
-        if self.engine is not None and not self.training:
-            return self.engine(crops)
-        return self.bbox_head(self.backbone(crops)[-1])
-
     @property
     def crop_shape(self) -> tuple[int, int, int]:
         """Shape (3, S, S) of a crop."""
@@ -160,7 +150,7 @@ class RCNN(BaseDetector):
 
     @property
     def features(self) -> nn.Module:
-        """What comes before the head."""
+        """The backbone."""
         return self.backbone
 
     # --------------------------------------------------------------------------------------- MMDetection's contract

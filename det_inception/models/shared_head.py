@@ -5,16 +5,15 @@ Shape legend: R regions, C channels of the map, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
 from torch import Tensor, nn
 
-from det_inception.models.chunks import Answer, in_chunks
+from det_inception.models.chunks import in_chunks
 from det_inception.models.freezing import Freezable
 from det_inception.models.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
+from det_inception.models.judging import RegionJudge
 from det_inception.models.region_align import region_align
 from det_inception.registry import MODELS
 
@@ -64,7 +63,7 @@ class GoogLeNetSharedHead(Freezable):
 
 
 @MODELS.register_module()
-class SharedRoIHead(StandardRoIHead):
+class SharedRoIHead(RegionJudge, StandardRoIHead):
     """MMDetection's head of two-stage detectors for one map, whose regions go through the network in chunks.
 
     Three things differ. Regions are cut out in float32 also in mixed precision: a corner at 600 pixels has a neighbour
@@ -76,13 +75,7 @@ class SharedRoIHead(StandardRoIHead):
             :attr:`~det_inception.models.GoogLeNet.feature_info` has it; None: the middle of the stride, as RoIAlign
             takes it, which GoogLeNet's unpadded pools move on.
         kwargs: As for MMDetection's head.
-
-    Attributes:
-        engine: What computes logits and deltas of cut-out regions instead of the shared head and the box head, outside
-            training; None: they do. See :func:`det_inception.models.engines.accelerate`.
     """
-
-    engine: Callable[[Tensor], Answer] | None = None
 
     def __init__(self, *, first_centre: float | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -95,14 +88,8 @@ class SharedRoIHead(StandardRoIHead):
 
     @property
     def features(self) -> nn.Module:
-        """What comes before the box head."""
+        """The last stage."""
         return self.shared_head
-
-    def judge(self, regions: Tensor) -> Answer:
-        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, of cut-out regions (R, C, P, P)."""
-        if self.engine is not None and not self.training:
-            return self.engine(regions)
-        return self.bbox_head(self.shared_head(regions))
 
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor | None]:
         (features,) = x

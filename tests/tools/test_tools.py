@@ -199,6 +199,7 @@ def test_interrupted_and_resumed(mini, tool, tmp_path, monkeypatch):
     status, stdout, _ = tool('train', MINI, '--data-root', mini, '--work-dir', moved, '--resume', options=options)
     assert status == 0 and 'resumed epoch: 1, iter: 2' in stdout
     assert 'Epoch(train) [1]' not in stdout
+    assert len(list(moved.glob('*/vis_data/scalars.json'))) == 2  # Each run has its own curve, in one process too.
     first, last = read(moved / 'epoch_1.pth'), read(moved / 'epoch_3.pth')
     assert (last['meta']['epoch'], last['meta']['iter']) == (3, 6)
     steps = [{int(state['step']) for state in part['optimizer']['state'].values()} for part in (first, last)]
