@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,8 @@ from onnxruntime import quantization
 from torch import Tensor
 
 from det_inception.models.chunks import Answer
+from det_inception.models.judging import RegionJudge
 from det_inception.models.onnx_export import to_onnx
-from det_inception.models.rcnn import RCNN
-from det_inception.models.shared_head import SharedRoIHead
 
 BATCH = 8
 """Crops of one request: enough to fill a core, few enough that the last request wastes little."""
@@ -31,6 +30,18 @@ CALIBRATION_SHARE = 32
 """and how many of them may come from one call, so that they are of several images."""
 
 _HINTS = {'float32': 'f32', 'bfloat16': 'bf16', 'float16': 'f16', 'int8': 'bf16'}
+
+
+def convolutions(network: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of the weights of all convolutions by their names, in their order."""
+    shapes = {weights.name: tuple(weights.dims) for weights in network.graph.initializer}
+    return {node.name: shapes[node.input[1]] for node in network.graph.node if node.op_type == 'Conv'}
+
+
+def costly(network: onnx.ModelProto) -> list[str]:
+    """Returns the names of the 3 x 3 convolutions without groups behind the first layer, or else of all behind it."""
+    behind = dict(list(convolutions(network).items())[1:])
+    return [name for name, shape in behind.items() if shape[2:] == (3, 3) and shape[1] > 1] or list(behind)
 
 
 class OpenVINOEngine:
@@ -43,10 +54,16 @@ class OpenVINOEngine:
     Args:
         model: Its weights are copied.
         precision: ``'float32'``, ``'bfloat16'``, ``'float16'`` or ``'int8'``.
+        chosen: For ``'int8'``, names the convolutions of a network that are quantised.
     """
 
-    def __init__(self, model: RCNN | SharedRoIHead, precision: str) -> None:
-        self.shape, self.precision = model.crop_shape, precision
+    def __init__(
+        self,
+        model: RegionJudge,
+        precision: str,
+        chosen: Callable[[onnx.ModelProto], list[str]] = costly,
+    ) -> None:
+        self.shape, self.precision, self.chosen = model.crop_shape, precision, chosen
         self.network = to_onnx(model, scores=False)
         self._compile(self.network)
         self.calibration: list[np.ndarray] | None = [] if precision == 'int8' else None
@@ -113,18 +130,10 @@ class OpenVINOEngine:
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 op_types_to_quantize=['Conv'],
-                nodes_to_quantize=_eight_bit_convolutions(self.network),
+                nodes_to_quantize=self.chosen(self.network),
             )
             self._compile(onnx.load(target))
         print_log(f'OpenVINO: quantised to 8 bits by the ranges of {len(crops)} crops.', 'current')
-
-
-def _eight_bit_convolutions(network: onnx.ModelProto) -> list[str]:
-    """Returns the names of the 3 x 3 convolutions without groups behind the first layer, or else of all behind it."""
-    shapes = {weights.name: tuple(weights.dims) for weights in network.graph.initializer}
-    sides = {node.name: shapes[node.input[1]] for node in network.graph.node if node.op_type == 'Conv'}
-    behind = list(sides)[1:]
-    return [name for name in behind if sides[name][2:] == (3, 3) and sides[name][1] > 1] or behind
 
 
 @functools.cache

@@ -127,11 +127,11 @@ def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatc
 @needs_openvino
 def test_what_goes_to_8_bits():
     from det_inception.models.onnx_export import to_onnx
-    from det_inception.models.openvino_engine import _eight_bit_convolutions
+    from det_inception.models.openvino_engine import costly
 
     network = to_onnx(detector(), scores=False)
     kernels = {weights.name: tuple(weights.dims)[2:] for weights in network.graph.initializer}
-    chosen = set(_eight_bit_convolutions(network))
+    chosen = set(costly(network))
     sides = [kernels[node.input[1]] for node in network.graph.node if node.name in chosen]
     assert sides == [(3, 3)] * 10  # conv2 and one in each of the nine modules
     assert len([node for node in network.graph.node if node.op_type == 'Conv']) == 57
