@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
-    parser.add_argument('--show-dir', metavar='DIR', help='write pictures of objects and detections to this folder')
+    parser.add_argument('--show-dir', metavar='DIR', help='draw objects and detections above 0.3 to this folder')
     parser.add_argument('--report', metavar='DIR', help='write an HTML report of the test to this folder (index.html)')
     parser.add_argument(
         '--report-pictures',
@@ -79,10 +79,7 @@ def main() -> None:
     if args.amp:
         use_amp(cfg)
     if args.show_dir:
-        hooks = cfg.setdefault('default_hooks', {})
-        hooks['visualization'] = dict(
-            type='DetVisualizationHook', draw=True, interval=1, test_out_dir=str(Path(args.show_dir).resolve())
-        )
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='DrawDetectionsHook', folder=args.show_dir)]
     if args.report:
         add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
     if args.save_region_scores:
