@@ -49,7 +49,7 @@ class OpenVINOEngine:
 
     In ``'int8'``, the 3 x 3 convolutions behind the first layer are quantised, weights by channel, with ranges from the
     first crops that are seen; up to then the network runs in bfloat16, and the rest of it remains there. That is most
-    of the multiplications at a third of the error that 8 bits in every convolution bring: docs/speed.md.
+    of the multiplications at an eighth of the error that 8 bits in every convolution bring: docs/speed.md.
 
     Args:
         model: Its weights are copied.
