@@ -3,9 +3,9 @@
     python benchmarks/eight_bits.py configs/googlenet_rcnn_bbox-reg_voc.py rcnn.pth my_voc/JPEGImages
 
 Crops of the images' proposals go through a trained detector in float32 and through OpenVINO with different layers in
-8 bits; the first crops set the ranges, the others are judged. The error is that of the margin, by which the best class
-leads the background (in logits): its standard deviation over the regions that might be objects. Crops a second are
-medians of rounds in which every choice has its turn.
+8 bits; some crops of every image set the ranges, the others are judged. The error is that of the margin, by which the
+best class leads the background (in logits): its standard deviation over the regions that might be objects. Crops a
+second are medians of rounds in which every choice has its turn.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ LEAD = -3.0
 
 def collect(detector: Detector, images: list, wanted: int) -> Tensor:
     """Returns crops (R, C, S, S) of the images, evenly many of each and of its proposals."""
-    found, share = [], -(-wanted // len(images))
-    seen = []
+    share = -(-wanted // len(images))
+    found, seen = [], []
 
     def keep(crops: Tensor):
         seen.append(crops.clone())
