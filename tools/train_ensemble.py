@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
+from mmengine.logging import MMLogger
 from mmengine.runner import find_latest_checkpoint, set_random_seed
 
 from det_inception.cli import read_options, run
@@ -64,6 +65,8 @@ def write_initial(args: argparse.Namespace, path: Path) -> tuple[int, int]:
     )
     seed = (cfg.get('randomness') or {}).get('seed') or 0
     if not path.exists():
+        # Of every layer how it begins would stand among the commands.
+        MMLogger.get_current_instance().setLevel('WARNING')
         set_random_seed(seed)
         model = MODELS.build(cfg.model)
         model.init_weights()

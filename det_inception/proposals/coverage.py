@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from det_inception.files import written_beside
+from det_inception.tables import markdown_table
 
 from .errors import ProposalError
 from .recall import average_recall, best_overlaps, recall_of
@@ -98,8 +99,7 @@ def coverage_table(
     Returns:
         Lines of text; AR is the recall averaged over IoU 0.5 to 1, MBO the mean best overlap.
     """
-    header = ['method', 'proposals', *(f'recall at {threshold:g}' for threshold in iou_thresholds), 'AR', 'MBO']
-    rows = [header]
+    rows = [['method', 'proposals', *(f'recall at {threshold:g}' for threshold in iou_thresholds), 'AR', 'MBO']]
     for name, coverage in coverages.items():
         recalls = recall_of(coverage.best, iou_thresholds)
         average, mean = average_recall(coverage.best), coverage.best.mean(axis=0)
@@ -110,10 +110,7 @@ def coverage_table(
             number = f'all, {coverage.proposals:.0f} an image' if is_last else f'first {limit}'
             values = [*recalls[:, column], average[column], mean[column]]
             rows.append([name, number, *(f'{value:.3f}' for value in values)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    aligned = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    lines = [f'| {" | ".join(row)} |' for row in aligned]
-    return '\n'.join([lines[0], f'| {" | ".join("-" * width for width in widths)} |', *lines[1:]])
+    return markdown_table(rows)
 
 
 def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, title: str = '') -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from det_inception.report.errors import DUPLICATE, KINDS, ErrorAnalysis
 from det_inception.report.gallery import Galleries, Shot
 from det_inception.report.plots import PANELS_UP_TO
+from det_inception.report.resampling import DRAWS, Spread
 from det_inception.report.results import RULES, RunResults
 from det_inception.report.scoring import Score
 from det_inception.report.sizes import SizeScore
@@ -51,6 +52,7 @@ class Report:
     Attributes:
         results: The run.
         score: Its score.
+        spread: How far its mean AP depends on which images were tested.
         errors: Its errors.
         coco_sizes: The score for COCO's three sizes.
         third_sizes: The score for the smallest, middle and largest third of the objects.
@@ -64,6 +66,7 @@ class Report:
 
     results: RunResults
     score: Score
+    spread: Spread
     errors: ErrorAnalysis
     coco_sizes: Sequence[SizeScore]
     third_sizes: Sequence[SizeScore]
@@ -134,6 +137,11 @@ def _findings(report: Report) -> Iterable[str]:
     results, score, errors = report.results, report.score, report.errors
     if not len(results.found):
         yield 'The run has <b>no detection at all</b>: every AP is 0, and every object is missed.'
+    elif len(results.image_names) > 1 and not np.isnan(report.spread.error):
+        yield (
+            f'The choice of images makes the mAP sure to <b>±{_points(report.spread.margin)} points</b> '
+            f'(95 %, by {DRAWS} draws from these).'
+        )
     ignored = int(results.objects.ignored.sum())
     if ignored:
         yield (

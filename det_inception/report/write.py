@@ -1,4 +1,4 @@
-"""Puts a report together and writes it: index.html, complete in itself, and its pictures beside it."""
+"""Puts a report together and writes it: index.html, complete in itself, and its pictures and numbers beside it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from det_inception.report.errors import KINDS, analyse_errors
 from det_inception.report.gallery import Galleries, make_galleries
 from det_inception.report.page import Report, make_page
 from det_inception.report.plots import THEMES, plot_coverage, plot_precision_recall
+from det_inception.report.resampling import draw
 from det_inception.report.results import RunResults
+from det_inception.report.run_file import write_run
 from det_inception.report.scoring import score_run
 from det_inception.report.sizes import COCO_AREAS, score_by_size, thirds
 
 PICTURES = 12  # of a gallery
+RUN_FILE = 'results.npz'
 
 
 def write_report(
@@ -33,8 +36,8 @@ def write_report(
 
     Args:
         results: The run.
-        folder: Where ``index.html`` goes; its figures go beside it and its galleries into ``pictures/``. Made if need
-            be; an older report in it is overwritten.
+        folder: Where ``index.html`` goes; its figures and the run itself (:data:`RUN_FILE`) go beside it, its
+            galleries into ``pictures/``. Made if need be; an older report in it is overwritten.
         title: What was tested, such as the config's name.
         facts: Lines under the title, pairs of a word and its value.
         pictures: How many pictures a gallery has at most; 0: no galleries.
@@ -53,6 +56,7 @@ def write_report(
     report = Report(
         results=results,
         score=score,
+        spread=draw(results, score).spread,
         errors=errors,
         coco_sizes=score_by_size(results, score, COCO_AREAS),
         third_sizes=score_by_size(results, score, thirds(results)),
@@ -71,6 +75,7 @@ def write_report(
     for name, content in files.items():
         write_bytes(folder / name, content)
     _remove_stale(folder, set(files))
+    write_run(results, folder / RUN_FILE)
     page = folder / 'index.html'
     write_text(page, make_page(report))  # last: a page is complete
     return page

@@ -8,7 +8,7 @@ import pytest
 from report_runs import make_run, write_images
 
 from det_inception.errors import InputError
-from det_inception.report import image_files, require_writable, write_report
+from det_inception.report import draw, image_files, require_writable, write_report
 
 BOX = [10, 10, 50, 50]
 
@@ -126,6 +126,16 @@ def test_ignored_objects_are_mentioned(tmp_path):
     assert '1 object more does not count' in write(run, tmp_path)[1]
 
 
+def test_the_page_says_how_sure_its_score_is(tmp_path):
+    """Found in one image of two: a draw has both in a half of all cases, else one twice, so the deviation is 35 %."""
+    run = make_run([(0, 0, BOX), (1, 0, BOX)], [(0, 0, 0.9, BOX)], rules='voc')
+    error = draw(run).spread.error
+    assert error == pytest.approx(np.sqrt(0.5 * 0.5 / 2), rel=0.1)
+    assert f'mAP sure to ±{196 * error:.1f} points' in re.sub(r'\s+', ' ', write(run, tmp_path)[1])
+    alone = make_run([(0, 0, BOX)], [(0, 0, 0.9, BOX)], images=1)  # One image says nothing about others.
+    assert 'sure to' not in write(alone, tmp_path)[1]
+
+
 def test_folders(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file: the report cannot be written there'):
@@ -153,6 +163,7 @@ def test_an_older_report_leaves_nothing_behind(tmp_path):
         'precision_recall.png',
         'precision_recall_dark.png',
         'pictures/true_01.jpg',
+        'results.npz',
         *(path.relative_to(out).as_posix() for path in own),
     }
 
