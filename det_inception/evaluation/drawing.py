@@ -10,6 +10,7 @@ from typing import Any
 from mmdet.structures import DetDataSample
 from mmengine.hooks import Hook
 
+from det_inception.errors import InputError
 from det_inception.files import require_writable
 from det_inception.images import read_image
 from det_inception.registry import HOOKS
@@ -36,21 +37,31 @@ class DrawDetectionsHook(Hook):
         self.root = ''
 
     def before_test_epoch(self, runner: Any) -> None:
-        """Finds the folder that all images share."""
+        """Finds the folder that all images share, and makes sure that none is drawn over.
+
+        Raises:
+            InputError: A picture would take an image's place.
+        """
         dataset = runner.test_loop.dataloader.dataset
-        folders = {os.path.dirname(dataset.get_data_info(number)['img_path']) for number in range(len(dataset))}
-        self.root = os.path.commonpath(map(os.path.abspath, folders)) if folders else ''
+        images = {os.path.abspath(dataset.get_data_info(number)['img_path']) for number in range(len(dataset))}
+        self.root = os.path.commonpath(map(os.path.dirname, images)) if images else ''
+        sources = {os.path.realpath(image) for image in images}
+        if overwritten := sources & {os.path.realpath(self._target(image)) for image in images}:
+            raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another --show-dir.')
 
     def after_test_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Sequence[DetDataSample] | None = None
     ) -> None:
         """Writes the pictures of a batch."""
         for sample in outputs or ():
-            target = self.folder / os.path.relpath(sample.img_path, self.root)
-            if target.suffix.lower() not in WRITABLE:
-                target = target.with_name(f'{target.name}.png')
+            target = self._target(sample.img_path)
             target.parent.mkdir(parents=True, exist_ok=True)
             image = read_image(sample.img_path)[..., ::-1]
             runner.visualizer.add_datasample(
                 '', image, data_sample=sample, pred_score_thr=self.score, out_file=str(target)
             )
+
+    def _target(self, image: str) -> Path:
+        """The picture of an image."""
+        target = self.folder / os.path.relpath(image, self.root)
+        return target if target.suffix.lower() in WRITABLE else target.with_name(f'{target.name}.png')

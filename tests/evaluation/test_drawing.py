@@ -76,3 +76,13 @@ def test_a_folder_that_is_a_file(tmp_path):
     path = grey(tmp_path / '1.png')
     with pytest.raises(InputError, match='choose another folder'):
         DrawDetectionsHook(str(path))
+
+
+@pytest.mark.parametrize('name', ['images', 'images/a/..', 'link'])
+def test_the_folder_of_the_images_themselves(name, tmp_path):
+    images = [grey(tmp_path / f'images/{camera}/1.png') for camera in 'ab']
+    before = images[0].read_bytes()
+    (tmp_path / 'link').symlink_to(tmp_path / 'images')
+    with pytest.raises(InputError, match='1.png: its own drawing would overwrite it; choose another --show-dir'):
+        drawn(tmp_path / name, images)
+    assert images[0].read_bytes() == before
