@@ -106,6 +106,8 @@ class OpenVINOEngine:
             'INFERENCE_PRECISION_HINT': _HINTS[self.precision],
             'NUM_STREAMS': cores,
             'INFERENCE_NUM_THREADS': cores,
+            # Pinned to cores, two processes would both take the first ones, and leave the others idle.
+            'ENABLE_CPU_PINNING': False,
         }
         compiled = core.compile_model(steps.build(), 'CPU', settings)
         self.widths = [output.shape[1] for output in compiled.outputs]
