@@ -1,6 +1,10 @@
 """Faster engines: equal scores within their precision, what is chosen, and chunks when memory runs out."""
 
+import contextlib
 import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +108,23 @@ def test_openvino(variant, with_reg, crops):
     torch.testing.assert_close(one, expected[:1], atol=1e-4, rtol=0)
     none, _ = judged(model, crops[:0])
     assert none.shape == (0, 4)
+
+
+@needs_openvino
+@pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='this system does not tell where threads may run')
+@pytest.mark.parametrize('threads', [1, 2])
+def test_openvino_leaves_its_threads_where_they_may_run(threads, crops, monkeypatch):
+    """Pinned while they work, those of two processes would share the first cores."""
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
+    engine, places = make_engine(detector(), 'openvino', 'float32'), set()
+    with ThreadPoolExecutor(1) as worker:
+        work = worker.submit(lambda: [engine(crops) for _ in range(100)])
+        while not work.done():
+            for task in Path('/proc/self/task').iterdir():
+                with contextlib.suppress(ProcessLookupError):  # A thread may end meanwhile.
+                    places.add(frozenset(os.sched_getaffinity(int(task.name))))
+        work.result()
+    assert places == {frozenset(os.sched_getaffinity(0))}
 
 
 @needs_openvino
