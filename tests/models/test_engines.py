@@ -189,7 +189,7 @@ def test_what_is_chosen(monkeypatch):
     model = detector()
     monkeypatch.setattr(engines, '_missing', lambda engine: ['openvino'] if engine == 'openvino' else [])
     seconds = {'float32': 1.0}
-    monkeypatch.setattr(engines, '_trial', seconds.get)
+    monkeypatch.setattr(engines, '_trial', lambda precisions: seconds)
     for seconds['bfloat16'], precision in ((0.1, 'bfloat16'), (2.0, 'float32')):
         assert fast_precision(torch.device('cpu')) == precision
         assert accelerate(model).startswith(f'fused, {precision}, on cpu')
@@ -198,7 +198,8 @@ def test_what_is_chosen(monkeypatch):
 
 def test_the_trial_measures():
     fast_precision(torch.device('cpu'))  # Whichever it is.
-    assert 0 < engines._trial('float32') < 10
+    seconds = engines._trial(('float32', 'bfloat16'))
+    assert seconds.keys() == {'float32', 'bfloat16'} and all(0 < value < 10 for value in seconds.values())
 
 
 @pytest.mark.parametrize(
