@@ -72,6 +72,8 @@ def read_run(path: str | Path) -> RunResults:
                 blacklist=file['blacklist'],
                 proposals_per_image=about['proposals_per_image'],
             )
+    except InputError:  # A ValueError too, but it says what is wrong.
+        raise
     except OSError as error:
         raise InputError(f'{path}: cannot be read: {reason(error)}.') from error
     except (ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from report_runs import make_run, random_runs
 
 from det_inception.errors import InputError
-from det_inception.report import compare, comparison_text, draw, read_run, score_run, write_run
+from det_inception.report import compare, comparison_text, draw, read_run, run_file, score_run, write_run
 from det_inception.report.resampling import average_precisions
 from det_inception.report.results import Found, Objects, RunResults
 from det_inception.report.scoring import average_precision, curve
@@ -182,6 +182,14 @@ def test_a_spoilt_file(tmp_path, spoil, message):
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match='no such file'):
+        read_run(tmp_path / 'results.npz')
+
+
+def test_a_file_of_another_version(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_file, 'FORMAT', run_file.FORMAT + 1)
+    write_run(half_found(), tmp_path / 'results.npz')
+    monkeypatch.undo()
+    with pytest.raises(InputError, match='written by another version'):
         read_run(tmp_path / 'results.npz')
 
 
