@@ -145,6 +145,21 @@ def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
     return names
 
 
+def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:
+    """Makes sure that no picture takes the place of one of the images that are drawn.
+
+    Args:
+        images: What is read.
+        pictures: What is to be written.
+        option: Where the user named their folder.
+
+    Raises:
+        InputError: One does.
+    """
+    if overwritten := set(map(os.path.realpath, images)) & set(map(os.path.realpath, pictures)):
+        raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another {option}.')
+
+
 def reason(error: BaseException) -> str:
     """Returns what an operating system's or a library's error means, as the rest of a sentence without full stop."""
     if _disk_is_full(error):

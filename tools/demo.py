@@ -13,7 +13,7 @@ from det_inception.checkpoints import CheckpointError
 from det_inception.cli import add_speed_options, run
 from det_inception.config import read_config
 from det_inception.errors import InputError
-from det_inception.files import output_names, write_image, write_text
+from det_inception.files import output_names, require_apart, write_image, write_text
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import leaves_of
 from det_inception.images import ImageError, read_image
@@ -92,8 +92,7 @@ def main() -> int:
 
     paths, out_dir = find_images(args.images), Path(args.out_dir)
     pictures = [out_dir / name for name in output_names(paths)]
-    if overwritten := {path.resolve() for path in paths} & {picture.resolve() for picture in pictures}:
-        raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another --out-dir.')
+    require_apart(paths, pictures, '--out-dir')
     detector = make_detector(args)
     trained = not isinstance(detector.model, ImageNetRCNN)
     lowest = args.score if args.score is not None else DRAWN if trained else DRAWN_UNTRAINED

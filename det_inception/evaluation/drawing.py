@@ -10,8 +10,7 @@ from typing import Any
 from mmdet.structures import DetDataSample
 from mmengine.hooks import Hook
 
-from det_inception.errors import InputError
-from det_inception.files import require_writable
+from det_inception.files import require_apart, require_writable
 from det_inception.images import read_image
 from det_inception.registry import HOOKS
 
@@ -45,9 +44,7 @@ class DrawDetectionsHook(Hook):
         dataset = runner.test_loop.dataloader.dataset
         images = {os.path.abspath(dataset.get_data_info(number)['img_path']) for number in range(len(dataset))}
         self.root = os.path.commonpath(map(os.path.dirname, images)) if images else ''
-        sources = {os.path.realpath(image) for image in images}
-        if overwritten := sources & {os.path.realpath(self._target(image)) for image in images}:
-            raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another --show-dir.')
+        require_apart(images, map(self._target, images), '--show-dir')
 
     def after_test_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Sequence[DetDataSample] | None = None

@@ -90,9 +90,7 @@ def draw(results: RunResults, score: Score | None = None, draws: int = DRAWS) ->
     ap = np.full((draws, len(results.class_names)), np.nan)
     for label, ranking in enumerate(ranked(results, score.matches != NOT_COUNTED)):
         images = objects.images[~objects.ignored & (objects.labels == label)]
-        num_objects = np.zeros(draws, np.int64)
-        for image in images:
-            num_objects += copies[:, image]
+        num_objects = copies[:, images].sum(axis=1)
         is_true = score.matches[ranking] >= 0
         ap[:, label] = average_precisions(
             copies, found.images[ranking], is_true, num_objects, RULES[results.rules].sampled
