@@ -11,8 +11,8 @@ level, and is carried to these places here:
 * ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make; ``members``: how many they are.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
   and in proportion to the epoch in which an ``EMAHook`` begins.
-* ``weights``: to the backbone's ``init_cfg`` and ``variant`` and to the normalisation in ``data_preprocessor``; of a
-  network of timm, a file or ``timm://``.
+* ``weights``: to ``init_cfg`` of the backbone, to its variant and width, the channels of what stands behind it and the
+  normalisation in ``data_preprocessor``, see :mod:`det_inception.networks`; of timm, a file or ``timm://``.
 * ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.classifier_config`.
 """
 
@@ -28,13 +28,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from det_inception.checkpoints import Weights, read_tensors, read_weights, stated_normalisation
 from det_inception.classifier_config import complete_classifier, is_classifier
 from det_inception.detectors import checkpoint_classes, read_checkpoint
 from det_inception.errors import InputError
-from det_inception.models import bn_inception
-from det_inception.models.bn_inception import is_public
-from det_inception.models.timm_backbone import timm_normalisation
+from det_inception.networks import KINDS, kind_of, network_parts
 from det_inception.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
 
@@ -289,38 +286,28 @@ def _use_image_size(cfg: Config) -> None:
 
 def _use_weights(cfg: Config) -> None:
     """Sets variant and normalisation to those of the weights, which are loaded when the model is initialised."""
-    backbone = cfg.model.get('backbone', {})
-    kind, weights = backbone.get('type'), str(cfg.weights)
-    if kind == 'GoogLeNet':
-        found = _adopt_googlenet(cfg.model, weights)
-        if cfg.model.type == 'ImageNetRCNN':
-            # The classifier is loaded with its backbone.
-            cfg.model.bbox_head.in_channels = found.channels
-            cfg.model.init_cfg = dict(type='Pretrained', checkpoint=weights)
-            return
-    elif kind == 'TimmBackbone':
-        cfg.model['data_preprocessor'].update(timm_normalisation(backbone['model_name']))
-    elif kind == 'BNInception':
-        if is_public(read_tensors(weights)):
-            backbone.update(variant='caffe')
-            cfg.model['data_preprocessor'].update(copy.deepcopy(bn_inception.NORMALISATION))
-    else:
+    weights, kind = str(cfg.weights), kind_of(cfg.model)
+    if kind is None:
         raise ConfigError(
-            f'{cfg.filename}: weights={weights!r} are for GoogLeNet, BNInception or TimmBackbone, which the model has '
-            'none of; name them in init_cfg of its backbone.'
+            f'{cfg.filename}: weights={weights!r} are for {", ".join(KINDS)}, which the model has none of; name them '
+            'in init_cfg of its backbone.'
         )
-    for part in _network_parts(cfg.model):
-        part['init_cfg'] = dict(type='Pretrained', checkpoint=weights)
+    kind.start(cfg.model, weights)
+    pretrained = dict(type='Pretrained', checkpoint=weights)
+    # An ImageNetRCNN loads its classifier together with the backbone.
+    for part in [cfg.model] if cfg.model.type == 'ImageNetRCNN' else network_parts(cfg.model):
+        part['init_cfg'] = pretrained
 
 
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
     """Sets classes, variant and normalisation to those of a trained detector, which holds all weights itself."""
+    content = read_checkpoint(checkpoint)
     cfg.weights = None
     if is_class_agnostic(cfg):
         cfg.model.bbox_head.priors = None
-    elif classes := checkpoint_classes(read_checkpoint(checkpoint)):
+    elif classes := checkpoint_classes(content):
         cfg.classes = classes
-    _adopt_checkpoint(cfg.model, checkpoint)
+    _reopen(cfg.model, content, checkpoint)
 
 
 def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
@@ -330,14 +317,15 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
         raise ConfigError(f'{cfg.filename}: an ensemble is of a model of type RCNN, not {cfg.model.get("type")}.')
     members = []
     for checkpoint in checkpoints:
-        classes = checkpoint_classes(read_checkpoint(checkpoint))
+        content = read_checkpoint(checkpoint)
+        classes = checkpoint_classes(content)
         if classes and 'classes' in cfg and classes != cfg.classes:
             raise ConfigError(
                 f'{checkpoint}: was trained for the classes {", ".join(classes)}, and {checkpoints[0]} for '
                 f'{", ".join(cfg.classes)}; average networks that know the same.'
             )
         member = copy.deepcopy(cfg.model)
-        _adopt_checkpoint(member, checkpoint)
+        _reopen(member, content, checkpoint)
         members.append(member)
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
 
@@ -385,36 +373,13 @@ def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
     )
 
 
-def _adopt_checkpoint(model: dict, checkpoint: str | Path) -> None:
-    """Sets variant, width and normalisation to those of a trained detector, whose file holds all weights."""
-    kind = model.get('backbone', {}).get('type')
-    if kind == 'GoogLeNet':
-        _adopt_googlenet(model, checkpoint)
-    elif kind in ('TimmBackbone', 'BNInception'):
-        content = read_checkpoint(checkpoint)
-        model['data_preprocessor'].update(stated_normalisation(content['meta']) or {})
-        if kind == 'BNInception':
-            biased = 'backbone.conv1.conv.bias' in content['state_dict']
-            model['backbone'].update(variant='caffe' if biased else 'paper')
-    else:
-        return
-    for part in _network_parts(model):
-        part['init_cfg'] = None
-
-
-def _network_parts(model: dict) -> list[dict]:
-    """The backbone, and the last stage of the network where it stands behind the region operation."""
-    shared = (model.get('roi_head') or {}).get('shared_head')
-    return [model['backbone'], *([shared] if shared is not None else [])]
-
-
-def _adopt_googlenet(model: dict, source: str | Path) -> Weights:
-    """Sets variant, width and normalisation to those of a file, and returns what was read."""
-    weights = read_weights(source)
-    for part in _network_parts(model):
-        part.update(variant=weights.variant, width=weights.width)
-    model['data_preprocessor'].update(weights.normalisation)
-    return weights
+def _reopen(model: dict, content: dict, checkpoint: str | Path) -> None:
+    """Fits a model to a trained detector, whose file holds all weights."""
+    kind = kind_of(model)
+    if kind is not None:
+        kind.reopen(model, content, checkpoint)
+        for part in network_parts(model):
+            part['init_cfg'] = None
 
 
 def _use_classes(cfg: Config) -> None:

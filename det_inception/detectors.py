@@ -12,10 +12,11 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from det_inception.checkpoints import load_classifier, read_weights, stated_normalisation
+from det_inception.checkpoints import load_classifier
 from det_inception.errors import InputError
 from det_inception.files import write_bytes
 from det_inception.models.classifier import GoogLeNetClassifier
+from det_inception.networks import published_facts
 from det_inception.version import __version__
 
 AUXILIARIES = ('aux4a.', 'aux4d.')
@@ -183,13 +184,7 @@ def publish(source: str | Path, target: str | Path) -> int:
     checkpoint = read_checkpoint(source)
     kept = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
     meta = {key: value for key, value in checkpoint['meta'].items() if key in kept}
-    meta.update(det_inception_version=__version__)
-    if any(key.startswith('backbone.network.') or '.double_1.' in key for key in checkpoint['state_dict']):
-        # TimmBackbone and BNInception: their layers say what they are, but not how images were normalised.
-        meta.update(normalisation=stated_normalisation(checkpoint['meta']))
-    else:
-        weights = read_weights(source)
-        meta.update(variant=weights.variant, width=weights.width, normalisation=weights.normalisation)
+    meta.update(det_inception_version=__version__, **published_facts(checkpoint, source))
     buffer = io.BytesIO()
     kept_weights = {key: value for key, value in checkpoint['state_dict'].items() if not key.startswith(AUXILIARIES)}
     torch.save(dict(state_dict=kept_weights, meta=meta), buffer)

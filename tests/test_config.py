@@ -161,6 +161,42 @@ def test_weights_bring_variant_width_and_normalisation(tmp_path):
         load_config(MINI, weights=path, options={'model.backbone.type': 'ResNet'})
 
 
+@pytest.mark.parametrize('name', ['rcnn', 'fast-rcnn', 'faster-rcnn', 'multibox', 'multibox_global'])
+@pytest.mark.parametrize('given', ['weights', 'checkpoint'])
+def test_weights_of_another_width_bring_their_channels(name, given, tmp_path):
+    path = checkpoint(tmp_path / 'narrow.pth', 'paper')
+    cfg = load_config(REPO / f'configs/googlenet_{name}_voc.py', options=dict(classes=('x', 'y')), **{given: path})
+    model = MODELS.build(cfg.model).eval()
+    maps = model.backbone(torch.zeros(1, 3, 64, 64))
+    if 'rpn_head' in cfg.model:
+        model.rpn_head(maps)
+    if 'roi_head' in cfg.model:
+        crops = model.roi_head.bbox_roi_extractor(maps, torch.tensor([[0.0, 0, 0, 63, 63]]))
+        assert model.roi_head.bbox_head(model.roi_head.shared_head(crops))[0].shape == (1, 3)
+    else:
+        model.bbox_head(maps[-1] if 'region_warp' in cfg.model else maps)
+
+
+@pytest.mark.parametrize(
+    'name, said',
+    [
+        (
+            'rcnn_voc',
+            r'in_channels is 1024, and the backbone gives 512 channels; set model.bbox_head.in_channels=512\.',
+        ),
+        ('multibox_voc', r'is \(480, 832, 1024\), and .*; set model.bbox_head.in_channels=\(240,416,512\)'),
+        ('rcnn_imagenet1k', r'in_channels is 1024, and the backbone gives 512'),
+    ],
+)
+def test_a_head_of_other_channels_is_refused(name, said):
+    options = {'model.backbone.width': 0.5, 'weights': None}
+    if name.endswith('_voc'):
+        options['classes'] = ('x', 'y')
+    cfg = load_config(REPO / f'configs/googlenet_{name}.py', options=options)
+    with pytest.raises(InputError, match=said):
+        MODELS.build(cfg.model)
+
+
 def test_a_checkpoint_brings_its_classes_and_needs_no_weights(tmp_path):
     path = checkpoint(tmp_path / 'detector.pth', 'paper')
     cfg = load_config(MINI, checkpoint=path, options={'weights': 'missing.pth'})

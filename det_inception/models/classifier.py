@@ -13,8 +13,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from det_inception.models.auxiliary import AuxiliaryClassifier, map_size
+from det_inception.models.consistency import require_normalisation
 from det_inception.models.googlenet import TAPS, VARIANTS, draw_xavier
-from det_inception.models.normalisation import require_normalisation
 from det_inception.registry import MODELS
 
 

@@ -47,6 +47,7 @@ class ImageNetHead(BaseModule):
 
     def __init__(self, in_channels: int = 1024) -> None:
         super().__init__()
+        self.in_channels = in_channels
         self.fc = nn.Linear(in_channels, len(IMAGENET_CLASSES))
 
     def forward(self, features: Tensor) -> tuple[Tensor, None]:

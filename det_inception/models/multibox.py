@@ -24,8 +24,8 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.errors import InputError
+from det_inception.models.consistency import require_channels, require_normalisation
 from det_inception.models.multibox_loss import multibox_loss
-from det_inception.models.normalisation import require_normalisation
 from det_inception.proposals.multibox import box_priors, grid_boxes, read_priors, size_priors
 from det_inception.registry import MODELS
 
@@ -62,6 +62,8 @@ class MultiBox(SingleStageDetector):
     ) -> None:
         super().__init__(backbone, neck, bbox_head, train_cfg, test_cfg, data_preprocessor, init_cfg)
         self.backbone.to(memory_format=torch.channels_last)
+        if neck is None:
+            require_channels(self.backbone, self.bbox_head)
 
     def init_weights(self) -> None:
         """Initialises the parts, and refuses pretrained weights that were trained with another normalisation."""
@@ -291,6 +293,7 @@ class MultiBoxGlobalHead(MultiBoxHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(num_boxes, 4, alpha, unit, match_by, initial_confidence, priors, train_cfg, test_cfg, init_cfg)
+        self.in_channels = in_channels
         self.reduce = conv_unit(in_channels, channels, 1)
         self.pool = nn.AdaptiveAvgPool2d(grid)
         self.hidden = nn.Linear(channels * grid * grid, hidden)
@@ -348,7 +351,7 @@ class MultiBoxGridHead(MultiBoxHead):
     ) -> None:
         count = len(in_channels) * sizes_per_cell
         super().__init__(count, 2, alpha, unit, match_by, initial_confidence, priors, train_cfg, test_cfg, init_cfg)
-        self.sizes_per_cell = sizes_per_cell
+        self.in_channels, self.sizes_per_cell = tuple(in_channels), sizes_per_cell
         self.towers = nn.ModuleList(
             nn.Sequential(conv_unit(width, channels, 1), conv_unit(channels, channels, 3)) for width in in_channels
         )

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from det_inception.errors import InputError
 from det_inception.models.chunks import Answer, in_chunks
+from det_inception.models.consistency import require_channels, require_normalisation
 from det_inception.models.judging import RegionJudge
-from det_inception.models.normalisation import require_normalisation
 from det_inception.registry import MODELS, TASK_UTILS
 
 
@@ -93,6 +93,7 @@ class RCNN(RegionJudge, BaseDetector):
         self.backbone = MODELS.build(backbone).to(memory_format=torch.channels_last)
         self.region_warp = MODELS.build(region_warp)
         self.bbox_head = MODELS.build(bbox_head)
+        require_channels(self.backbone, self.bbox_head)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
