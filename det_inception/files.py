@@ -145,6 +145,18 @@ def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
     return names
 
 
+def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
+    """Returns the paths as seen from the folder that all of them share: base names if they lie in one folder.
+
+    Example:
+        >>> relative_names(['photos/left/1.jpg', 'photos/right/1.jpg'])
+        ['left/1.jpg', 'right/1.jpg']
+    """
+    full = [os.path.abspath(path) for path in paths]
+    root = os.path.commonpath([os.path.dirname(path) for path in full]) if full else ''
+    return [Path(path).relative_to(root).as_posix() for path in full]
+
+
 def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:
     """Makes sure that no picture takes the place of one of the images that are drawn.
 

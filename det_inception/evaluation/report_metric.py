@@ -17,6 +17,7 @@ from mmengine.logging import print_log
 
 from det_inception.errors import InputError
 from det_inception.evaluation.samples import class_names, to_array, to_boxes, to_labels
+from det_inception.files import relative_names
 from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.proposals.recall import overlaps
 from det_inception.registry import METRICS
@@ -122,10 +123,11 @@ class ReportMetric(BaseMetric):
         images = np.arange(len(results))
         has_proposals = all(result['coverage'] is not None for result in results)
         paths = [None if result['path'] is None else Path(result['path']) for result in results]
+        names = iter(relative_names([path for path in paths if path is not None]))
         run = RunResults(
             class_names=self._classes,
             image_names=tuple(
-                str(result['name']) if path is None else path.name for result, path in zip(results, paths)
+                str(result['name']) if path is None else next(names) for result, path in zip(results, paths)
             ),
             found=Found(
                 np.repeat(images, found_of),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def require_writable(folder: str | Path) -> None:
 
 
 def image_files(folder: str | Path) -> dict[str, Path]:
-    """Returns the image files below a folder by their names without suffix.
+    """Returns the image files below a folder by their names without suffix; none of those that share one.
 
     Raises:
         InputError: The folder is none, or holds no image.
@@ -99,10 +100,11 @@ def image_files(folder: str | Path) -> dict[str, Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder of images; correct it, or leave it away for a report without them.')
-    files = {path.stem: path for path in sorted(folder.rglob('*')) if path.suffix.lower() in IMAGE_SUFFIXES}
+    files = [path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); name the folder of the images.')
-    return files
+    count = Counter(path.stem for path in files)
+    return {path.stem: path for path in files if count[path.stem] == 1}
 
 
 def _gallery_files(galleries: Galleries) -> dict[str, bytes]:

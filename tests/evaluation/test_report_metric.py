@@ -202,6 +202,15 @@ def test_the_order_of_delivery_does_not_matter(reported, tmp_path):
             np.testing.assert_array_equal(values, vars(getattr(two, name))[key])
 
 
+def test_images_of_the_same_name_are_told_apart(reported):
+    names = reported([sample(name, [(0, (1, 1, 9, 9))]) for name in ('left/1', 'right/1')]).image_names
+    assert names == ('left/1.JPEG', 'right/1.JPEG')
+    assert reported([sample(name, [(0, (1, 1, 9, 9))]) for name in ('one/a', 'one/b')]).image_names == (
+        'a.JPEG',
+        'b.JPEG',
+    )
+
+
 # ------------------------------------------------------------------------------------------------------------ errors
 
 

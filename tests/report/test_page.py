@@ -148,6 +148,8 @@ def test_folders(tmp_path):
         image_files(tmp_path / 'new')
     write_images(tmp_path, 2)
     assert sorted(image_files(tmp_path)) == ['image_0', 'image_1']
+    write_images(tmp_path / 'new', 1)
+    assert sorted(image_files(tmp_path)) == ['image_1']  # Which picture is image_0's?
 
 
 def test_an_older_report_leaves_nothing_behind(tmp_path):
