@@ -2,7 +2,7 @@
 
     python tools/train.py configs/googlenet_faster-rcnn.py --amp
 
-Two to five images a step, as there; regions share the network up to inception 4e.
+Five images a step, as there; regions share the network up to inception 4e.
 """
 
 _base_ = ['./googlenet_fast-rcnn.py', './_base_/faster-rcnn_googlenet.py']
