@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from det_inception import cli
 from det_inception.models import BNInception, GoogLeNetClassifier, TimmBackbone
 from det_inception.models.timm_backbone import require_timm
+from det_inception.tables import markdown_table
 
 
 class Network(NamedTuple):
@@ -109,18 +110,19 @@ def multiply_adds(module: nn.Module, size: int) -> int:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     init_default_scope('mmdet')
-    print(
-        '| network | side | parameters | published | multiply-adds | published | source | backbone alone | channels |'
-    )
-    print('| --- | --- | --- | --- | --- | --- | --- | --- | --- |')
+    head = 'network,side,parameters,published,multiply-adds,published,source,backbone alone,channels'
+    rows = [head.split(',')]
     for network in NETWORKS:
         with torch.device('meta'):
             whole, body = classifier(network.backbone)
-        print(
-            f'| {network.title} | {network.size} | {count_parameters(whole):,} | {network.parameters} '
-            f'| {multiply_adds(whole, network.size) / 1e9:.2f} G | {network.multiply_adds} | {network.source} '
-            f'| {count_parameters(body) / 1e6:.1f} M | {body.out_channels[-1]} |'
+        parameters, operations = f'{count_parameters(whole):,}', f'{multiply_adds(whole, network.size) / 1e9:.2f} G'
+        rows.append(
+            [
+                *(network.title, str(network.size), parameters, network.parameters, operations, network.multiply_adds),
+                *(network.source, f'{count_parameters(body) / 1e6:.1f} M', str(body.out_channels[-1])),
+            ]
         )
+    print(markdown_table(rows))
 
 
 if __name__ == '__main__':

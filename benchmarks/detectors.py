@@ -19,6 +19,7 @@ from mmengine.logging import MMLogger
 from det_inception.cli import add_speed_options, read_options
 from det_inception.images import read_image
 from det_inception.inference import Detector, find_images
+from det_inception.tables import markdown_table
 
 
 def main() -> None:
@@ -53,10 +54,10 @@ def main() -> None:
             start = time.perf_counter()
             detector.detect(image, path)
             seconds[name].append(time.perf_counter() - start)
-    width = max(map(len, detectors))
-    print(f'| {"detector":{width}} | seconds an image | slowest |\n| {"-" * width} | ---------------: | ------: |')
+    rows = [['detector', 'seconds an image', 'slowest']]
     for name, found in seconds.items():
-        print(f'| {name:{width}} | {statistics.median(found[1:]):16.2f} | {max(found[1:]):7.2f} |')
+        rows.append([name, f'{statistics.median(found[1:]):.2f}', f'{max(found[1:]):.2f}'])
+    print(markdown_table(rows, numbers_from=1))
 
 
 if __name__ == '__main__':

@@ -26,6 +26,7 @@ from det_inception.images import read_image
 from det_inception.inference import Detector, find_images
 from det_inception.models.judging import RegionJudge
 from det_inception.models.openvino_engine import CALIBRATION, CALIBRATION_SHARE, OpenVINOEngine, convolutions, costly
+from det_inception.tables import markdown_table
 
 CHOICES = {
     'all': lambda network: list(convolutions(network)),
@@ -99,9 +100,10 @@ def main() -> None:
             engine(judged[:256])
             speeds[name].append(min(256, len(judged)) / (time.perf_counter() - start))
     print(f'{len(judged)} crops, {int(doubtful.sum())} of them perhaps objects')
-    print('| convolutions in 8 bits | error of the margin | crops/s |\n| --- | ---: | ---: |')
+    rows = [['convolutions in 8 bits', 'error of the margin', 'crops/s']]
     for name, error in errors.items():
-        print(f'| {name} | {error:.3f} | {statistics.median(speeds[name]):.1f} |')
+        rows.append([name, f'{error:.3f}', f'{statistics.median(speeds[name]):.1f}'])
+    print(markdown_table(rows, numbers_from=1))
 
 
 if __name__ == '__main__':

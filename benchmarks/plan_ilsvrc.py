@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 
+from det_inception.tables import markdown_table
+
 VAL2, VAL, TEST = 9_917, 20_121, 40_152
 STEPS, CROPS_A_STEP = 50_000, 128
 MULTIBOX_BOXES = 200
@@ -44,14 +46,10 @@ def main() -> None:
         f'submission for the test set, {args.members} members': TEST * member * args.members,
     }
     rows['all of it'] = sum(rows[name] for name in rows if 'one member' not in name)
-    width = max(map(len, rows))
-    print(
-        f'| {"hours":{width}} |'
-        + ''.join(f' {number:5d} device{"s" if number > 1 else " "} |' for number in args.devices)
-    )
-    print(f'| {"-" * width} |' + ''.join(' ------------: |' for _ in args.devices))
+    table = [['hours', *(f'{number} device{"s" if number > 1 else ""}' for number in args.devices)]]
     for name, hours in rows.items():
-        print(f'| {name:{width}} |' + ''.join(f' {hours / number:13.1f} |' for number in args.devices))
+        table.append([name, *(f'{hours / number:.1f}' for number in args.devices)])
+    print(markdown_table(table, numbers_from=1))
     store = (VAL + TEST) * args.proposals * 16 / 1e9
     scores = VAL2 * args.proposals * 201 * 4 / 1e9
     print(

@@ -35,6 +35,7 @@ from det_inception.config import read_config
 from det_inception.errors import InputError
 from det_inception.models.engines import accelerate, make_engine
 from det_inception.registry import MODELS
+from det_inception.tables import markdown_table
 
 REPO = Path(__file__).resolve().parent.parent
 HALF = 'bfloat16'
@@ -190,13 +191,15 @@ def main() -> None:
     operations = counter.get_total_flops()
     device = torch.cuda.get_device_name() if args.device != 'cpu' else f'{args.threads} threads'
     print(f'\n{args.crops} crops, {args.rounds} rounds, {device}; {operations / 1e9:.2f} GFLOP a crop\n')
-    print(f'| {"mode":36} | crops/s | ratio |\n| {"-" * 36} | ------: | ----: |')
+    rows = [['mode', 'crops/s', 'ratio']]
     for name, own in rates.items():
         ratio = statistics.median(rate / reference for rate, reference in zip(own, first))
-        print(f'| {name:36} | {statistics.median(own):7.1f} | {ratio:5.2f} |')
+        rows.append([name, f'{statistics.median(own):.1f}', f'{ratio:.2f}'])
     for precision in ('float32', HALF):
-        rate = ceiling(args.device, precision)
-        print(f'| {f"ceiling: matrix product, {precision}":36} | {rate / operations:7.1f} |       |')
+        rows.append(
+            [f'ceiling: matrix product, {precision}', f'{ceiling(args.device, precision) / operations:.1f}', '']
+        )
+    print(markdown_table(rows, numbers_from=1))
 
 
 if __name__ == '__main__':

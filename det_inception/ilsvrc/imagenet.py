@@ -60,7 +60,7 @@ def leaves_of(det_id: int) -> tuple[Leaf, ...]:
     """Returns the classes of ImageNet that belong to a DET class, by its id, 1 to 200.
 
     Example:
-        >>> [leaf.name for leaf in leaves_of(68)]
+        >>> [leaf.name for leaf in leaves_of(70)]
         ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
     """
     return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)

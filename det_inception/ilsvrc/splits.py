@@ -175,7 +175,7 @@ def limit_objects(class_ids: np.ndarray, limit: int, seed: int = 0) -> np.ndarra
         bool (M,): whether an object is chosen.
 
     Example:
-        >>> limit_objects(np.array([7, 7, 7, 9]), 2).sum()
+        >>> int(limit_objects(np.array([7, 7, 7, 9]), 2).sum())
         3
     """
     class_ids = np.asarray(class_ids)
