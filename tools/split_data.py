@@ -30,7 +30,7 @@ Splits a data set into parts that are balanced: every class is spread over them 
 """
 EPILOG = """
 examples:
-  a list of images in Pascal VOC's or ILSVRC's layout, 80 % for training:
+  a list of images in Pascal VOC's or ILSVRC's layout, 80 %% for training:
     %(prog)s my_voc/ImageSets/Main/trainval.txt --parts train=80 val=20
   a file in COCO's format:
     %(prog)s my_coco/annotations/all.json --parts train=80 val=20

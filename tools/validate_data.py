@@ -14,7 +14,7 @@ from mmengine.config import DictAction
 from det_inception.cli import run
 from det_inception.config import read_config
 from det_inception.files import write_text
-from det_inception.validation import check_data, config_splits, find_splits
+from det_inception.validation import check_data, config_splits, find_splits, select_splits
 from det_inception.validation.problems import ERROR
 from det_inception.validation.text import as_json, problem_list, summary
 
@@ -43,6 +43,9 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         metavar='KEY=VALUE',
         help='with --config: settings that override those of the config',
+    )
+    parser.add_argument(
+        '--split', nargs='+', metavar='NAME', help='check only these parts: train, val, test, or the name of a list'
     )
     parser.add_argument('--image-root', metavar='DIR', help='folder of the images of COCO files, if not the usual one')
     parser.add_argument(
@@ -78,7 +81,11 @@ def main() -> int:
     else:
         found = find_splits(args.data, args.image_root)
         splits, passed_over = found.splits, found.passed_over
-        classes_of_first = not splits[0].test_mode
+        classes_of_first = True
+    all_parts = len(splits)
+    if args.split:
+        splits = select_splits(splits, args.split)
+    classes_of_first &= not splits[0].test_mode
     if args.proposals:
         splits = [replace(split, stores=tuple(map(Path, args.proposals))) for split in splits]
     cv2.setNumThreads(1)  # Each image has a thread of its own.
@@ -86,6 +93,7 @@ def main() -> int:
         splits,
         classes_of_first=classes_of_first,
         images=not args.no_images,
+        whole=len(splits) == all_parts,
         workers=args.workers,
     )
     print(summary(report, passed_over), end='\n\n')

@@ -42,6 +42,7 @@ def check_data(
     *,
     classes_of_first: bool,
     images: bool = True,
+    whole: bool = True,
     workers: int | None = None,
     progress: bool = True,
 ) -> Report:
@@ -51,6 +52,7 @@ def check_data(
         splits: Its parts, the training's first.
         classes_of_first: Whether the classes of the first are to be learned, and the others may have no more.
         images: Whether to read the images.
+        whole: Whether these are all parts of it, so that an image that none names is worth a word.
         workers: Number of threads that do; None: one a core.
         progress: Whether to show a progress bar on stderr.
     """
@@ -60,7 +62,8 @@ def check_data(
         classes = scans[0].classes if scans and classes_of_first else None
         scans.append(scan_split(split, classes, pictures, problems))
     _check_class_names(scans, problems)
-    _check_unlisted(scans, pictures, problems)
+    if whole:
+        _check_unlisted(scans, pictures, problems)
     if images:
         pictures.look(workers, progress)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from det_inception.datasets.coco import category_names, coco_records, read_json
 from det_inception.datasets.detection import DataError, ImageRecord
 from det_inception.datasets.voc import voc_records
-from det_inception.errors import Complain
+from det_inception.errors import Complain, InputError
 from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES
 from det_inception.validation.ilsvrc_det import ilsvrc_records
 
@@ -76,6 +76,18 @@ class Content:
     classes: tuple[str, ...] | None
     images: Path
     annotations: dict | None = None
+
+
+def select_splits(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
+    """Returns the splits of these names, in their own order.
+
+    Raises:
+        InputError: There is none of a name.
+    """
+    known = [split.name for split in splits]
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f'there is no part {unknown[0]!r} in the data set; name some of {", ".join(known)}.')
+    return [split for split in splits if split.name in names]
 
 
 def open_split(split: Split, complain: Complain) -> Content:

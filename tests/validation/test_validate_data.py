@@ -73,6 +73,19 @@ def test_without_images(broken, validate):
     assert status == 1 and 'error: Images that are missing (1)' in out
 
 
+def test_some_parts_only(broken, validate, tmp_path):
+    status, out, _ = validate(broken.root, '--split', 'val')
+    assert status == 0 and 'broken0' not in out and out.count(': Pascal VOC layout') == 1
+    status, out, _ = validate('--config', VOC_CONFIG, '--data-root', broken.root, '--split', 'train')
+    assert status == 1 and out.count(': Pascal VOC layout') == 1
+    status, _, said = validate(broken.root, '--split', 'val', 'trian')
+    assert status == 2 and "no part 'trian' in the data set; name some of train, val." in said
+    # Images of the other parts are in the same folder.
+    data = COCO(tmp_path / 'coco').add('train', 'a', ('ant', 1, 1, 9, 9)).add('val', 'b', ('ant', 1, 1, 9, 9))
+    data.save()
+    assert 'no list names' not in validate(data.root, '--split', 'val')[1]
+
+
 def test_exactly_what_a_config_trains_on(broken, validate):
     status, out, _ = validate('--config', VOC_CONFIG, '--data-root', broken.root)
     assert status == 1 and out.count(': Pascal VOC layout') == 2 and '4 errors, 1 warning' in out

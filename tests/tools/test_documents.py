@@ -1,0 +1,68 @@
+"""What the documents and the help texts say of the commands."""
+
+import ast
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent.parent
+SCRIPTS = sorted(
+    path.relative_to(REPO).as_posix() for folder in ('tools', 'benchmarks') for path in REPO.glob(f'{folder}/*.py')
+)
+TEXTS = [REPO / 'README.md', *REPO.glob('docs/*.md')]
+DOCSTRINGS = [*REPO.glob('configs/**/*.py'), *(REPO / script for script in SCRIPTS)]
+
+
+@pytest.fixture
+def help_of(monkeypatch, capfd):
+    """Returns what a script says to --help."""
+
+    def call(script: str) -> str:
+        path = REPO / script
+        monkeypatch.syspath_prepend(path.parent)
+        spec = importlib.util.spec_from_file_location(f'script_{path.stem}', path)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)  # Dataclasses look their module up.
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(sys, 'argv', [script, '--help'])
+        with pytest.raises(SystemExit) as stop:
+            module.main()
+        assert not stop.value.code
+        return capfd.readouterr().out
+
+    return call
+
+
+def commands() -> list[tuple[str, str, str]]:
+    """Every script that a document calls, with its arguments, as (document, script, arguments)."""
+    texts = {path: path.read_text() for path in TEXTS}
+    texts |= {path: ast.get_docstring(ast.parse(path.read_text())) or '' for path in DOCSTRINGS}
+    script, end = r'(?:tools|benchmarks)/\w+\.py', r'[`|;&\n]|[,.]\s'  # In prose a command ends with its clause.
+    found = []
+    for path, text in texts.items():
+        text = re.sub(r'\s*\\\n', ' ', text)  # A command may go on in the next line.
+        for match in re.finditer(rf'({script})((?:(?!{script}|{end}).)*)', text):
+            found.append((path.relative_to(REPO).as_posix(), match[1], match[2]))
+    return found
+
+
+@pytest.mark.parametrize('script', SCRIPTS)
+def test_a_document_names_only_options_that_there_are(script, help_of):
+    text = help_of(script)
+    assert len(text.splitlines()) > 5
+    for document, called, arguments in commands():
+        for option in re.findall(r'(?<![\w-])--[a-z][\w-]*', arguments) if called == script else []:
+            assert re.search(rf'{option}(?![\w-])', text), f'{document}: {script} has no {option}'
+
+
+def test_a_document_names_only_files_that_there_are():
+    assert len(commands()) > 100
+    for document, script, arguments in commands():
+        for path in (script, *re.findall(r'configs/[\w./-]+\.py', arguments)):
+            assert (REPO / path).is_file(), f'{document}: {path}'
+    for document in TEXTS:
+        for target in re.findall(r'\]\((?!https?:)([^)#]+)', document.read_text()):
+            assert (document.parent / target).exists(), f'{document.name}: {target}'
