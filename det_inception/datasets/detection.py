@@ -62,6 +62,11 @@ class DetectionDataset(BaseDetDataset):
         self.unknown_classes = unknown_classes
         super().__init__(ann_file=ann_file, **kwargs)
 
+    @property
+    def is_annotated(self) -> bool:
+        """Whether its images have annotations at all; a challenge keeps those of its test set."""
+        return True
+
     @abstractmethod
     def read_records(self) -> Iterable[ImageRecord]:
         """Yields the images of ``ann_file``, in its order, with all their objects."""
@@ -71,7 +76,7 @@ class DetectionDataset(BaseDetDataset):
         return tuple(sorted({name for record in records for name, _, _ in record.objects}))
 
     def load_data_list(self) -> list[dict]:
-        """Reads and cleans the annotations.
+        """Reads and cleans the annotations. ``metainfo['annotated']`` is False where there are none to be had.
 
         Raises:
             DataError: No image, no object that counts, an unknown class, or an image listed twice for a test.
@@ -109,7 +114,9 @@ class DetectionDataset(BaseDetDataset):
                 'current',
                 logging.WARNING,
             )
-        if all(instance['ignore_flag'] for entry in data_list for instance in entry['instances']):
+        if not self.is_annotated:
+            self._metainfo['annotated'] = False
+        elif all(instance['ignore_flag'] for entry in data_list for instance in entry['instances']):
             raise DataError(
                 f'{self.ann_file}: none of its {len(records)} images has a usable object of the classes '
                 f'{some(labels, 10)}; check the annotations and the classes.'

@@ -35,7 +35,8 @@ class ILSVRCDetDataset(DetectionDataset):
         ann_file: A list of images, e.g. ``'ImageSets/DET/val.txt'``: a line holds the image's name, without suffix and
             relative to the split's folder, and optionally its index in submission files. Or, for the training set,
             the folder of the lists a class: ``'ImageSets/DET'``, or the development kit's ``det_lists``.
-        split: Folder below ``Data/DET`` and ``Annotations/DET``: ``'train'`` or ``'val'``.
+        split: Folder below ``Data/DET`` and ``Annotations/DET``: ``'train'``, ``'val'``, or ``'test'``, of which there
+            are no annotations: a test of it writes a submission.
         lists: Which images of the training lists: some of ``'positive'``, ``'partial'``, ``'negative'``, as they are
             for at least one class; see :data:`det_inception.ilsvrc.splits.LABELS`.
         max_objects_per_class: At most this many objects of each class, chosen at random: N of R-CNN's ``train_N``.
@@ -70,6 +71,12 @@ class ILSVRCDetDataset(DetectionDataset):
         self.max_objects_per_class, self.seed = max_objects_per_class, seed
         self.discard, self.cache_dir = discard, cache_dir
         super().__init__(ann_file=ann_file, **kwargs)
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether there is a folder of annotations, which the test set lacks."""
+        folder = Path(self.data_root or '', 'Annotations/DET', self.split)
+        return not self.test_mode or self.split != 'test' or folder.is_dir()
 
     def read_records(self) -> Iterator[ImageRecord]:
         """Yields the listed images; boxes become continuous: ILSVRC counts pixels from 0 and includes the last."""

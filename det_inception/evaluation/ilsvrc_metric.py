@@ -17,7 +17,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
-from det_inception.evaluation.samples import class_names, to_array, to_boxes, to_labels
+from det_inception.evaluation.samples import class_names, require_annotated, to_array, to_boxes, to_labels
 from det_inception.files import write_text
 from det_inception.ilsvrc import (
     DET_CLASSES,
@@ -109,6 +109,10 @@ class ILSVRCDetMetric(BaseMetric):
             InputError: See the class.
         """
         num_classes = len(self._classes)
+        if self.submission_file is None:
+            require_annotated(
+                self.dataset_meta, 'there is no score; set test_evaluator.submission_file=FILE to write a submission.'
+            )
         if self.blacklist is not None and self._blacklisted is None:
             # Read here rather than at the end, so that a wrong file does not cost a whole evaluation.
             self._blacklisted = read_blacklist(self.blacklist, self._classes)

@@ -16,7 +16,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.errors import InputError
-from det_inception.evaluation.samples import class_names, to_array, to_boxes, to_labels
+from det_inception.evaluation.samples import class_names, require_annotated, to_array, to_boxes, to_labels
 from det_inception.files import relative_names
 from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.proposals.recall import overlaps
@@ -78,6 +78,7 @@ class ReportMetric(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Takes in a batch of predictions with their ground truth; see ``ILSVRCDetMetric.process``."""
+        require_annotated(self.dataset_meta, 'there is nothing to report; leave --report out.')
         for sample in data_samples:
             name = sample.get('img_id', sample.get('img_path'))
             if 'gt_instances' not in sample:

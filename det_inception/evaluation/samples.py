@@ -45,6 +45,20 @@ def to_labels(values: Any, num_classes: int, name: str | int) -> np.ndarray:
     return labels
 
 
+def require_annotated(dataset_meta: Mapping | None, what: str) -> None:
+    """Refuses a test set without annotations, before it is tested in vain.
+
+    Args:
+        dataset_meta: The data set's ``metainfo``.
+        what: What would need them, and what to do, for the message.
+
+    Raises:
+        InputError: It has none.
+    """
+    if not (dataset_meta or {}).get('annotated', True):
+        raise InputError(f"the images are not annotated, as those of the challenge's test set are not: {what}")
+
+
 def class_names(dataset_meta: Mapping | None, metric: str) -> tuple[str, ...]:
     """Returns the classes that a data set names.
 

@@ -12,6 +12,7 @@ from test_detection import write_image, write_xml
 from det_inception.config import load_config
 from det_inception.datasets import ILSVRCDetDataset, annotation_cache
 from det_inception.datasets.annotation_cache import read_annotations
+from det_inception.datasets.detection import DataError
 from det_inception.ilsvrc.splits import BAD_IMAGES
 from det_inception.registry import MODELS, TRANSFORMS
 
@@ -190,3 +191,19 @@ def test_cached_annotations_are_equal(tmp_path):
     assert fresh == read_annotations(sources, tmp_path / 'kept') == read_annotations(sources, '')
     assert fresh[2] is None and fresh[1].objects == ()
     assert read_annotations([], tmp_path / 'kept') == read_annotations([], tmp_path / 'kept') == []
+
+
+def test_only_the_test_set_may_lack_annotations(tmp_path):
+    for split in ('val', 'test'):
+        write_image(tmp_path / f'Data/DET/{split}/a.JPEG')
+    (tmp_path / 'list.txt').write_text('a 1\n')
+
+    def dataset(split, test_mode=True):
+        return ILSVRCDetDataset('list.txt', split, data_root=str(tmp_path), test_mode=test_mode)
+
+    assert dataset('test').metainfo['annotated'] is False and len(dataset('test')) == 1
+    for arguments in (('val',), ('test', False)):
+        with pytest.raises(DataError, match='none of its 1 images has a usable object'):
+            dataset(*arguments)
+    write_xml(tmp_path / 'Annotations/DET/test/a.xml', [(DOG, 2, 3, 30, 30)])  # One's own, perhaps.
+    assert 'annotated' not in dataset('test').metainfo and dataset('test')[0]['instances']

@@ -118,6 +118,37 @@ def test_the_ensemble_of_one_network_twice_is_that_network(trained, mini, tool, 
     assert 'other.pth: was trained for the classes another, ' in sentence and 'that know the same' in sentence
 
 
+def test_a_test_set_without_annotations_becomes_a_submission(trained, mini, tool, tmp_path):
+    """As in the challenge: two images, known by a list with their indices, and nothing else."""
+    root = tmp_path / 'set'
+    for number in (1, 2):
+        image = root / f'Data/DET/test/test_{number}.JPEG'
+        image.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(mini / f'Data/DET/val/mini_val_{number:06}.JPEG', image)
+    (root / 'ImageSets/DET').mkdir(parents=True)
+    (root / 'ImageSets/DET/test.txt').write_text('test_1 7\ntest_2 5\n')
+    checkpoint, scores = trained / 'epoch_1.pth', tmp_path / 'scores.h5'
+    entry = 'test_evaluator.submission_file='
+    options = [*TINY, 'test_dataloader.dataset.ann_file=ImageSets/DET/test.txt', 'test_dataloader.dataset.split=test']
+    options += ['model.test_cfg.rcnn.score_thr=0.0001']
+    place = ('--data-root', root, '--work-dir', tmp_path / 'test')
+
+    arguments = (MINI, checkpoint, *place, '--save-region-scores', scores, '--show-dir', tmp_path / 'shown')
+    status, stdout, _ = tool('test', *arguments, options=[*options, f'{entry}{tmp_path}/one.txt'])
+    lines = (tmp_path / 'one.txt').read_text().splitlines()
+    assert status == 0 and f'ilsvrc/detections: {len(lines)}.0000' in stdout and 'mAP' not in stdout
+    assert {line.split()[0] for line in lines} == {'5', '7'} and len(list((tmp_path / 'shown').iterdir())) == 2
+    assert tool('test', MINI, scores, *place, options=[*options, f'{entry}{tmp_path}/two.txt'])[0] == 0
+    assert len((tmp_path / 'two.txt').read_text().splitlines()) == len(lines)
+
+    # What needs annotations says so at the first image, not after all 40,152.
+    sentence = tool.refused('test', MINI, checkpoint, *place, options=options)
+    assert 'not annotated' in sentence and 'set test_evaluator.submission_file=FILE' in sentence
+    report = ('--report', tmp_path / 'report')
+    sentence = tool.refused('test', MINI, checkpoint, *place, *report, options=[*options, f'{entry}{tmp_path}/x.txt'])
+    assert 'not annotated' in sentence and 'leave --report out' in sentence
+
+
 def test_members_start_from_the_same_weights(mini, tool, tmp_path):
     arguments = (MINI, '--data-root', mini, '--work-dir', tmp_path / 'six', '--members', '2', '--print-commands')
     status, stdout, _ = tool('train_ensemble', *arguments, options=TINY)
