@@ -10,7 +10,7 @@ level, and is carried to these places here:
 * ``image_size`` (width, height): to every ``Resize``.
 * ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make; ``members``: how many they are.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
-  and in proportion to the epoch in which an ``EMAHook`` begins.
+  and in proportion to the milestones of a ``MultiStepLR`` and the epoch in which an ``EMAHook`` begins.
 * ``weights``: to ``init_cfg`` of the backbone, to its variant and width, the channels of what stands behind it and the
   normalisation in ``data_preprocessor``, see :mod:`det_inception.networks`; of timm, a file or ``timm://``.
 * ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.classifier_config`.
@@ -249,6 +249,8 @@ def _use_length(cfg: Config, options: Mapping) -> None:
                 schedule.T_max = options[name]
             if schedule['type'] == 'PolyLR' and schedule.get('end') == loop[name]:
                 schedule.end = options[name]
+            if schedule['type'] == 'MultiStepLR' and schedule.get('by_epoch', True) == (name == 'max_epochs'):
+                schedule.milestones = [max(1, round(step * options[name] / loop[name])) for step in schedule.milestones]
         for hook in cfg.get('custom_hooks') or ():
             if name == 'max_epochs' and hook['type'] == 'EMAHook' and hook.get('begin_epoch'):
                 hook.begin_epoch = max(1, round(hook.begin_epoch * options[name] / loop[name]))

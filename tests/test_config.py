@@ -306,6 +306,8 @@ def test_a_longer_training_stretches_its_schedule():
     assert [schedule.get('T_max') for schedule in cfg.param_scheduler] == [None, 20]
     cfg = load_config(REPO / 'configs/googlenet_multibox.py', options=dict(weights=None, max_iters=70))
     assert cfg.train_cfg.max_iters == cfg.param_scheduler[1].T_max == 70
+    cfg = load_config(REPO / 'configs/googlenet_rcnn.py', options=dict(weights=None, max_iters=6250))
+    assert cfg.param_scheduler[1].milestones == [2500, 5000] and cfg.param_scheduler[0].end == 500  # warm-up
     with pytest.raises(ConfigError, match='max_iters does not fit its EpochBasedTrainLoop; set max_epochs'):
         load_config(REPO / 'configs/googlenet_rcnn_voc.py', options=dict(max_iters=20))
 
