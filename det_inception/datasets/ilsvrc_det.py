@@ -92,7 +92,7 @@ class ILSVRCDetDataset(DetectionDataset):
             if self.max_objects_per_class is not None and (annotation is None or not annotation.objects):
                 continue
             record = make_record(name, image_id, images, source, annotation, self.ann_file)
-            record.exhaustive = not is_training_image(name) if self.exhaustive is None else self.exhaustive
+            record.exhaustive = is_exhaustive(name, self.exhaustive)
             yield record
 
     def _limited(self, annotations: Sequence[ImageAnnotation | None]) -> list[ImageAnnotation | None]:
@@ -124,6 +124,11 @@ def listed_images(ann_file: str | Path, labels: Sequence[str]) -> list[tuple[str
         name, *index = line.split()
         listed.append((name, int(index[0]) if index and index[0].isdecimal() else name))
     return listed
+
+
+def is_exhaustive(name: str, chosen: bool | None) -> bool:
+    """Whether all objects of an image are annotated: as chosen, else in all but the official training images."""
+    return not is_training_image(name) if chosen is None else chosen
 
 
 def make_record(

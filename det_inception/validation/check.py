@@ -52,7 +52,8 @@ def check_data(
         splits: Its parts, the training's first.
         classes_of_first: Whether the classes of the first are to be learned, and the others may have no more.
         images: Whether to read the images.
-        whole: Whether these are all parts of it, so that an image that none names is worth a word.
+        whole: Whether these are all parts of it, so that an image or proposals that none of them
+            uses are worth a word.
         workers: Number of threads that do; None: one a core.
         progress: Whether to show a progress bar on stderr.
     """
@@ -71,7 +72,7 @@ def check_data(
     for scan in scans:
         _check_images(scan, pictures, problems)
     _check_shared(scans, pictures, problems)
-    _check_stores(scans, pictures, problems)
+    _check_stores(scans, pictures, problems, whole)
     readable = [sum(index not in pictures.faults for index in scan.pictures) for scan in scans] if images else None
     return Report(scans, problems, readable)
 
@@ -230,13 +231,13 @@ def _apart(first: Split, second: Split) -> bool:
     return first.test_mode != second.test_mode or (first.test_mode and role(first.name) != role(second.name))
 
 
-def _check_stores(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+def _check_stores(scans: list[Scan], pictures: Pictures, problems: Problems, whole: bool) -> None:
     stores = StoreCheck(problems)
     for scan in scans:
         paths = stores.open(scan.split.stores)
         if not paths:
             continue
         for number, index in enumerate(scan.pictures):
-            if scan.used[number] and index not in pictures.faults:
+            if scan.wants_proposals[number] and index not in pictures.faults:
                 stores.check(scan.split.name, paths, pictures, index, scan.annotated_size(number))
-    stores.finish()
+    stores.finish(whole)

@@ -89,5 +89,6 @@ def _split(cfg: Config, name: str, layout: str, settings: Mapping) -> Split:
             if step.get('type') == 'LoadRegionProposals' and step.get('store')
         ),
         labels=tuple(settings.get('lists') or ('positive', 'partial')),
+        exhaustive=settings.get('exhaustive'),
         discard=None if settings.get('discard') is None else tuple(settings['discard']),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from det_inception.annotations import AnnotationError, ImageAnnotation, read_xml
 from det_inception.datasets.detection import ImageRecord
-from det_inception.datasets.ilsvrc_det import listed_images, make_record
+from det_inception.datasets.ilsvrc_det import is_exhaustive, listed_images, make_record
 from det_inception.errors import Complain, InputError
 
 
@@ -18,6 +18,7 @@ def ilsvrc_records(
     complain: Complain,
     labels: Sequence[str],
     discard: Sequence[str],
+    exhaustive: bool | None,
 ) -> Iterator[ImageRecord]:
     """Reads the images of a split one by one: half a million annotations need not be in memory together.
 
@@ -28,6 +29,7 @@ def ilsvrc_records(
         complain: Hears of every fault; see :data:`det_inception.errors.Complain`.
         labels: Of a folder of training lists, which images; see ``ILSVRCDetDataset``.
         discard: Names of images to leave out.
+        exhaustive: See ``ILSVRCDetDataset``.
 
     Yields:
         The images in the order of the lists; boxes are continuous.
@@ -50,6 +52,7 @@ def ilsvrc_records(
             source = annotations / f'{name}.xml'
             record = make_record(name, image_id, images, source, _annotation(source, complain), path, complain)
             if record is not None:
+                record.exhaustive = is_exhaustive(name, exhaustive)
                 yield record
 
 

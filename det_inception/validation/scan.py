@@ -38,6 +38,7 @@ class Scan:
         pictures: Index of each image among the pictures, in the order of the list.
         sizes: Height and width of each image as its annotation has it, one after the other; 0 where unknown.
         used: Whether each image takes part in training or testing.
+        wants_proposals: Whether it does so with proposals: an image that is annotated in part is not trained on any.
     """
 
     split: Split
@@ -47,6 +48,7 @@ class Scan:
     pictures: array = field(default_factory=lambda: array('q'))
     sizes: array = field(default_factory=lambda: array('q'))
     used: bytearray = field(default_factory=bytearray)
+    wants_proposals: bytearray = field(default_factory=bytearray)
 
     def annotated_size(self, number: int) -> tuple[int, int]:
         """Returns height and width of the image of this number in the list."""
@@ -125,6 +127,7 @@ class _Scanner:
         # If its annotation cannot be read, there may be objects.
         half_read = not in_coco and not self.faulty.isdisjoint((str(record.source), str(record.path)))
         scan.used.append(split.test_mode or half_read or (enough and (left > 0 or not split.filter_empty)))
+        scan.wants_proposals.append(scan.used[-1] and (split.test_mode or record.exhaustive))
         scan.pictures.append(picture)
         scan.sizes.extend(max(-1, min(side, _LARGEST)) for side in (record.height, record.width))
         if half_read:

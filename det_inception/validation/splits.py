@@ -38,6 +38,7 @@ class Split:
         stores: The proposal stores in which its images are looked for, in turn.
         labels: Of a folder of ILSVRC's training lists, which images; see ``ILSVRCDetDataset``.
         discard: Names of ILSVRC's images that are left out; None: as ``ILSVRCDetDataset`` does.
+        exhaustive: Whether all objects of ILSVRC's images are annotated; None: as ``ILSVRCDetDataset`` has it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Split:
     stores: tuple[Path, ...] = ()
     labels: tuple[str, ...] = ('positive', 'partial')
     discard: tuple[str, ...] | None = None
+    exhaustive: bool | None = None
 
     @property
     def source(self) -> Path:
@@ -102,7 +104,9 @@ def open_split(split: Split, complain: Complain) -> Content:
         return Content(voc_records(listed, split.images, split.annotations, complain), None, split.images)
     if split.layout == 'ilsvrc':
         discard = (() if split.test_mode else BAD_IMAGES) if split.discard is None else split.discard
-        records = ilsvrc_records(split.lists, split.images, split.annotations, complain, split.labels, discard)
+        records = ilsvrc_records(
+            split.lists, split.images, split.annotations, complain, split.labels, discard, split.exhaustive
+        )
         return Content(records, DET_CLASSES, split.images)
     source = split.lists[0]
     try:

@@ -90,12 +90,12 @@ class StoreCheck:
                 '--min-size when they are made may find some.',
             )
 
-    def finish(self) -> None:
-        """Notes the images that are in a store and in no split, and closes the stores."""
+    def finish(self, whole: bool) -> None:
+        """Notes the images that are in a store and, of a whole data set, in no split; closes the stores."""
         for path, store in self._stores.items():
             if store is None:
                 continue
-            for key in store:
+            for key in store if whole else ():
                 if key not in self._wanted[path]:
                     self._problems.add(
                         _KIND, WARNING, '', path, f'{path}: has proposals for {key}, which no split uses; no harm.'

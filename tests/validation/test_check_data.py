@@ -417,6 +417,17 @@ def test_proposals_that_do_not_match(tmp_path):
     assert len(said(problems, 'proposals', 'error')) == 2 and len(said(problems, 'proposals', 'warning')) == 1
 
 
+def test_images_that_are_annotated_in_part_need_no_proposals(tmp_path):
+    data = ILSVRC(tmp_path / 'set').add('train', 'ILSVRC2014_train_0000/ILSVRC2014_train_00000001').add('val', 'b')
+    image = data.image('val', 'b').read_bytes()
+    store = make_store(tmp_path / 'store.h5', [('val/b.JPEG', WIDTH, HEIGHT, image)])
+    splits = with_stores(data.root, store)
+    assert not said(check(data.root, splits=splits), 'proposals')
+    splits = [replace(split, exhaustive=True) for split in splits]
+    (lacking,) = said(check(data.root, splits=splits), 'proposals', 'error')
+    assert 'ILSVRC2014_train_00000001' in lacking
+
+
 def test_images_without_proposals_and_broken_stores(tmp_path):
     data = VOC(tmp_path / 'set').add('train', 'a').add('val', 'b')
     keys = [(f'{name}.jpg', WIDTH, HEIGHT, data.image(name).read_bytes()) for name in 'ab']
