@@ -145,6 +145,12 @@ def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
     return names
 
 
+def common_folder(paths: Iterable[str | os.PathLike]) -> str:
+    """Returns the absolute folder that all files share; empty without files."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    return os.path.commonpath(folders) if folders else ''
+
+
 def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
     """Returns the paths as seen from the folder that all of them share: base names if they lie in one folder.
 
@@ -152,9 +158,8 @@ def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
         >>> relative_names(['photos/left/1.jpg', 'photos/right/1.jpg'])
         ['left/1.jpg', 'right/1.jpg']
     """
-    full = [os.path.abspath(path) for path in paths]
-    root = os.path.commonpath([os.path.dirname(path) for path in full]) if full else ''
-    return [Path(path).relative_to(root).as_posix() for path in full]
+    root = common_folder(paths)
+    return [Path(os.path.abspath(path)).relative_to(root).as_posix() for path in paths]
 
 
 def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:

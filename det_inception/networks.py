@@ -65,7 +65,17 @@ class _GoogLeNet:
         _fit_channels(model, [stage['channels'] for stage in network.feature_info])
 
 
-class _BNInception:
+class _Stated:
+    """A kind whose checkpoints state their normalisation, and show what else there is to know by their layers."""
+
+    def reopen(self, model: dict, checkpoint: dict, path: str | Path) -> None:
+        model['data_preprocessor'].update(stated_normalisation(checkpoint['meta']) or {})
+
+    def facts(self, checkpoint: dict, path: str | Path) -> dict:
+        return dict(normalisation=stated_normalisation(checkpoint['meta']))
+
+
+class _BNInception(_Stated):
     def is_in(self, state_dict: Mapping[str, Tensor]) -> bool:
         return 'backbone.inception3a.double_1.conv.weight' in state_dict
 
@@ -75,26 +85,17 @@ class _BNInception:
             model['data_preprocessor'].update(copy.deepcopy(bn_inception.NORMALISATION))
 
     def reopen(self, model: dict, checkpoint: dict, path: str | Path) -> None:
-        _use_stated(model, checkpoint)
+        super().reopen(model, checkpoint, path)
         biased = 'backbone.conv1.conv.bias' in checkpoint['state_dict']
         model['backbone'].update(variant='caffe' if biased else 'paper')
 
-    def facts(self, checkpoint: dict, path: str | Path) -> dict:
-        return dict(normalisation=stated_normalisation(checkpoint['meta']))
 
-
-class _Timm:
+class _Timm(_Stated):
     def is_in(self, state_dict: Mapping[str, Tensor]) -> bool:
         return any(key.startswith('backbone.network.') for key in state_dict)
 
     def start(self, model: dict, source: str) -> None:
         model['data_preprocessor'].update(timm_normalisation(model['backbone']['model_name']))
-
-    def reopen(self, model: dict, checkpoint: dict, path: str | Path) -> None:
-        _use_stated(model, checkpoint)
-
-    def facts(self, checkpoint: dict, path: str | Path) -> dict:
-        return dict(normalisation=stated_normalisation(checkpoint['meta']))
 
 
 KINDS: dict[str, Kind] = {'GoogLeNet': _GoogLeNet(), 'BNInception': _BNInception(), 'TimmBackbone': _Timm()}
@@ -124,10 +125,6 @@ def network_parts(model: dict) -> list[dict]:
     """The backbone, and the last stage of the network where it stands behind the region operation."""
     shared = (model.get('roi_head') or {}).get('shared_head')
     return [model['backbone'], *([shared] if shared is not None else [])]
-
-
-def _use_stated(model: dict, checkpoint: dict) -> None:
-    model['data_preprocessor'].update(stated_normalisation(checkpoint['meta']) or {})
 
 
 def _fit_channels(model: dict, channels: Sequence[int]) -> None:

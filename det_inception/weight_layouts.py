@@ -53,11 +53,6 @@ class Weights:
     sha256: str | None = None
 
     @property
-    def channels(self) -> int:
-        """Channels of the last stage."""
-        return sum(len(self.backbone[f'inception5b.{name}.conv.weight']) for name in _LAST_BRANCHES)
-
-    @property
     def num_parameters(self) -> int:
         """Number of learned values, without the statistics of batch norms."""
         learned = (name for name in self.backbone if not name.endswith(_STATISTICS))

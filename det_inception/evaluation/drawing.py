@@ -10,7 +10,7 @@ from typing import Any
 from mmdet.structures import DetDataSample
 from mmengine.hooks import Hook
 
-from det_inception.files import require_apart, require_writable
+from det_inception.files import common_folder, require_apart, require_writable
 from det_inception.images import read_image
 from det_inception.registry import HOOKS
 
@@ -43,7 +43,7 @@ class DrawDetectionsHook(Hook):
         """
         dataset = runner.test_loop.dataloader.dataset
         images = {os.path.abspath(dataset.get_data_info(number)['img_path']) for number in range(len(dataset))}
-        self.root = os.path.commonpath(map(os.path.dirname, images)) if images else ''
+        self.root = common_folder(images)
         require_apart(images, map(self._target, images), '--show-dir')
 
     def after_test_iter(

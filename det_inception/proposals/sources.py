@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from det_inception.annotations import read_xml
-from det_inception.files import reason
+from det_inception.files import common_folder, reason
 from det_inception.images import IMAGE_SUFFIXES, ImageError, decode_image
 
 from .errors import ProposalError
@@ -219,7 +219,7 @@ def _read_list(path: Path) -> list[str]:
 def _common_folder(entries: list[str]) -> str | None:
     if not all(os.path.isabs(entry) for entry in entries):
         return None
-    return os.path.commonpath([os.path.dirname(entry) for entry in entries])
+    return common_folder(entries)
 
 
 def _has_image_suffix(entry: str) -> bool:

@@ -17,12 +17,14 @@ class Tool:
     def __init__(self, monkeypatch, capfd):
         self.monkeypatch, self.capfd = monkeypatch, capfd
 
-    def __call__(self, name, *arguments, options=()):
+    def __call__(self, name, *arguments, options=(), folder='tools'):
         """Returns exit status, standard output and standard error."""
-        spec = importlib.util.spec_from_file_location(f'tool_{name}', REPO / f'tools/{name}.py')
+        path = REPO / folder / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
         module = importlib.util.module_from_spec(spec)
+        self.monkeypatch.setitem(sys.modules, spec.name, module)  # Dataclasses look their module up.
         spec.loader.exec_module(module)
-        argv = [f'tools/{name}.py', *map(str, arguments), *(['--cfg-options', *options] if options else [])]
+        argv = [f'{folder}/{name}.py', *map(str, arguments), *(['--cfg-options', *options] if options else [])]
         self.monkeypatch.setattr(sys, 'argv', argv)
         self.capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
