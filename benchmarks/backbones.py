@@ -16,10 +16,10 @@ from mmengine.registry import init_default_scope
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.models import BNInception, GoogLeNetClassifier, TimmBackbone
-from det_inception.models.timm_backbone import require_timm
-from det_inception.tables import markdown_table
+from det_inception.models.backbones.timm_backbone import require_timm
+from det_inception.utils.tables import markdown_table
 
 
 class Network(NamedTuple):

@@ -2,8 +2,8 @@
 
     python benchmarks/classifier_crops.py [PHOTO...] [--crops 144] [--rounds 5] [--threads 1]
 
-The whole is what tools/test.py does in one process: read and decode the file, cut and mirror the crops, normalise them,
-run the network, average the softmax. The network alone gets the same crops as one float tensor, normalised and
+The whole is what tools/test.py does in one process: read and decode the file, cut and mirror the crops, normalize them,
+run the network, average the softmax. The network alone gets the same crops as one float tensor, normalized and
 channels-last, in chunks of the same size. Both run by turns, eagerly, on this computer's processor, with random weights
 (which cost what others do), without and with channels that change places, and in float32 and bfloat16. A figure is the
 median over the rounds of the ratio within a round, in processor time, so that other work on the machine matters little.
@@ -25,8 +25,8 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 
 import det_inception  # noqa: F401  (registers the parts)
-from det_inception.allocator import keep_freed_memory
 from det_inception.models import GoogLeNetClassifier
+from det_inception.utils.allocator import keep_freed_memory
 
 NORMALISATIONS = {
     "Caffe's weights": dict(mean=[104.0, 117.0, 123.0], std=[1.0] * 3, bgr_to_rgb=False),
@@ -90,7 +90,7 @@ def main() -> None:
             for bfloat16 in (False, True):
                 whole, alone = measure(model, photos, args.crops, args.rounds, bfloat16)
                 print(
-                    f'{args.crops} crops, {"bfloat16" if bfloat16 else "float32"}, normalised for {name}: '
+                    f'{args.crops} crops, {"bfloat16" if bfloat16 else "float32"}, normalized for {name}: '
                     f'{np.median(whole):.2f} s an image, network alone {np.median(alone):.2f} s '
                     f'({args.crops / np.median(alone):.0f} crops/s): ratio {np.median(whole / alone):.3f}',
                     flush=True,

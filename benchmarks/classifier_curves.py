@@ -24,10 +24,10 @@ from mmengine.model import ExponentialMovingAverage
 from mmengine.runner import Runner
 from torch import nn
 
-from det_inception.config import load_config
-from det_inception.evaluation.curves import read_scalars, save_curves
+from det_inception.config.loading import load_config
+from det_inception.engine.runs import train, use_amp
+from det_inception.evaluation.analysis.training_curves import read_scalars, save_curves
 from det_inception.registry import HOOKS
-from det_inception.runs import train, use_amp
 
 CONFIG = Path(__file__).resolve().parent.parent / 'configs/googlenet_imagenet_mini.py'
 KINDS = {'auxiliary': 'with auxiliary classifiers', 'plain': 'without'}
@@ -92,19 +92,19 @@ def draw(runs: dict[tuple[str, int], Path], out: Path) -> None:
 
     figure = Figure(figsize=(11, 4), dpi=90, layout='constrained')
     losses, scores = figure.subplots(1, 2)
-    for kind, colour in zip(KINDS, ('C0', 'C1')):
+    for kind, color in zip(KINDS, ('C0', 'C1')):
         done = {seed: path for (name, seed), path in runs.items() if name == kind and (path / FINISHED).exists()}
         accuracies = {seed: json.loads((path / FINISHED).read_text()) for seed, path in done.items()}
         for number, (seed, path) in enumerate(done.items()):
             points = [(e['epoch'], e['loss_cls']) for e in read_scalars(path) if 'loss_cls' in e]
             epochs = sorted({epoch for epoch, _ in points})
             means = [np.mean([loss for epoch, loss in points if epoch == wanted]) for wanted in epochs]
-            losses.plot(epochs, means, colour, alpha=0.8, linewidth=1.2, label=None if number else KINDS[kind])
+            losses.plot(epochs, means, color, alpha=0.8, linewidth=1.2, label=None if number else KINDS[kind])
             for weights, line in (('last', ':'), ('mean', '-')):
                 scores.plot(
                     range(1, len(accuracies[seed]) + 1),
                     [entry[weights] for entry in accuracies[seed]],
-                    colour + line,
+                    color + line,
                     alpha=0.8,
                     linewidth=1.2,
                     label=None if number else f'{KINDS[kind]}, {WEIGHTS[weights]}',

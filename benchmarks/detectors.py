@@ -16,10 +16,10 @@ import time
 
 from mmengine.logging import MMLogger
 
-from det_inception.cli import add_speed_options, read_options
-from det_inception.images import read_image
-from det_inception.inference import Detector, find_images
-from det_inception.tables import markdown_table
+from det_inception.cli.common import add_speed_options, read_options
+from det_inception.inference.detector import Detector, find_images
+from det_inception.utils.images import read_image
+from det_inception.utils.tables import markdown_table
 
 
 def main() -> None:

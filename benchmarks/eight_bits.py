@@ -20,13 +20,19 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 from tqdm import tqdm
 
-from det_inception.cli import run
-from det_inception.errors import InputError
-from det_inception.images import read_image
-from det_inception.inference import Detector, find_images
-from det_inception.models.judging import RegionJudge
-from det_inception.models.openvino_engine import CALIBRATION, CALIBRATION_SHARE, OpenVINOEngine, convolutions, costly
-from det_inception.tables import markdown_table
+from det_inception.cli.common import run
+from det_inception.inference.acceleration.openvino_engine import (
+    CALIBRATION,
+    CALIBRATION_SHARE,
+    OpenVINOEngine,
+    convolutions,
+    costly,
+)
+from det_inception.inference.detector import Detector, find_images
+from det_inception.models.layers.region_classifier import RegionClassifier
+from det_inception.utils.errors import InputError
+from det_inception.utils.images import read_image
+from det_inception.utils.tables import markdown_table
 
 CHOICES = {
     'all': lambda network: list(convolutions(network)),
@@ -76,7 +82,7 @@ def main() -> None:
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
     detector = Detector(args.config, args.checkpoint, device='cpu', options={'proposals.max_num': 200})
-    if not isinstance(detector.model, RegionJudge):
+    if not isinstance(detector.model, RegionClassifier):
         raise InputError(f'{args.config}: describes no R-CNN, whose regions are crops; name one that does.')
     paths = find_images(args.images)
     paths = [paths[place] for place in torch.linspace(0, len(paths) - 1, min(args.count, len(paths))).long()]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 
-from det_inception.tables import markdown_table
+from det_inception.utils.tables import markdown_table
 
 VAL2, VAL, TEST = 9_917, 20_121, 40_152
 STEPS, CROPS_A_STEP = 50_000, 128

@@ -29,13 +29,13 @@ from mmengine.structures import InstanceData
 from torch.utils.flop_counter import FlopCounterMode
 
 import det_inception  # noqa: F401  Registers the parts.
-from det_inception.allocator import keep_freed_memory
-from det_inception.checkpoints import read_weights
-from det_inception.config import read_config
-from det_inception.errors import InputError
-from det_inception.models.engines import accelerate, make_engine
+from det_inception.config.loading import read_config
+from det_inception.inference.acceleration.engines import accelerate, make_engine
 from det_inception.registry import MODELS
-from det_inception.tables import markdown_table
+from det_inception.utils.allocator import keep_freed_memory
+from det_inception.utils.errors import InputError
+from det_inception.utils.tables import markdown_table
+from det_inception.weights.pretrained import read_weights
 
 REPO = Path(__file__).resolve().parent.parent
 HALF = 'bfloat16'
@@ -48,7 +48,7 @@ def detector(args: argparse.Namespace) -> torch.nn.Module:
     if args.weights:
         weights = read_weights(args.weights)
         cfg.backbone.update(variant=weights.variant, init_cfg=dict(type='Pretrained', checkpoint=args.weights))
-        cfg.data_preprocessor.update(weights.normalisation)
+        cfg.data_preprocessor.update(weights.normalization)
     cfg.bbox_head.update(num_classes=20, with_reg=True)
     torch.manual_seed(0)
     model = MODELS.build(cfg)
@@ -59,7 +59,7 @@ def detector(args: argparse.Namespace) -> torch.nn.Module:
 def onnx_session(model: torch.nn.Module, threads: int) -> Callable:
     import onnxruntime
 
-    from det_inception.models.onnx_export import export_onnx
+    from det_inception.inference.acceleration.onnx_export import export_onnx
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.onnx')
@@ -71,7 +71,7 @@ def onnx_session(model: torch.nn.Module, threads: int) -> Callable:
 
 
 def calibrated(engine: Callable) -> Callable:
-    """An engine that has seen enough crops to be quantised; which ones makes no difference to its speed."""
+    """An engine that has seen enough crops to be quantized; which ones makes no difference to its speed."""
     while engine.calibration is not None:
         engine(torch.randn(64, 3, 224, 224))
     return engine

@@ -45,12 +45,12 @@ def opencv_selective_search(image: np.ndarray, width: int, k: int) -> np.ndarray
     search.addImage(cv2.cvtColor(scaled, cv2.COLOR_BGR2Lab))
     for scale in (k, 2 * k):
         search.addGraphSegmentation(library.createGraphSegmentation(0.8, float(scale), scale))
-    size, fill, texture, colour = (
+    size, fill, texture, color = (
         getattr(library, f'createSelectiveSearchSegmentationStrategy{name}')
         for name in ('Size', 'Fill', 'Texture', 'Color')
     )
     multiple = library.createSelectiveSearchSegmentationStrategyMultiple
-    search.addStrategy(multiple(colour(), texture(), size(), fill()))
+    search.addStrategy(multiple(color(), texture(), size(), fill()))
     search.addStrategy(multiple(texture(), size(), fill()))
     boxes = np.asarray(search.process(), np.float64)
     boxes[:, 2:] += boxes[:, :2]
@@ -168,7 +168,7 @@ def compare(arguments: argparse.Namespace) -> None:
 def profile(arguments: argparse.Namespace) -> None:
     """Where the time of `fast` goes, on one thread."""
     from det_inception.proposals import grouping, segmentation
-    from det_inception.proposals.colour_spaces import convert_colour
+    from det_inception.proposals.color_spaces import convert_color
     from det_inception.proposals.selective_search import MODES, _resized, selective_search
 
     total: dict[str, float] = {}
@@ -188,7 +188,7 @@ def profile(arguments: argparse.Namespace) -> None:
         scaled = timed('resize', _resized, image, arguments.width)
         height, width = scaled.shape[:2]
         for space in mode['colour_spaces']:
-            converted = timed('colour', convert_colour, scaled, space)
+            converted = timed('color', convert_color, scaled, space)
             smoothed = timed('smooth', segmentation.smooth, converted)
             texture = timed('texture bins', grouping.texture_bins, smoothed)
             edges = timed('list edges', segmentation._list_edges, smoothed)
@@ -196,9 +196,9 @@ def profile(arguments: argparse.Namespace) -> None:
             for k in mode['ks']:
                 labels, count = timed('merge pixels', segmentation.merge_pixels, edges, height, width, k, k)
                 sizes, _ = timed('sizes, boxes', grouping._sizes_and_boxes, labels, count)
-                timed('colour histograms', grouping._colour_histograms, labels, sizes, converted)
+                timed('color histograms', grouping._color_histograms, labels, sizes, converted)
                 timed('texture histograms', grouping._texture_histograms, labels, sizes, texture)
-                timed('neighbours', grouping._adjacent_pairs, labels, count)
+                timed('neighbors', grouping._adjacent_pairs, labels, count)
                 regions = grouping.describe_regions(labels, count, converted, texture)
                 for similarity in mode['similarities']:
                     timed('grouping', grouping.group_regions, regions, similarity)

@@ -3,7 +3,7 @@
     python benchmarks/training_step.py configs/googlenet_rcnn_voc.py --data-root my_voc --amp
 
 A step is all of it: waiting for images and proposals, assigning, sampling, warping, both passes, clipping, the
-optimiser, the hooks. The bare passes are those of backbone and head on the crops that these steps had, in the same
+optimizer, the hooks. The bare passes are those of backbone and head on the crops that these steps had, in the same
 precision, with the head's own losses. Both are measured in turns in one run: so many steps, then their crops once
 more. The steps right behind a turn are left out, since for them the workers had time to read ahead. Proposals come
 from the cache or a store as in every epoch but the first; --cold measures the first one.
@@ -22,11 +22,11 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 import det_inception  # noqa: F401  Registers the parts.
-from det_inception.allocator import keep_freed_memory
-from det_inception.config import load_config
+from det_inception.config.loading import load_config
+from det_inception.engine.runs import use_amp
 from det_inception.models import RCNN
 from det_inception.registry import HOOKS
-from det_inception.runs import use_amp
+from det_inception.utils.allocator import keep_freed_memory
 
 LEFT_OUT = 5
 

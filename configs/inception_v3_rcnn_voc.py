@@ -5,7 +5,7 @@
 
 --weights takes "timm://", which lets timm download, or a file of timm's weights for this network. Any other network of
 timm does as well: name it in model.backbone.model_name, its channels in model.bbox_head.in_channels and, to start from
-random weights, its normalisation in model.data_preprocessor (--weights sets that). benchmarks/backbones.py prints the
+random weights, its normalization in model.data_preprocessor (--weights sets that). benchmarks/backbones.py prints the
 family with its channels.
 """
 

@@ -1,21 +1,23 @@
-"""The 2014 ILSVRC detection entry of GoogLeNet, in MMDetection 3.x; importing it registers every part.
+"""The 2014 ILSVRC detection entry of GoogLeNet, in MMDetection 3.x.
 
-That is at once where PyTorch, MMEngine, MMCV or MMDetection has been imported, else with their import: so
-``det_inception.proposals`` and ``det_inception.ilsvrc`` can be used alone.
+Importing this package alone registers nothing and costs nothing: :mod:`det_inception.proposals`,
+:mod:`det_inception.ilsvrc` and :mod:`det_inception.formats` need neither PyTorch nor MMDetection.
 """
 
 import importlib
-from types import ModuleType
 
-from det_inception import registration
 from det_inception.version import __version__
 
-__all__ = ['__version__', 'compat', *registration.PARTS]
+__all__ = ['__version__', 'register_all_modules']
 
-registration.register_when_needed()
+REGISTERING_ROOMS = ('models', 'datasets', 'evaluation', 'engine')
+"""What configs list in ``custom_imports``, each as ``det_inception.NAME``."""
 
 
-def __getattr__(name: str) -> ModuleType:
-    if name in __all__:
-        return importlib.import_module(f'det_inception.{name}')
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+def register_all_modules() -> None:
+    """Enters every part of this project in MMDetection's registries.
+
+    A config does the same by ``custom_imports``. MMDetection's own ``register_all_modules`` has the same name.
+    """
+    for room in REGISTERING_ROOMS:
+        importlib.import_module(f'{__name__}.{room}')

@@ -6,4 +6,6 @@ default scope ``mmdet``, as soon as ``det_inception`` is imported.
 
 from mmdet.registry import DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TASK_UTILS, TRANSFORMS
 
+import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
+
 __all__ = ['DATASETS', 'HOOKS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TASK_UTILS', 'TRANSFORMS']

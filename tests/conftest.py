@@ -7,8 +7,9 @@ import matplotlib
 import pytest
 import torch
 
-import det_inception  # noqa: F401  (offers mmcv's operators to tests that import mmcv.ops)
+import det_inception
 
+det_inception.register_all_modules()  # Also offers mmcv's operators to tests that import mmcv.ops.
 matplotlib.use('Agg')
 # The tests' networks are tiny: threads cost more than they bring, above all on a busy machine.
 torch.set_num_threads(1)

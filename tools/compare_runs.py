@@ -6,10 +6,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from det_inception.cli import run
-from det_inception.errors import InputError
-from det_inception.report import RUN_FILE, RunResults, comparison_text, draw, read_run
-from det_inception.report.resampling import DRAWS, require_comparable
+from det_inception.cli.common import run
+from det_inception.evaluation.analysis.resampling import DRAWS, require_comparable
+from det_inception.evaluation.report import RUN_FILE, EvalResults, comparison_text, draw, read_run
+from det_inception.utils.errors import InputError
 
 EPILOG = f"""
 Every report holds its run in {RUN_FILE}:
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def read(report: str) -> RunResults:
+def read(report: str) -> EvalResults:
     path = Path(report)
     if path.is_dir():
         path /= RUN_FILE

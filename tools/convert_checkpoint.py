@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
-from det_inception import cli
-from det_inception.checkpoints import (
+from det_inception.cli import common as cli
+from det_inception.weights.pretrained import (
     CheckpointError,
     Weights,
     describe,
@@ -86,7 +86,7 @@ def main() -> None:
     print(f'read {weights.source}')
     print(f'  variant        {weights.variant}, width {weights.width:g}')
     print(f'  parameters     {weights.num_parameters:,}, {classes}')
-    print(f'  normalisation  {describe(weights.normalisation)}')
+    print(f'  normalization  {describe(weights.normalization)}')
 
     backbone, classifier = arguments.backbone, arguments.classifier
     if arguments.out_dir:

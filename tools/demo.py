@@ -9,16 +9,16 @@ import cv2
 from mmengine.config import DictAction
 from tqdm import tqdm
 
-from det_inception.checkpoints import CheckpointError
-from det_inception.cli import add_speed_options, run
-from det_inception.config import read_config
-from det_inception.errors import InputError
-from det_inception.files import output_names, require_apart, write_image, write_text
+from det_inception.cli.common import add_speed_options, run
+from det_inception.config.loading import read_config
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import leaves_of
-from det_inception.images import ImageError, read_image
-from det_inception.inference import Detector, draw, find_images
+from det_inception.inference.detector import Detector, draw, find_images
 from det_inception.models import ImageNetRCNN
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import output_names, require_apart, write_image, write_text
+from det_inception.utils.images import ImageError, read_image
+from det_inception.weights.pretrained import CheckpointError
 
 REPO = Path(__file__).resolve().parent.parent
 MINI_CONFIG = REPO / 'configs/googlenet_rcnn_mini.py'

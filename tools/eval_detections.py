@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception import cli
-from det_inception.errors import InputError
-from det_inception.files import write_text
+from det_inception.cli import common as cli
+from det_inception.evaluation.report import PICTURES, from_submission, image_files, require_writable, write_report
 from det_inception.ilsvrc import (
     DET_CLASSES,
     Detections,
@@ -30,7 +29,8 @@ from det_inception.ilsvrc import (
     read_ground_truth,
     read_image_list,
 )
-from det_inception.report import PICTURES, from_submission, image_files, require_writable, write_report
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import write_text
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 from mmengine.config import DictAction
 
-from det_inception.cli import run
+from det_inception.cli.common import run
 from det_inception.evaluation.photos import match_images, score_photos
 from det_inception.ilsvrc import read_blacklist, read_ground_truth, read_image_list, write_detections
-from det_inception.inference import Detector, find_images
+from det_inception.inference.detector import Detector, find_images
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -63,7 +63,7 @@ def main() -> None:
         f'official mean AP over all {len(score.class_names)} classes: {score.mean_ap:.3f} (on a few images no '
         'measure: NaN where something is found of a class without objects, and 0 for the others without)\n'
         f'best box of an image has the class of an object: {result.named} of {result.with_objects}; and its place '
-        f'(IoU 0.5): {result.localised}'
+        f'(IoU 0.5): {result.localized}'
     )
 
 

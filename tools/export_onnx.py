@@ -5,11 +5,11 @@ import argparse
 
 from mmengine.config import DictAction
 
-from det_inception.cli import run
-from det_inception.config import load_config
-from det_inception.detectors import load_detectors, read_checkpoint, require_classes
-from det_inception.models.onnx_export import export_onnx
+from det_inception.cli.common import run
+from det_inception.config.loading import load_config
+from det_inception.inference.acceleration.onnx_export import export_onnx
 from det_inception.registry import MODELS
+from det_inception.weights.checkpoints import load_detectors, read_checkpoint, require_classes
 
 
 def main() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import cv2
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.datasets.mini import CLASSES, contact_sheet, cut_objects, make_mini
 
 DESCRIPTION = f"""
 Makes a small detection set in the folder layout of ILSVRC DET: {len(CLASSES)} of its 200 classes, drawn by
-code in varying shapes, colours, poses, light and size, at times half hidden or cut off, before cluttered
+code in varying shapes, colors, poses, light and size, at times half hidden or cut off, before cluttered
 textured backgrounds; 1 to 6 objects an image. Nothing is downloaded. Equal parameters give equal files,
 whatever the number of workers. A set that lies there complete is left as it is.
 

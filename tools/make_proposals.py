@@ -4,7 +4,8 @@ import argparse
 import signal
 import sys
 
-from det_inception import cli
+from det_inception.cli import common as cli
+from det_inception.inference.multibox_proposals import MultiBoxProposer
 from det_inception.proposals import (
     METHODS,
     Mix,
@@ -16,7 +17,6 @@ from det_inception.proposals import (
 )
 from det_inception.proposals.interchange import export_by_suffix, import_by_suffix
 from det_inception.proposals.make import MODE_NAMES, Method
-from det_inception.proposers import MultiBoxProposer
 
 WITH_MULTIBOX = ('multibox', 'mix')
 EPILOG = """

@@ -6,9 +6,9 @@ import argparse
 import numpy as np
 from mmengine.config import DictAction
 
-from det_inception.cli import run
-from det_inception.config import ConfigError, is_class_agnostic, load_config
-from det_inception.models.multibox_priors import dataset_boxes
+from det_inception.cli.common import run
+from det_inception.config.loading import ConfigError, is_class_agnostic, load_config
+from det_inception.engine.hooks.multibox_priors import dataset_boxes
 from det_inception.proposals.multibox import mean_best_overlap, write_priors
 from det_inception.registry import DATASETS, MODELS
 

@@ -3,8 +3,8 @@
 
 import argparse
 
-from det_inception.cli import run
-from det_inception.evaluation.curves import plot_training
+from det_inception.cli.common import run
+from det_inception.evaluation.analysis.training_curves import plot_training
 
 
 def main() -> None:

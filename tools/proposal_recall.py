@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
 from det_inception.proposals.coverage import coverage_table, measure_coverage, plot_coverage, plot_limits
 

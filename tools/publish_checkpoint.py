@@ -3,14 +3,14 @@
 
 import argparse
 
-from det_inception.cli import run
-from det_inception.detectors import publish
+from det_inception.cli.common import run
+from det_inception.weights.checkpoints import publish
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description='Reduces a checkpoint of tools/train.py to weights, classes and normalisation, to use or to share: '
-        'the optimiser, the log, the config with its paths and auxiliary classifiers are left out.',
+        description='Reduces a checkpoint of tools/train.py to weights, classes and normalization, to use or to share: '
+        'the optimizer, the log, the config with its paths and auxiliary classifiers are left out.',
         epilog='Example: tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
     )
     parser.add_argument('source', help='checkpoint that tools/train.py wrote')

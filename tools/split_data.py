@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception import cli
-from det_inception.annotations import read_xml
+from det_inception.cli import common as cli
 from det_inception.datasets.coco import category_names, coco_records, read_json
 from det_inception.datasets.voc import list_entry
-from det_inception.errors import InputError
-from det_inception.files import write_text
+from det_inception.formats.annotation_xml import read_xml
 from det_inception.ilsvrc import (
     balanced_split,
     imbalance,
@@ -22,7 +20,9 @@ from det_inception.ilsvrc import (
     read_blacklist,
     read_image_list,
 )
-from det_inception.ilsvrc.files import open_text
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import write_text
+from det_inception.utils.text_files import open_text
 
 DESCRIPTION = """
 Splits a data set into parts that are balanced: every class is spread over them as the images are. The lists

@@ -9,16 +9,16 @@ from pathlib import Path
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
-from det_inception.classifier_config import is_classifier, use_crops
-from det_inception.cli import add_speed_options, run
-from det_inception.config import load_config
-from det_inception.errors import InputError
-from det_inception.evaluation.region_scores_metric import save_region_scores
-from det_inception.evaluation.report_metric import add_report
-from det_inception.files import write_text
+from det_inception.cli.common import add_speed_options, run
+from det_inception.config.classifier import is_classifier, use_crops
+from det_inception.config.loading import load_config
+from det_inception.engine.runs import test, use_amp, use_work_dir
+from det_inception.evaluation.metrics.region_scores_metric import save_region_scores
+from det_inception.evaluation.metrics.report_metric import add_report
+from det_inception.evaluation.report import PICTURES
 from det_inception.ilsvrc import CROPS
-from det_inception.report import PICTURES
-from det_inception.runs import test, use_amp, use_work_dir
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import write_text
 
 
 def main() -> None:

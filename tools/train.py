@@ -6,9 +6,9 @@ import os
 
 from mmengine.config import DictAction
 
-from det_inception.cli import run
-from det_inception.config import load_config
-from det_inception.runs import train, use_amp, use_work_dir
+from det_inception.cli.common import run
+from det_inception.config.loading import load_config
+from det_inception.engine.runs import train, use_amp, use_work_dir
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         '--weights',
         metavar='FILE',
         help='pretrained GoogLeNet to start from: torchvision://googlenet, or a file of torchvision, Caffe or this '
-        "project; sets the backbone's variant and the normalisation too",
+        "project; sets the backbone's variant and the normalization too",
     )
     parser.add_argument('--work-dir', metavar='DIR', help='for logs and checkpoints; default: work_dirs/CONFIG')
     parser.add_argument(

@@ -11,12 +11,12 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.runner import find_latest_checkpoint, set_random_seed
 
-from det_inception.cli import read_options, run
-from det_inception.config import load_config
-from det_inception.detectors import publish
-from det_inception.errors import InputError
-from det_inception.files import written_beside
+from det_inception.cli.common import read_options, run
+from det_inception.config.loading import load_config
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import atomic_write
+from det_inception.weights.checkpoints import publish
 
 TRAIN = Path(__file__).resolve().parent / 'train.py'
 INITIAL = 'initial.pth'
@@ -71,7 +71,7 @@ def write_initial(args: argparse.Namespace, path: Path) -> tuple[int, int]:
         model = MODELS.build(cfg.model)
         model.init_weights()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(path) as unfinished:
+        with atomic_write(path) as unfinished:
             torch.save(dict(state_dict=model.state_dict(), meta=dict(initial_weights=str(args.weights))), unfinished)
     return seed, (cfg.get('ensemble') or {}).get('members', 6)
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import cv2
 from mmengine.config import DictAction
 
-from det_inception.cli import run
-from det_inception.config import read_config
-from det_inception.files import write_text
-from det_inception.validation import check_data, config_splits, find_splits, select_splits
+from det_inception.cli.common import run
+from det_inception.config.data_parts import config_splits
+from det_inception.config.loading import read_config
+from det_inception.utils.files import write_text
+from det_inception.validation import check_data, find_splits, select_splits
 from det_inception.validation.problems import ERROR
 from det_inception.validation.text import as_json, problem_list, summary
 

@@ -16,7 +16,7 @@ fast_rcnn = dict(
     backbone=dict(type='GoogLeNet', variant='torchvision', out_indices=(3,), frozen_stages=1, norm_eval=True),
     roi_head=dict(
         type='SharedRoIHead',
-        first_centre=14.5,  # Where the first cell of inception 4e looks, see GoogLeNet.feature_info.
+        first_center=14.5,  # Where the first cell of inception 4e looks, see GoogLeNet.feature_info.
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),

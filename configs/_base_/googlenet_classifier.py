@@ -1,6 +1,6 @@
 """GoogLeNet as a classifier: model with auxiliary classifiers, crops, data in ImageNet's layout.
 
-What the paper leaves open is chosen in the files that build on this one. "weights" carries variant and normalisation
+What the paper leaves open is chosen in the files that build on this one. "weights" carries variant and normalization
 with it, "classes" the number of outputs; see det_inception/classifier_config.py.
 """
 

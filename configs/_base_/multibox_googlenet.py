@@ -1,4 +1,4 @@
-"""MultiBox on GoogLeNet: model, images, optimiser. The data sets are in the configs that build on it.
+"""MultiBox on GoogLeNet: model, images, optimizer. The data sets are in the configs that build on it.
 
 What the papers leave open, and what is chosen here: grids on GoogLeNet's own feature maps at strides 8, 16 and 32, an
 input of 448 x 448, coordinates in units of the priors with alpha 20, NMS of 0.7 before the best 200; see

@@ -1,8 +1,8 @@
-"""GoogLeNet R-CNN as the 2014 entry had it, without box regression: model, optimiser.
+"""GoogLeNet R-CNN as the 2014 entry had it, without box regression: model, optimizer.
 
 What the paper leaves open, and what is chosen here: softmax instead of SVMs, R-CNN's context of 16 pixels, its sampling
 (32 positive, 96 background regions a step), its NMS of 0.3 and its solver. "weights" carries variant and
-normalisation with it; see det_inception/config.py.
+normalization with it; see det_inception/config.py.
 """
 
 weights = None  # None: random weights. A file, or 'torchvision://googlenet'.
@@ -20,7 +20,7 @@ model = dict(
         in_channels=1024,
         dropout=0.4,
         with_reg=False,
-        # R-CNN's targets: deltas of centre and log size, divided by these.
+        # R-CNN's targets: deltas of center and log size, divided by these.
         bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=[0.1, 0.1, 0.2, 0.2]),
         loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
         loss_bbox=dict(type='SmoothL1Loss', beta=1.0, loss_weight=1.0),

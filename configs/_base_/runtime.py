@@ -1,6 +1,9 @@
 """What all experiments share: the project itself, hooks, log, seed."""
 
-custom_imports = dict(imports=['det_inception'], allow_failed_imports=False)
+custom_imports = dict(
+    imports=['det_inception.models', 'det_inception.datasets', 'det_inception.evaluation', 'det_inception.engine'],
+    allow_failed_imports=False,
+)
 default_scope = 'mmdet'
 
 default_hooks = dict(

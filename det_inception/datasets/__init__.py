@@ -1,7 +1,8 @@
 """What is registered with MMDetection: data sets and the pipeline steps that it lacks."""
 
-from det_inception.datasets.classification import PackCrops, RandomCropAndDistort, TestCrops
+import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.datasets.coco import COCOFormatDataset
+from det_inception.datasets.crops import PackCrops, RandomCropAndDistort, TestCrops
 from det_inception.datasets.detection import DataError, DetectionDataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
 from det_inception.datasets.imagenet import ImageNetDataset

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord
-from det_inception.errors import Complain, raise_it
 from det_inception.registry import DATASETS
+from det_inception.utils.errors import ErrorHandler, raise_error
 
 # What a value of another kind than the format has raises when it is used.
 _WRONG_CONTENT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
@@ -61,32 +61,32 @@ def read_json(path: str | Path) -> dict:
     return content
 
 
-def category_names(content: dict, source: str | Path, complain: Complain = raise_it) -> dict[Hashable, str]:
+def category_names(content: dict, source: str | Path, on_error: ErrorHandler = raise_error) -> dict[Hashable, str]:
     """Returns the names of a file's categories by their ids.
 
     Args:
         content: From :func:`read_json`.
         source: The file's name, for messages.
-        complain: Hears of categories without id or name, and of one id for two names.
+        on_error: Hears of categories without id or name, and of one id for two names.
     """
     names: dict[Hashable, str] = {}
-    for number, category in enumerate(_part(content, 'categories', source, complain)):
+    for number, category in enumerate(_part(content, 'categories', source, on_error)):
         try:
             identity, name = category['id'], str(category['name'])
             first = names.setdefault(identity, name)
         except _WRONG_CONTENT as error:
-            complain('annotation', source, _unlike_coco(source, f'number {number} of its categories', error))
+            on_error('annotation', source, _unlike_coco(source, f'number {number} of its categories', error))
             continue
         if first != name:
             error = DataError(
                 f'{source}: the category id {identity!r} means {first!r} and {name!r}; give each an id of its own.'
             )
-            complain('ids', source, error)
+            on_error('ids', source, error)
     return names
 
 
 def coco_records(
-    content: dict, source: str | Path, folder: Path, complain: Complain = raise_it
+    content: dict, source: str | Path, folder: Path, on_error: ErrorHandler = raise_error
 ) -> Iterator[ImageRecord]:
     """Reads the images and objects of a file in COCO's format.
 
@@ -94,30 +94,30 @@ def coco_records(
         content: From :func:`read_json`.
         source: The file's name, for messages.
         folder: Of the images.
-        complain: Hears of every fault; what it is about is left out where it goes on. See
-            :data:`det_inception.errors.Complain`.
+        on_error: Hears of every fault; what it is about is left out where it goes on. See
+            :data:`det_inception.utils.errors.ErrorHandler`.
 
     Yields:
         The images in the order of the file.
     """
     source = Path(source)
     # Faults of the categories themselves were told by whoever asked for their names before.
-    objects = _objects_by_image(content, source, category_names(content, source, lambda *_: None), complain)
+    objects = _objects_by_image(content, source, category_names(content, source, lambda *_: None), on_error)
     seen: dict[Hashable, int] = {}
-    for number, image in enumerate(_part(content, 'images', source, complain)):
+    for number, image in enumerate(_part(content, 'images', source, on_error)):
         try:
             identity, name = image['id'], image['file_name']
             record = ImageRecord(identity, folder / name, int(image['height']), int(image['width']), source)
             first = seen.setdefault(identity, number)
         except _WRONG_CONTENT as error:
-            complain('annotation', source, _unlike_coco(source, f'number {number} of its images', error))
+            on_error('annotation', source, _unlike_coco(source, f'number {number} of its images', error))
             continue
         if first != number:  # To which of the two would its objects belong?
             error = DataError(
                 f'{source}: {content["images"][first]["file_name"]} and {name} have the same image id, {identity!r}; '
                 'list every image once, with an id of its own.'
             )
-            complain('ids', source, error)
+            on_error('ids', source, error)
             continue
         record.objects = objects.pop(identity, [])
         yield record
@@ -127,14 +127,14 @@ def coco_records(
                 f'{source}: {len(left)} annotations are of the image id {identity!r}, which is not among its images; '
                 'correct the file.'
             )
-            complain('ids', source, error)
+            on_error('ids', source, error)
 
 
 def _objects_by_image(
-    content: dict, source: Path, names: dict[Hashable, str], complain: Complain
+    content: dict, source: Path, names: dict[Hashable, str], on_error: ErrorHandler
 ) -> dict[Hashable, _Objects]:
     objects: dict[Hashable, _Objects] = defaultdict(list)
-    annotations = _part(content, 'annotations', source, complain) if 'annotations' in content else []
+    annotations = _part(content, 'annotations', source, on_error) if 'annotations' in content else []
     for number, annotation in enumerate(annotations):
         try:
             if annotation.get('ignore'):
@@ -147,20 +147,20 @@ def _objects_by_image(
             name = names.get(category)
             of_image = objects[image]
         except _WRONG_CONTENT as error:
-            complain('annotation', source, _unlike_coco(source, _named(number, annotation), error))
+            on_error('annotation', source, _unlike_coco(source, _named(number, annotation), error))
             continue
         if name is None:
             error = DataError(
                 f'{source}: {_named(number, annotation)} is of the category id {category!r}, which is not among its '
                 'categories; correct the file.'
             )
-            complain('ids', source, error)
+            on_error('ids', source, error)
             continue
         of_image.append((name, box, bool(annotation.get('iscrowd'))))
     return objects
 
 
-def _part(content: dict, name: str, source: str | Path, complain: Complain) -> list[Any]:
+def _part(content: dict, name: str, source: str | Path, on_error: ErrorHandler) -> list[Any]:
     part = content.get(name)
     if isinstance(part, list):
         return part
@@ -169,7 +169,7 @@ def _part(content: dict, name: str, source: str | Path, complain: Complain) -> l
         f'{source}: this is not COCO\'s format ("images", "annotations" and "categories" that refer to each other): '
         f'{name!r} {reason}; correct the file.'
     )
-    complain('annotation', source, error)
+    on_error('annotation', source, error)
     return []
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
-from det_inception.annotations import clip_box
-from det_inception.errors import InputError, some
+from det_inception.formats.annotation_xml import clip_box
+from det_inception.utils.errors import InputError, some
 
 
 class DataError(InputError):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.annotations import ImageAnnotation
-from det_inception.datasets.annotation_cache import read_annotations
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
-from det_inception.errors import Complain, raise_it
+from det_inception.formats.annotation_cache import read_annotations
+from det_inception.formats.annotation_xml import ImageAnnotation
 from det_inception.ilsvrc import DET_CLASSES, DET_SYNSETS, DET_WNIDS
 from det_inception.ilsvrc.splits import BAD_IMAGES, is_training_image, limit_objects, read_train_lists
-from det_inception.images import ImageError, image_size
 from det_inception.registry import DATASETS
+from det_inception.utils.errors import ErrorHandler, raise_error
+from det_inception.utils.images import ImageError, image_size
 
 _NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
 _WNID_OF_NAME = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
@@ -138,7 +138,7 @@ def make_record(
     source: Path,
     annotation: ImageAnnotation | None,
     listed_in: str | Path,
-    complain: Complain = raise_it,
+    on_error: ErrorHandler = raise_error,
 ) -> ImageRecord | None:
     """Puts together what is known of an image.
 
@@ -149,11 +149,12 @@ def make_record(
         source: Its annotation's file.
         annotation: What that holds; None if there is none, as for training images without objects.
         listed_in: The list that names the image.
-        complain: Hears of every fault; see :data:`det_inception.errors.Complain`. Where it goes on, objects of an
+        on_error: Hears of every fault; see :data:`det_inception.utils.errors.ErrorHandler`. Where it goes on,
+        objects of an
             unknown class are left out, and an image of unknown size has the size 0 x 0.
 
     Returns:
-        The image, its boxes continuous; None where ``complain`` went on after it was missing.
+        The image, its boxes continuous; None where ``on_error`` went on after it was missing.
     """
     path = images / f'{name}.JPEG'
     height = width = 0
@@ -161,7 +162,7 @@ def make_record(
     if annotation is not None:
         height, width = annotation.height, annotation.width
         for wnid in dict.fromkeys(item.name for item in annotation.objects if item.name not in _NAME_OF_WNID):
-            complain('unknown class', source, _unknown(wnid, source))
+            on_error('unknown class', source, _unknown(wnid, source))
         for item in annotation.objects:
             if item.name in _NAME_OF_WNID:
                 x1, y1, x2, y2 = item.box
@@ -170,13 +171,13 @@ def make_record(
         error = DataError(
             f'{path}: neither image nor annotation exists; check data_root, add them, or take it out of {listed_in}.'
         )
-        complain('missing image', path, error)
+        on_error('missing image', path, error)
         return None
     if not (height and width):
         try:
             height, width = image_size(path)
         except ImageError as error:
-            complain('unreadable image', path, error)
+            on_error('unreadable image', path, error)
     return ImageRecord(image_id, path, height, width, source, objects)
 
 

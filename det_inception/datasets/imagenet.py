@@ -14,9 +14,9 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 
 from det_inception.datasets.detection import DataError, read_list
-from det_inception.errors import some
-from det_inception.images import IMAGE_SUFFIXES
 from det_inception.registry import DATASETS
+from det_inception.utils.errors import some
+from det_inception.utils.images import IMAGE_SUFFIXES
 
 
 @DATASETS.register_module()

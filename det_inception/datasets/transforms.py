@@ -14,17 +14,17 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from det_inception.datasets.detection import DataError
-from det_inception.files import cache_folder, write_cache
-from det_inception.images import read_image
 from det_inception.proposals import ProposalStore, mix, selective_search, selective_search_parameters
 from det_inception.registry import TASK_UTILS, TRANSFORMS
+from det_inception.utils.files import cache_folder, write_cache
+from det_inception.utils.images import read_image
 
 
 @TRANSFORMS.register_module()
 class LoadAnyImage(BaseTransform):
     """Loads the image of ``img_path`` as uint8 (H, W, 3) BGR, of any kind, and names the file where it cannot.
 
-    MMDetection's ``LoadImageFromFile`` passes truncated files on, half grey. An image given as an array (key ``img``)
+    MMDetection's ``LoadImageFromFile`` passes truncated files on, half gray. An image given as an array (key ``img``)
     is taken as it is.
     """
 
@@ -67,7 +67,8 @@ class LoadRegionProposals(BaseTransform):
         cache_dir: Where computed proposals are kept; None: ``det_inception/proposals`` in the user's cache folder
             (``XDG_CACHE_HOME``); ``''``: nowhere.
         multibox: ``config`` and ``checkpoint`` of a trained MultiBox, and the ``number`` of its proposals to add; see
-            :class:`~det_inception.proposers.MultiBoxProposer`. A store must then have been made with the same.
+            :class:`~det_inception.inference.multibox_proposals.MultiBoxProposer`. A store must then have been made
+            with the same.
     """
 
     def __init__(

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from det_inception.annotations import AnnotationError, read_xml
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
-from det_inception.errors import Complain, raise_it
-from det_inception.images import IMAGE_SUFFIXES, ImageError, image_size
+from det_inception.formats.annotation_xml import AnnotationError, read_xml
 from det_inception.registry import DATASETS
+from det_inception.utils.errors import ErrorHandler, raise_error
+from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, image_size
 
 _NUMBER_BEHIND = re.compile(r'\s+-?\d+$')
 
@@ -47,7 +47,7 @@ class VOCFolderDataset(DetectionDataset):
 
 
 def voc_records(
-    ann_file: str | Path | None, images: Path, annotations: Path, complain: Complain = raise_it
+    ann_file: str | Path | None, images: Path, annotations: Path, on_error: ErrorHandler = raise_error
 ) -> Iterator[ImageRecord]:
     """Reads the images of a list in Pascal VOC's layout.
 
@@ -55,7 +55,8 @@ def voc_records(
         ann_file: The list; None: all images of the folder.
         images: The folder of images.
         annotations: The folder of XML files.
-        complain: Hears of every fault; see :data:`det_inception.errors.Complain`. Where it goes on, an image whose
+        on_error: Hears of every fault; see :data:`det_inception.utils.errors.ErrorHandler`. Where it goes on, an
+        image whose
             annotation cannot be read comes without objects, and one of unknown size with the size 0 x 0.
 
     Yields:
@@ -65,7 +66,7 @@ def voc_records(
         files = files_by_name(images)
         lines = image_files(files) if ann_file is None else read_list(ann_file)
     except DataError as error:
-        complain('list', ann_file or images, error)
+        on_error('list', ann_file or images, error)
         return
     for line in lines:
         found = files.get(line) or files.get(list_entry(line))
@@ -74,11 +75,11 @@ def voc_records(
                 f'{images / line}: no image of this name, with any of {", ".join(IMAGE_SUFFIXES)}; add it or take it '
                 f'out of {ann_file}.'
             )
-            complain('missing image', images / line, error)
+            on_error('missing image', images / line, error)
             continue
         if len(found) > 1:
             error = DataError(f'{ann_file}: {line} may be {found[0]} or {found[1]}; list it with its suffix.')
-            complain('list', ann_file, error)
+            on_error('list', ann_file, error)
             continue
         path = images / found[0]
         name = Path(found[0]).with_suffix('').as_posix()
@@ -86,16 +87,16 @@ def voc_records(
         height = width = 0
         objects = []
         try:
-            annotation = read_xml(source, complain)
+            annotation = read_xml(source, on_error)
             height, width = annotation.height, annotation.width
             objects = [(item.name, _continuous(item.box), item.difficult) for item in annotation.objects]
         except AnnotationError as error:
-            complain('annotation', source, error)
+            on_error('annotation', source, error)
         if not (height and width):
             try:
                 height, width = image_size(path)
             except ImageError as error:
-                complain('unreadable image', path, error)
+                on_error('unreadable image', path, error)
         yield ImageRecord(name, path, height, width, source, objects)
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import DET_CLASSES, Detections, DetectionScore, GroundTruth, evaluate
-from det_inception.images import read_image
-from det_inception.inference import Detector
+from det_inception.inference.detector import Detector
 from det_inception.proposals.recall import overlaps
+from det_inception.utils.errors import InputError
+from det_inception.utils.images import read_image
 
 LOCALISED = 0.5
-"""IoU from which an object counts as localised, as in the ILSVRC localisation task."""
+"""IoU from which an object counts as localized, as in the ILSVRC localization task."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class PhotoScore:
     Attributes:
         detections: All detections, in the numbering of the ground truth and with its inclusive boxes.
         score: The official score.
-        localised: Images whose best detection has the class of an object and an IoU of at least 0.5 with one.
+        localized: Images whose best detection has the class of an object and an IoU of at least 0.5 with one.
         named: Images whose best detection has the class of an object, wherever its box is.
         with_objects: Images that have an object.
     """
 
     detections: Detections
     score: DetectionScore
-    localised: int
+    localized: int
     named: int
     with_objects: int
 
@@ -98,7 +98,7 @@ def score_photos(
     ids = np.array([official[name] for name in detector.classes])
     truth = part_of(truth, list(files))
     images, classes, scores, boxes = [], [], [], []
-    named = localised = 0
+    named = localized = 0
     for index, path in tqdm(files.items(), unit='image', disable=None):
         found = detector.detect(read_image(path), path)
         # The ground truth's boxes end on their last pixel.
@@ -110,7 +110,7 @@ def score_photos(
         if len(found):
             rival = truth.boxes[(truth.object_image_ids == index) & (truth.class_ids == classes[-1][0])]
             named += len(rival) > 0
-            localised += bool((overlaps(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
+            localized += bool((overlaps(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
     if not sum(map(len, images)):
         raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
     detections = Detections(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
@@ -119,7 +119,7 @@ def score_photos(
     return PhotoScore(
         detections=detections,
         score=evaluate(detections, truth, blacklist),
-        localised=localised,
+        localized=localized,
         named=named,
         with_objects=len(np.unique(truth.object_image_ids)),
     )

@@ -4,6 +4,7 @@ Needs neither PyTorch nor MMDetection. ``evaluate(read_detections(...), read_gro
 read_blacklist(...))`` is the whole of it; ``tools/eval_detections.py`` does that from the command line.
 """
 
+from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
 from det_inception.ilsvrc.crops import CROPS, CropPlan, crop_plan
 from det_inception.ilsvrc.ground_truth import (
     Annotation,
@@ -31,7 +32,6 @@ from det_inception.ilsvrc.splits import (
     read_train_lists,
 )
 from det_inception.ilsvrc.submission import read_detections, write_detections
-from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
 
 __all__ = [
     'BAD_IMAGES',

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from det_inception.errors import InputError
+from det_inception.utils.errors import InputError
 
 CROPS = (1, 10, 144)
 LONGEST = 50
@@ -31,11 +31,11 @@ class CropPlan(NamedTuple):
 def crop_plan(height: int, width: int, number: int = 144, size: int = 224) -> CropPlan:
     """Returns the crops of an image of a given size.
 
-    * 1: the shorter side becomes 256; the centre.
-    * 10: the four corners and the centre of the same image's central square, each also mirrored (Krizhevsky et al.,
+    * 1: the shorter side becomes 256; the center.
+    * 10: the four corners and the center of the same image's central square, each also mirrored (Krizhevsky et al.,
       2012, section 4.1).
-    * 144: the shorter side becomes 256, 288, 320 and 352; of each the left, central and right square (top, centre and
-      bottom of a portrait); of each square the four corners, the centre, and the square itself resized; each also
+    * 144: the shorter side becomes 256, 288, 320 and 352; of each the left, central and right square (top, center and
+      bottom of a portrait); of each square the four corners, the center, and the square itself resized; each also
       mirrored: 4 x 3 x 6 x 2. The three squares of a square image are one and the same, and still count three times.
 
     Args:
@@ -80,8 +80,8 @@ def crop_plan(height: int, width: int, number: int = 144, size: int = 224) -> Cr
 def _views(left: int, top: int, side: int, size: int, number: int) -> list[tuple[int, int, int]]:
     """Returns left, top and side of what is cut out of one square."""
     rest = side - size
-    centre = (left + rest // 2, top + rest // 2, size)
+    center = (left + rest // 2, top + rest // 2, size)
     if number == 1:
-        return [centre]
+        return [center]
     corners = [(left + x, top + y, size) for y in (0, rest) for x in (0, rest)]
-    return [*corners, centre] + ([(left, top, side)] if number == 144 else [])
+    return [*corners, center] + ([(left, top, side)] if number == 144 else [])

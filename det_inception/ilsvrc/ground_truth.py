@@ -18,11 +18,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import scipy.io
 
-from det_inception import annotations as xml
-from det_inception.errors import InputError, some
-from det_inception.ilsvrc.files import explain_read_errors, open_text
+from det_inception.formats import annotation_xml as xml
+from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS
 from det_inception.ilsvrc.scoring import GroundTruth
-from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS
+from det_inception.utils.errors import InputError, some
+from det_inception.utils.text_files import explain_read_errors, open_text
 
 _MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
 

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from det_inception.formats.synsets import DET_CLASSES
 from det_inception.ilsvrc.imagenet_table import TABLE
-from det_inception.ilsvrc.synsets import DET_CLASSES
 
 
 class Leaf(NamedTuple):
@@ -61,7 +61,7 @@ def leaves_of(det_id: int) -> tuple[Leaf, ...]:
 
     Example:
         >>> [leaf.name for leaf in leaves_of(70)]
-        ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
+        ['red fox', 'kit fox', 'Arctic fox', 'gray fox']
     """
     return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)
 

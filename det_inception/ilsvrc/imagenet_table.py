@@ -29,7 +29,7 @@ n01601694 26 water ouzel
 n01608432 26 kite
 n01614925 26 bald eagle
 n01616318 26 vulture
-n01622779 26 great grey owl
+n01622779 26 great gray owl
 n01629819 0 European fire salamander
 n01630670 0 common newt
 n01631663 0 eft
@@ -92,7 +92,7 @@ n01798484 26 prairie chicken
 n01806143 26 peacock
 n01806567 26 quail
 n01807496 26 partridge
-n01817953 26 African grey
+n01817953 26 African gray
 n01818515 26 macaw
 n01819313 26 sulphur-crested cockatoo
 n01820546 26 lorikeet
@@ -152,7 +152,7 @@ n02037110 26 oystercatcher
 n02051845 26 pelican
 n02056570 26 king penguin
 n02058221 26 albatross
-n02066245 198 grey whale
+n02066245 198 gray whale
 n02071294 198 killer whale
 n02074367 0 dugong
 n02077923 154 sea lion
@@ -176,7 +176,7 @@ n02089973 58 English foxhound
 n02090379 58 redbone
 n02090622 58 borzoi
 n02090721 58 Irish wolfhound
-n02091032 58 Italian greyhound
+n02091032 58 Italian grayhound
 n02091134 58 whippet
 n02091244 58 Ibizan hound
 n02091467 58 Norwegian elkhound
@@ -285,7 +285,7 @@ n02117135 0 hyena
 n02119022 70 red fox
 n02119789 70 kit fox
 n02120079 70 Arctic fox
-n02120505 70 grey fox
+n02120505 70 gray fox
 n02123045 59 tabby
 n02123159 59 tiger cat
 n02123394 59 Persian cat

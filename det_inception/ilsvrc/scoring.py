@@ -21,8 +21,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from det_inception.errors import InputError
-from det_inception.ilsvrc.synsets import DET_CLASSES
+from det_inception.formats.synsets import DET_CLASSES
+from det_inception.utils.errors import InputError
 
 Array = NDArray  # shapes and dtypes are in the docstrings
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.errors import InputError
-from det_inception.ilsvrc.files import open_text
-from det_inception.ilsvrc.synsets import DET_CLASSES
+from det_inception.formats.synsets import DET_CLASSES
+from det_inception.utils.errors import InputError
+from det_inception.utils.text_files import open_text
 
 BAD_IMAGES = ('ILSVRC2012_val_00033658', 'ILSVRC2013_val_00004542')
 """Validation images that others have found unusable; neither is in ``val2``."""

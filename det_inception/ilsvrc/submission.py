@@ -20,11 +20,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from det_inception.errors import InputError
-from det_inception.files import write_text
-from det_inception.ilsvrc.files import open_text
+from det_inception.formats.synsets import DET_CLASSES
 from det_inception.ilsvrc.scoring import Detections
-from det_inception.ilsvrc.synsets import DET_CLASSES
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import write_text
+from det_inception.utils.text_files import open_text
 
 _FIELDS = ('image_index', 'class_id', 'confidence', 'xmin', 'ymin', 'xmax', 'ymax')
 _ROW = np.dtype([('image_id', 'i8'), ('class_id', 'i8'), ('score', 'f8'), ('box', 'f8', 4)])

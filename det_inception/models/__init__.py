@@ -1,19 +1,19 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
-from det_inception.models.bn_inception import BNInception
-from det_inception.models.classifier import GoogLeNetClassifier
-from det_inception.models.classifier_ensemble import GoogLeNetClassifierEnsemble
-from det_inception.models.crop_preprocessor import CropPreprocessor
-from det_inception.models.ensemble import RCNNEnsemble
-from det_inception.models.googlenet import GoogLeNet
-from det_inception.models.imagenet_rcnn import ImageNetHead, ImageNetRCNN
-from det_inception.models.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
-from det_inception.models.multibox_priors import MultiBoxPriorsHook
-from det_inception.models.rcnn import RCNN, RegionClassifierHead
-from det_inception.models.region_warp import RegionWarp
-from det_inception.models.score_files import RegionScoreAverage
-from det_inception.models.shared_head import GoogLeNetSharedHead, SharedRoIHead
-from det_inception.models.timm_backbone import TimmBackbone
+import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
+from det_inception.models.backbones.bn_inception import BNInception
+from det_inception.models.backbones.googlenet import GoogLeNet
+from det_inception.models.backbones.timm_backbone import TimmBackbone
+from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
+from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
+from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
+from det_inception.models.detectors.imagenet_rcnn import ImageNetHead, ImageNetRCNN
+from det_inception.models.detectors.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
+from det_inception.models.detectors.rcnn import RCNN, RegionClassifierHead
+from det_inception.models.detectors.rcnn_ensemble import RCNNEnsemble
+from det_inception.models.detectors.region_score_average import RegionScoreAverage
+from det_inception.models.heads.shared_roi_head import GoogLeNetSharedHead, SharedRoIHead
+from det_inception.models.layers.region_warp import RegionWarp
 
 __all__ = [
     'RCNN',
@@ -28,7 +28,6 @@ __all__ = [
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',
-    'MultiBoxPriorsHook',
     'RCNNEnsemble',
     'RegionClassifierHead',
     'RegionScoreAverage',

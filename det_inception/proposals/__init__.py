@@ -1,14 +1,22 @@
 """Region proposals: how they are made, kept, exchanged with other programs, and judged. No torch, no MMDetection."""
 
-from .errors import ProposalError
-from .interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
-from .make import METHODS, SelectiveSearch, make_proposals
-from .mixing import Mix, mix
-from .recall import average_recall, best_overlaps, overlaps, recall, recall_of
-from .selective_search import selective_search, selective_search_parameters
-from .sources import GroundTruth, Images, list_images, read_ground_truth, read_image
-from .store import ImageIdentity, Proposals, ProposalStore, StoreKeyError, StoreMismatchError, identify, rank_scores
-from .writer import ProposalWriter, merge_stores
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
+from det_inception.proposals.make import METHODS, SelectiveSearch, make_proposals
+from det_inception.proposals.mixing import Mix, mix
+from det_inception.proposals.recall import average_recall, best_overlaps, overlaps, recall, recall_of
+from det_inception.proposals.selective_search import selective_search, selective_search_parameters
+from det_inception.proposals.sources import GroundTruth, Images, list_images, read_ground_truth, read_image
+from det_inception.proposals.store import (
+    ImageIdentity,
+    Proposals,
+    ProposalStore,
+    StoreKeyError,
+    StoreMismatchError,
+    identify,
+    rank_scores,
+)
+from det_inception.proposals.writer import ProposalWriter, merge_stores
 
 __all__ = [
     'METHODS',

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.files import written_beside
-from det_inception.tables import markdown_table
-
-from .errors import ProposalError
-from .recall import average_recall, best_overlaps, recall_of
-from .sources import GroundTruth
-from .store import ProposalStore, StoreKeyError
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.recall import average_recall, best_overlaps, recall_of
+from det_inception.proposals.sources import GroundTruth
+from det_inception.proposals.store import ProposalStore, StoreKeyError
+from det_inception.utils.files import atomic_write
+from det_inception.utils.tables import markdown_table
 
 # What the recall over the number of proposals is drawn at.
 PLOTTED_THRESHOLDS = (0.5, 0.7)
@@ -137,12 +136,12 @@ def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, tit
     thresholds = np.linspace(0.5, 1, 101)
     lines = ('-', '--', ':', '-.')
     for number, (name, coverage) in enumerate(coverages.items()):
-        colour = f'C{number % 10}'
+        color = f'C{number % 10}'
         label = f'{name} ({coverage.proposals:.0f} an image, AR {average_recall(coverage.best)[-1]:.3f})'
-        over_iou.plot(thresholds, recall_of(coverage.best[:, -1:], thresholds), color=colour, label=label)
+        over_iou.plot(thresholds, recall_of(coverage.best[:, -1:], thresholds), color=color, label=label)
         recalls = recall_of(coverage.best, PLOTTED_THRESHOLDS)
         for row, style in zip(recalls, lines, strict=False):
-            over_number.plot(coverage.limits, row, style, color=colour)
+            over_number.plot(coverage.limits, row, style, color=color)
     over_iou.set(xlabel='IoU threshold', ylabel='recall', xlim=(0.5, 1), ylim=(0, 1), title='All proposals')
     # Where high recall is good news, the lower left is free.
     over_iou.legend(loc='lower left', fontsize='small')
@@ -158,7 +157,7 @@ def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, tit
         axes.spines[['top', 'right']].set_visible(False)
     if title:
         figure.suptitle(title)
-    with written_beside(out, ProposalError) as temporary:
+    with atomic_write(out, ProposalError) as temporary:
         figure.savefig(temporary, dpi=120)
 
 

@@ -1,6 +1,6 @@
 """What is raised about proposals."""
 
-from det_inception.errors import InputError
+from det_inception.utils.errors import InputError
 
 
 class ProposalError(InputError):

@@ -75,7 +75,7 @@ def fit(evidence: Array, covered: Array, thresholds: Sequence[float] = THRESHOLD
     return total / len(thresholds)
 
 
-def hold_down(scores: Array, fits: Array, areas: Array) -> Array:
+def rescore(scores: Array, fits: Array, areas: Array) -> Array:
     """Lowers the scores of regions that do not fit the evidence, and of small ones.
 
     Args:

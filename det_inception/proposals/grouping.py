@@ -1,4 +1,4 @@
-"""Hierarchical grouping: superpixels are merged, most similar neighbours first, until one region is left.
+"""Hierarchical grouping: superpixels are merged, most similar neighbors first, until one region is left.
 
 Shapes: H, W image height and width; R superpixels of a segmentation; A pairs of adjacent superpixels. A
     hierarchy has
@@ -32,7 +32,7 @@ HISTOGRAM_SUM = 2**24
 SIZE_DIVISOR = 3
 
 SIMILARITIES = {
-    'CTSF': ('colour', 'texture', 'size', 'fill'),
+    'CTSF': ('color', 'texture', 'size', 'fill'),
     'TSF': ('texture', 'size', 'fill'),
     'F': ('fill',),
     'S': ('size',),
@@ -46,7 +46,7 @@ class Regions(NamedTuple):
     Attributes:
         sizes: int64 (R,), pixels.
         boxes: int32 (R, 4), x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
-        colour: int32 (R, 75), colour histograms that sum to `HISTOGRAM_SUM`.
+        color: int32 (R, 75), color histograms that sum to `HISTOGRAM_SUM`.
         texture: int32 (R, 240), texture histograms that sum to `HISTOGRAM_SUM`.
         pairs: int32 (A, 2), adjacent superpixels: smaller label first, in ascending order, none twice.
         image_size: H W.
@@ -54,7 +54,7 @@ class Regions(NamedTuple):
 
     sizes: np.ndarray
     boxes: np.ndarray
-    colour: np.ndarray
+    color: np.ndarray
     texture: np.ndarray
     pairs: np.ndarray
     image_size: int
@@ -129,7 +129,7 @@ def _sizes_and_boxes(labels, count):
 
 
 @njit(nogil=True, cache=True)
-def _colour_histograms(labels, sizes, image):
+def _color_histograms(labels, sizes, image):
     height, width = labels.shape
     count = sizes.size
     bin_of = np.empty(256, np.int64)
@@ -164,12 +164,12 @@ def _texture_histograms(labels, sizes, texture):
     for label in range(count):
         unit = HISTOGRAM_SUM / (2 * directions * sizes[label])
         for direction in range(directions):
-            centre = direction * signed_bins + TEXTURE_BINS - 1
+            center = direction * signed_bins + TEXTURE_BINS - 1
             for side in range(2):
                 start = (2 * direction + side) * TEXTURE_BINS
                 rest = sizes[label]
                 for i in range(1, TEXTURE_BINS):
-                    n = signed[label, centre + i if side == 0 else centre - i]
+                    n = signed[label, center + i if side == 0 else center - i]
                     out[label, start + i] = int(n * unit + 0.5)
                     rest -= n
                 # A gradient along one orientation is none along the opposite one.
@@ -231,17 +231,17 @@ def describe_regions(labels: np.ndarray, count: int, image: np.ndarray, texture:
         labels: int32 (H, W), labels 0..count-1, from
             `merge_pixels`.
         count: Number R of superpixels.
-        image: uint8 (H, W, 3), the image in the colour space in which it is grouped.
+        image: uint8 (H, W, 3), the image in the color space in which it is grouped.
         texture: uint8 (H, W, 12), from `texture_bins`.
 
     Returns:
-        Sizes, boxes, histograms and neighbours. Two superpixels are neighbours if they share a side of a
+        Sizes, boxes, histograms and neighbors. Two superpixels are neighbors if they share a side of a
         pixel.
     """
     sizes, boxes = _sizes_and_boxes(labels, count)
-    colour = _colour_histograms(labels, sizes, image)
+    color = _color_histograms(labels, sizes, image)
     return Regions(
-        sizes, boxes, colour, _texture_histograms(labels, sizes, texture), _adjacent_pairs(labels, count), labels.size
+        sizes, boxes, color, _texture_histograms(labels, sizes, texture), _adjacent_pairs(labels, count), labels.size
     )
 
 
@@ -255,11 +255,11 @@ def _intersection(first, second):
 
 
 @njit(nogil=True, cache=True)
-def _similarity(a, b, sizes, boxes, colour, texture, image_size, use):
+def _similarity(a, b, sizes, boxes, color, texture, image_size, use):
     total = 0.0
     terms = 0
     if use[0]:
-        total += _intersection(colour[a], colour[b])
+        total += _intersection(color[a], color[b])
         terms += 1
     if use[1]:
         total += _intersection(texture[a], texture[b])
@@ -351,7 +351,7 @@ def _link(end, slot, head, following, preceding):
 
 
 @njit(nogil=True, cache=True)
-def _group(sizes, boxes, colour, texture, pairs, image_size, use):
+def _group(sizes, boxes, color, texture, pairs, image_size, use):
     """Greedy grouping; overwrites the measures of the regions. Returns the boxes and the two regions of each
     merge.
 
@@ -376,7 +376,7 @@ def _group(sizes, boxes, colour, texture, pairs, image_size, use):
     heap = np.arange(n_edges).astype(np.int32)
     place = np.arange(n_edges).astype(np.int32)
     for e in range(n_edges):
-        similarity[e] = _similarity(pairs[e, 0], pairs[e, 1], sizes, boxes, colour, texture, image_size, use)
+        similarity[e] = _similarity(pairs[e, 0], pairs[e, 1], sizes, boxes, color, texture, image_size, use)
         for side in range(2):
             slot_of[2 * e + side] = pairs[e, side]
             _link(2 * e + side, pairs[e, side], head, following, preceding)
@@ -400,8 +400,8 @@ def _group(sizes, boxes, colour, texture, pairs, image_size, use):
         share_a = sizes[a] / size
         share_b = sizes[b] / size
         if use[0]:
-            for i in range(colour.shape[1]):
-                colour[a, i] = np.int32(colour[a, i] * share_a + colour[b, i] * share_b + 0.5)
+            for i in range(color.shape[1]):
+                color[a, i] = np.int32(color[a, i] * share_a + color[b, i] * share_b + 0.5)
         if use[1]:
             for i in range(texture.shape[1]):
                 texture[a, i] = np.int32(texture[a, i] * share_a + texture[b, i] * share_b + 0.5)
@@ -432,7 +432,7 @@ def _group(sizes, boxes, colour, texture, pairs, image_size, use):
         while end >= 0:
             e = end >> 1
             other = slot_of[end ^ 1]
-            similarity[e] = _similarity(a, other, sizes, boxes, colour, texture, image_size, use)
+            similarity[e] = _similarity(a, other, sizes, boxes, color, texture, image_size, use)
             # New pairs are appended in the order of their other region; the offset keeps them behind all
             # initial ones.
             age[e] = n_edges + np.int64(step) * (count + merges) + number[other]
@@ -446,9 +446,9 @@ def group_regions(regions: Regions, similarity: str = 'CTSF') -> tuple[np.ndarra
     """Groups superpixels greedily into one hierarchy.
 
     Args:
-        regions: From `describe_regions`; neighbourhood must connect all of them, as in an image it
+        regions: From `describe_regions`; neighborhood must connect all of them, as in an image it
             does.
-        similarity: A key of `SIMILARITIES`, whose terms are averaged. Colour and Texture are histogram
+        similarity: A key of `SIMILARITIES`, whose terms are averaged. Color and Texture are histogram
             intersections, Size is the part of the image that the pair leaves free, Fill the part that is not
             in the pair's box but outside the pair (equations 2 to 6 of the paper).
 
@@ -461,13 +461,13 @@ def group_regions(regions: Regions, similarity: str = 'CTSF') -> tuple[np.ndarra
     """
     if similarity not in SIMILARITIES:
         raise ValueError(f'similarity is {similarity!r}; choose one of {", ".join(map(repr, SIMILARITIES))}.')
-    use = np.array([term in SIMILARITIES[similarity] for term in ('colour', 'texture', 'size', 'fill')])
-    sizes, boxes, colour, texture, pairs, image_size = regions
+    use = np.array([term in SIMILARITIES[similarity] for term in ('color', 'texture', 'size', 'fill')])
+    sizes, boxes, color, texture, pairs, image_size = regions
     # Measures that no term reads are not copied: nothing writes to them.
     return _group(
         sizes.copy(),
         boxes.copy(),
-        colour.copy() if use[0] else colour,
+        color.copy() if use[0] else color,
         texture.copy() if use[1] else texture,
         pairs,
         image_size,

@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from det_inception.files import reason, written_beside
-
-from .errors import ProposalError
-from .sources import Images, read_image
-from .store import Proposals, ProposalStore, identify, rank_scores
-from .writer import ProposalWriter
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.sources import Images, read_image
+from det_inception.proposals.store import Proposals, ProposalStore, identify, rank_scores
+from det_inception.proposals.writer import ProposalWriter
+from det_inception.utils.files import atomic_write, reason
 
 
 def import_mmdet(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
@@ -112,7 +111,7 @@ def export_mmdet(store: ProposalStore, image_root: str | os.PathLike, out: str |
             raise ProposalError(f'{store.path} has two images that MMDetection would both call {name}; export neither.')
         proposals = store[key]
         content[name] = {'bboxes': proposals.boxes, 'scores': proposals.scores}
-    with written_beside(out, ProposalError) as temporary, open(temporary, 'wb') as file:
+    with atomic_write(out, ProposalError) as temporary, open(temporary, 'wb') as file:
         pickle.dump(content, file, protocol=4)
 
 
@@ -139,7 +138,7 @@ def export_rcnn(store: ProposalStore, out: str | os.PathLike) -> None:
     for row, (key, name) in enumerate(zip(keys, names, strict=True)):
         images[row, 0] = name
         boxes[0, row] = (store[key].boxes.astype(np.float64) + [1, 1, 0, 0])[:, [1, 0, 3, 2]]
-    with written_beside(out, ProposalError) as temporary:
+    with atomic_write(out, ProposalError) as temporary:
         try:
             scipy.io.savemat(temporary, {'images': images, 'boxes': boxes}, appendmat=False, do_compression=True)
         except scipy.io.matlab.MatWriteError as error:

@@ -20,14 +20,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.errors import InputError
-from det_inception.files import reason, written_beside
-
-from .errors import ProposalError
-from .selective_search import MODES, selective_search, selective_search_parameters
-from .sources import Images, read_image
-from .store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
-from .writer import ProposalWriter
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.selective_search import MODES, selective_search, selective_search_parameters
+from det_inception.proposals.sources import Images, read_image
+from det_inception.proposals.store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
+from det_inception.proposals.writer import ProposalWriter
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import atomic_write, reason
 
 
 class Method(Protocol):
@@ -187,7 +186,7 @@ def make_proposals(
                 f'None of {made} images got a single proposal; a smaller --min-size or another --width may help.'
             )
     if unreadable:
-        with written_beside(list_file, ProposalError) as temporary:
+        with atomic_write(list_file, ProposalError) as temporary:
             lines = (f'{key!r}\t{why}' if not key.isprintable() else f'{key}\t{why}' for key, why in unreadable.items())
             temporary.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='backslashreplace')
     else:
@@ -214,7 +213,7 @@ def _shard_of(keys: list[str], shard: tuple[int, int] | None) -> list[str]:
         raise ProposalError(f'There is no shard {number}/{total}; shards count from 1/{total} to {total}/{total}.')
     if total > len(keys):
         raise ProposalError(f'{len(keys)} images cannot be divided into {total} shards; take fewer shards.')
-    # Neighbours stay together, so that merging reads each shard from its beginning to its end.
+    # Neighbors stay together, so that merging reads each shard from its beginning to its end.
     return keys[len(keys) * (number - 1) // total : len(keys) * number // total]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .make import Method, propose_together
-from .recall import overlaps
+from det_inception.proposals.make import Method, propose_together
+from det_inception.proposals.recall import overlaps
 
 MAX_OVERLAP = 0.85
 

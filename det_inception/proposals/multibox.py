@@ -16,14 +16,13 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
-from det_inception.files import reason, written_beside
-
-from .errors import ProposalError
-from .recall import overlaps
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.recall import overlaps
+from det_inception.utils.files import atomic_write, reason
 
 SEED = 2014
 PRIORS_FORMAT = 'det_inception MultiBox priors'
-# More boxes tell no more about a few hundred centres, and half a million would take minutes.
+# More boxes tell no more about a few hundred centers, and half a million would take minutes.
 MAX_CLUSTERED = 100_000
 
 
@@ -42,12 +41,12 @@ def relative_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def box_priors(boxes: np.ndarray, count: int, seed: int = SEED) -> np.ndarray:
-    """The centres of the k-means clusters of a training set's boxes (arXiv 1312.2249, section 3.3).
+    """The centers of the k-means clusters of a training set's boxes (arXiv 1312.2249, section 3.3).
 
     Args:
         boxes: (N, 4), all objects of the training set.
         count: Number of priors K.
-        seed: Of the random numbers that choose the first centres.
+        seed: Of the random numbers that choose the first centers.
 
     Returns:
         float64 (K, 4), in ascending order; the same for every order of the boxes.
@@ -66,7 +65,7 @@ def size_priors(boxes: np.ndarray, count: int, seed: int = SEED) -> np.ndarray:
     Args:
         boxes: (N, 4), all objects of the training set.
         count: Number of sizes S.
-        seed: Of the random numbers that choose the first centres.
+        seed: Of the random numbers that choose the first centers.
 
     Returns:
         float64 (S, 2), width and height, from the smallest area to the largest.
@@ -80,7 +79,7 @@ def size_priors(boxes: np.ndarray, count: int, seed: int = SEED) -> np.ndarray:
 
 
 def grid_boxes(sizes: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Boxes of given sizes around the centre of every cell of a grid over the image.
+    """Boxes of given sizes around the center of every cell of a grid over the image.
 
     Args:
         sizes: (S, 2), width and height.
@@ -91,9 +90,9 @@ def grid_boxes(sizes: np.ndarray, rows: int, columns: int) -> np.ndarray:
         float64 (rows * columns * S, 4): row by row, cell by cell, size by size. They may leave the image.
     """
     y, x = np.meshgrid((np.arange(rows) + 0.5) / rows, (np.arange(columns) + 0.5) / columns, indexing='ij')
-    centres = np.stack([x, y], axis=-1)[:, :, None]  # (rows, columns, 1, 2)
+    centers = np.stack([x, y], axis=-1)[:, :, None]  # (rows, columns, 1, 2)
     half = np.asarray(sizes, np.float64) / 2
-    return np.concatenate([centres - half, centres + half], axis=-1).reshape(-1, 4)
+    return np.concatenate([centers - half, centers + half], axis=-1).reshape(-1, 4)
 
 
 def match(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +150,7 @@ def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:
         ProposalError: The file cannot be written.
     """
     rows = ',\n'.join(json.dumps([round(float(value), 6) for value in row]) for row in priors)
-    with written_beside(path, ProposalError) as temporary:
+    with atomic_write(path, ProposalError) as temporary:
         temporary.write_text(f'{{"format": "{PRIORS_FORMAT}", "priors": [\n{rows}\n]}}\n', encoding='utf-8')
 
 
@@ -199,7 +198,7 @@ def _checked(boxes: Sequence) -> np.ndarray:
 
 
 def _k_means(points: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Lloyd's algorithm from the start of Arthur and Vassilvitskii (k-means++): centres, (count, D)."""
+    """Lloyd's algorithm from the start of Arthur and Vassilvitskii (k-means++): centers, (count, D)."""
     if count < 1:
         raise ProposalError(f'{count} priors were asked for; give at least 1.')
     distinct = np.unique(points, axis=0)  # sorted, so that the order of the files plays no part
@@ -212,21 +211,21 @@ def _k_means(points: np.ndarray, count: int, seed: int) -> np.ndarray:
     random = np.random.RandomState(seed)  # NumPy promises that its numbers never change
     if len(points) > MAX_CLUSTERED:
         points = points[np.sort(random.choice(len(points), MAX_CLUSTERED, replace=False))]
-    centres = _first_centres(points, count, random)
+    centers = _first_centers(points, count, random)
     for _ in range(100):
-        distance, nearest = cKDTree(centres).query(points)
+        distance, nearest = cKDTree(centers).query(points)
         members = np.bincount(nearest, minlength=count)
         moved = np.stack([np.bincount(nearest, points[:, axis], count) for axis in range(points.shape[1])], axis=1)
-        moved = np.divide(moved, members[:, None], out=centres.copy(), where=members[:, None] > 0)
+        moved = np.divide(moved, members[:, None], out=centers.copy(), where=members[:, None] > 0)
         empty = np.flatnonzero(members == 0)
         moved[empty] = points[np.argsort(-distance, kind='stable')[: len(empty)]]
-        if np.allclose(moved, centres, rtol=0, atol=1e-9):
+        if np.allclose(moved, centers, rtol=0, atol=1e-9):
             break
-        centres = moved
-    return centres
+        centers = moved
+    return centers
 
 
-def _first_centres(points: np.ndarray, count: int, random: np.random.RandomState) -> np.ndarray:
+def _first_centers(points: np.ndarray, count: int, random: np.random.RandomState) -> np.ndarray:
     chosen = [random.randint(len(points))]
     distance = ((points - points[chosen[0]]) ** 2).sum(axis=1)
     while len(chosen) < count:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import ProposalError
+from det_inception.proposals.errors import ProposalError
 
 
 def recall(

@@ -4,7 +4,7 @@ Shapes: H, W image height and width; P = H W pixels; E edges of the 8-connected 
 
 From: Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004. Pixels are the
     nodes of a
-graph, the colour distances of neighbours its edge weights. Edges are taken in ascending order; an edge merges
+graph, the color distances of neighbors its edge weights. Edges are taken in ascending order; an edge merges
 its two components if its weight is at most the internal difference of each plus k / size. Components below a
 minimum size are then merged across their cheapest edges.
 
@@ -23,7 +23,7 @@ MAX_PIXELS = 2**30
 
 
 def gaussian_taps(sigma: float) -> np.ndarray:
-    """One half of a Gaussian, centre first, cut at 4 sigma and normalised: float32 (ceil(4 sigma) + 1,)."""
+    """One half of a Gaussian, center first, cut at 4 sigma and normalized: float32 (ceil(4 sigma) + 1,)."""
     radius = int(np.ceil(4 * sigma))
     taps = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
     return (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
@@ -210,7 +210,7 @@ def _merge_pixels(edges, height, width, k, min_size):
 
 
 def build_graph(smoothed: np.ndarray) -> np.ndarray:
-    """Lists the edges of an image's pixel graph in ascending order of colour distance.
+    """Lists the edges of an image's pixel graph in ascending order of color distance.
 
     Args:
         smoothed: float32 (3, H, W), from `smooth`, with fewer than `MAX_PIXELS` pixels.
@@ -232,7 +232,7 @@ def merge_pixels(
         height: Image height.
         width: Image width.
         k: Scale of observation; larger prefers larger superpixels.
-        superpixel_size: Components with fewer pixels than this are merged into a neighbour.
+        superpixel_size: Components with fewer pixels than this are merged into a neighbor.
 
     Returns:
         int32 (H, W) label image and the number R of superpixels. The labels are 0..R-1 in the order in which
@@ -247,8 +247,8 @@ def segment(
     """Cuts an image into superpixels.
 
     Args:
-        image: uint8 (H, W, 3), in any colour space (see
-            `convert_colour`): distances are taken between the
+        image: uint8 (H, W, 3), in any color space (see
+            `convert_color`): distances are taken between the
             three channels as they are.
         k: Scale of observation; larger prefers larger superpixels.
         superpixel_size: Least number of pixels of a superpixel; `None` takes k, as selective search does.
@@ -276,7 +276,7 @@ def segment(
 
 
 def draw_segmentation(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Draws superpixels in their mean colours, with their borders darkened.
+    """Draws superpixels in their mean colors, with their borders darkened.
 
     Args:
         image: uint8 (H, W, 3).

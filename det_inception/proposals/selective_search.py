@@ -3,7 +3,7 @@ superpixels.
 
 Shapes: H, W image height and width; N proposals.
 
-An image is segmented in several colour spaces and at several scales (`segmentation`); the superpixels
+An image is segmented in several color spaces and at several scales (`segmentation`); the superpixels
 of each segmentation are grouped under several similarities (`grouping`); every region on the way
 proposes its box.
 
@@ -27,12 +27,12 @@ import cv2
 import numpy as np
 from numba import njit
 
-from .colour_spaces import COLOUR_SPACES, convert_colour
-from .grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
-from .segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
+from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
+from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
+from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
 
 MODES: dict[str, dict[str, Any]] = {
-    # 2 colour spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN
+    # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN
     # uses.
     'fast': dict(colour_spaces=('hsv', 'lab'), ks=(50, 100), similarities=('CTSF', 'TSF'), max_overlap=1),
     # 5 x 4 x 4 = 80 hierarchies: "Quality" in the same table.
@@ -43,7 +43,7 @@ MODES: dict[str, dict[str, Any]] = {
         max_overlap=1,
     ),
     # Superpixels of twice the size. Doubling alone halves the boxes of `fast`, but also misses 4 to 5 in 100
-    # objects that `fast` finds. A third colour space finds most of them again, and leaving out
+    # objects that `fast` finds. A third color space finds most of them again, and leaving out
     # near-duplicates, which find next to nothing, brings the number back to half.
     'ilsvrc2014': dict(
         colour_spaces=('hsv', 'lab', 'rgb'), ks=(100, 200), similarities=('CTSF', 'TSF'), max_overlap=0.85
@@ -55,7 +55,7 @@ MODES: dict[str, dict[str, Any]] = {
 }
 # Seed of the random part of the priority; fixed, so that equal images give equal boxes in equal order.
 _SEED = 2014
-# Sorting the edges of one colour space takes about 64 bytes a pixel; so many pixels are sorted at a time.
+# Sorting the edges of one color space takes about 64 bytes a pixel; so many pixels are sorted at a time.
 _PIXELS_AT_ONCE = 4_000_000
 
 
@@ -175,7 +175,7 @@ def _checked_image(image: Any) -> np.ndarray:
     if image.ndim == 2:
         image = np.repeat(image[:, :, None], 3, axis=2)
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f'image has shape {shape}; give (height, width, 3) in BGR order, or (height, width) in grey.')
+        raise ValueError(f'image has shape {shape}; give (height, width, 3) in BGR order, or (height, width) in gray.')
     if image.size == 0:
         raise ValueError(f'image has shape {shape}, which holds no pixel; check that the file was read.')
     return np.ascontiguousarray(image)
@@ -193,23 +193,23 @@ def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
-class _ColourSpace(NamedTuple):
-    """What all scales of one colour space share."""
+class _ColorSpace(NamedTuple):
+    """What all scales of one color space share."""
 
     image: np.ndarray  # uint8 (H, W, 3)
     texture: np.ndarray  # uint8 (H, W, 12)
     edges: np.ndarray  # uint64 (E,)
 
 
-def _prepare(image: np.ndarray, colour_space: str, sigma: float) -> _ColourSpace:
-    converted = convert_colour(image, colour_space)
+def _prepare(image: np.ndarray, color_space: str, sigma: float) -> _ColorSpace:
+    converted = convert_color(image, color_space)
     smoothed = smooth(converted, sigma)
     texture = texture_bins(smoothed if sigma == TEXTURE_SIGMA else smooth(converted, TEXTURE_SIGMA))
-    return _ColourSpace(converted, texture, build_graph(smoothed))
+    return _ColorSpace(converted, texture, build_graph(smoothed))
 
 
 def _hierarchies(
-    space: _ColourSpace, k: float, superpixel_size: float, similarities: list[str]
+    space: _ColorSpace, k: float, superpixel_size: float, similarities: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of one segmentation and of its groupings, int32 (M, 4), and their ranks, int64 (M,).
 
@@ -279,7 +279,7 @@ def selective_search(
     """Proposes boxes that may hold an object of any class.
 
     Args:
-        image: uint8 (H, W, 3), BGR as `cv2.imread` gives it; (H, W) and (H, W, 1) are taken as grey. Need
+        image: uint8 (H, W, 3), BGR as `cv2.imread` gives it; (H, W) and (H, W, 1) are taken as gray. Need
             not be contiguous.
         mode: 'fast' (8 hierarchies), 'quality' (80), 'ilsvrc2014' (fast with superpixels of twice
             the size: half the boxes) or 'iccv2011' (the method's first publication). See `MODES`.

@@ -20,12 +20,11 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from det_inception.annotations import read_xml
-from det_inception.files import common_folder, reason
-from det_inception.images import IMAGE_SUFFIXES, ImageError, decode_image
-
-from .errors import ProposalError
-from .store import ImageIdentity, identify
+from det_inception.formats.annotation_xml import read_xml
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.store import ImageIdentity, identify
+from det_inception.utils.files import common_folder, reason
+from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, decode_image
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from det_inception.files import reason
-
-from .errors import ProposalError
+from det_inception.proposals.errors import ProposalError
+from det_inception.utils.files import reason
 
 FORMAT = 'det_inception proposals'
 VERSION = 1
@@ -85,7 +84,7 @@ class Proposals:
 
 @dataclass(frozen=True)
 class ImageIdentity:
-    """By what an image's file is recognised: its size in bytes and a hash of them."""
+    """By what an image's file is recognized: its size in bytes and a hash of them."""
 
     file_size: int
     fingerprint: bytes
@@ -320,7 +319,7 @@ class ProposalStore(Mapping[str, Proposals]):
         return height, width
 
     def identity(self, key: str) -> ImageIdentity:
-        """By what the image's file is recognised.
+        """By what the image's file is recognized.
 
         Args:
             key: The image's key.

@@ -16,10 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from det_inception.files import reason, written_beside
-
-from .errors import ProposalError
-from .store import (
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.store import (
     FORMAT,
     VERSION,
     ImageIdentity,
@@ -33,6 +31,7 @@ from .store import (
     rank_scores,
     validated,
 )
+from det_inception.utils.files import atomic_write, reason
 
 try:
     import fcntl
@@ -143,7 +142,7 @@ class ProposalWriter:
                 )
             self._require_same(parameters, tuple(shard) if shard else None)
         else:
-            with written_beside(run_file, ProposalError) as temporary:
+            with atomic_write(run_file, ProposalError) as temporary:
                 temporary.write_text(json.dumps(run, indent=2) + '\n', encoding='utf-8')
         for part in self._parts():
             try:
@@ -180,7 +179,7 @@ class ProposalWriter:
         return len(self._identities)
 
     def identity(self, key: str) -> ImageIdentity:
-        """By what the file of an image that was added is recognised.
+        """By what the file of an image that was added is recognized.
 
         Args:
             key: The image's key.
@@ -234,7 +233,7 @@ class ProposalWriter:
             _write(file, self.parameters, self.shard, entries, *_narrowest(entry[1] for entry in entries))
             file.flush()
             image = file.id.get_file_image()
-        with written_beside(self.parts_folder / f'part-{number:06d}.h5', ProposalError) as temporary:
+        with atomic_write(self.parts_folder / f'part-{number:06d}.h5', ProposalError) as temporary:
             temporary.write_bytes(image)
         self._pending.clear()
 
@@ -421,7 +420,7 @@ def _consolidate(
                 number = holders[key]
                 store = stores[number]
                 yield key, store[key], store.identity(key)
-                # Neighbouring keys lie in a few parts; a run may have more parts than a process may have open
+                # Neighboring keys lie in a few parts; a run may have more parts than a process may have open
                 # files.
                 opened.pop(number, None)
                 opened[number] = None
@@ -434,7 +433,7 @@ def _consolidate(
             out.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ProposalError(f'{out.parent} cannot be made: {reason(error)}.') from error
-        with written_beside(out, ProposalError) as temporary, _Sink(temporary, 'w+b') as sink:
+        with atomic_write(out, ProposalError) as temporary, _Sink(temporary, 'w+b') as sink:
             with h5py.File(sink, 'w') as file:
                 _write(file, parameters, shard, sink.watched(entries()), whole_numbers, has_scores)
             sink.raise_error()

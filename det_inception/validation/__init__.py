@@ -7,8 +7,7 @@ command.
 
 from det_inception.validation.check import Report, check_data
 from det_inception.validation.find import find_splits
-from det_inception.validation.from_config import config_splits
 from det_inception.validation.problems import Problem, Problems
 from det_inception.validation.splits import Split, select_splits
 
-__all__ = ['Problem', 'Problems', 'Report', 'Split', 'check_data', 'config_splits', 'find_splits', 'select_splits']
+__all__ = ['Problem', 'Problems', 'Report', 'Split', 'check_data', 'find_splits', 'select_splits']

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from det_inception.annotations import clip_box
 from det_inception.datasets.detection import ImageRecord
+from det_inception.formats.annotation_xml import clip_box
 
 Box = tuple[float, float, float, float]
 

@@ -14,8 +14,8 @@ from det_inception.datasets.detection import DataError, read_list
 from det_inception.datasets.voc import files_by_name, image_files, list_entry
 from det_inception.validation.duplicates import equal_files, lookalikes
 from det_inception.validation.find import role
+from det_inception.validation.images import Pictures
 from det_inception.validation.names import similar_classes
-from det_inception.validation.pictures import Pictures
 from det_inception.validation.problems import ERROR, WARNING, Problems, some
 from det_inception.validation.scan import Scan, scan_split
 from det_inception.validation.splits import Split
@@ -78,7 +78,7 @@ def check_data(
 
 
 def _check_class_names(scans: list[Scan], problems: Problems) -> None:
-    # The other splits may have no classes beyond those of the first; classes that were given were spelt with care.
+    # The other splits may have no classes beyond those of the first; classes that were given were spelled with care.
     for scan in scans[:1] if scans[0].split.layout != 'ilsvrc' and scans[0].split.classes is None else []:
         counts = {name: entry.boxes + entry.ignored for name, entry in scan.statistics.classes.items()}
         counts = {name: counts.get(name, 0) for name in (*scan.classes, *counts)}

@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from det_inception.validation.pictures import Pictures
+from det_inception.validation.images import Pictures
 
-# What another compression, size or small correction of one picture leaves: on average so many of 256 grey levels a
+# What another compression, size or small correction of one picture leaves: on average so many of 256 gray levels a
 # cell, and so small a part of the picture's own contrast (strong compression or half the size: mostly below 0.05;
 # photos of different things: above 0.35). Frames of a film that follow each other pass as well, and should.
 _MAX_DIFFERENCE = 4.0
 _MAX_OF_CONTRAST = 0.15
 _MAX_ASPECT = 1.02
 _NEIGHBOURS = 4
-_COARSE = 4  # cells a side of the descriptor by which neighbours are found
+_COARSE = 4  # cells a side of the descriptor by which neighbors are found
 
 
 def equal_files(pictures: Pictures) -> list[list[int]]:
@@ -53,8 +53,8 @@ def lookalikes(pictures: Pictures, ours: np.ndarray, others: np.ndarray) -> list
     )
     nearest = nearest.reshape(len(ours), -1)
     pairs = []
-    for index, neighbours in zip(ours.tolist(), nearest):
-        for other in others[neighbours[neighbours < len(others)]].tolist():
+    for index, neighbors in zip(ours.tolist(), nearest):
+        for other in others[neighbors[neighbors < len(others)]].tolist():
             if other != index and look_the_same(pictures, index, other) and not _same_file(pictures, index, other):
                 pairs.append((index, other))
                 break

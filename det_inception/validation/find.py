@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from det_inception.errors import InputError
+from det_inception.utils.errors import InputError
 from det_inception.validation.splits import Split
 
 _ROLES = ('train', 'val', 'test')

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from det_inception.annotations import AnnotationError, ImageAnnotation, read_xml
 from det_inception.datasets.detection import ImageRecord
 from det_inception.datasets.ilsvrc_det import is_exhaustive, listed_images, make_record
-from det_inception.errors import Complain, InputError
+from det_inception.formats.annotation_xml import AnnotationError, ImageAnnotation, read_xml
+from det_inception.utils.errors import ErrorHandler, InputError
 
 
 def ilsvrc_records(
     lists: tuple[Path, ...],
     images: Path,
     annotations: Path,
-    complain: Complain,
+    on_error: ErrorHandler,
     labels: Sequence[str],
     discard: Sequence[str],
     exhaustive: bool | None,
@@ -26,7 +26,7 @@ def ilsvrc_records(
         lists: One list, or several (those of the classes), which are put together and may name an image more than once.
         images: The split's folder of images.
         annotations: The split's folder of XML files; images without an object have none.
-        complain: Hears of every fault; see :data:`det_inception.errors.Complain`.
+        on_error: Hears of every fault; see :data:`det_inception.utils.errors.ErrorHandler`.
         labels: Of a folder of training lists, which images; see ``ILSVRCDetDataset``.
         discard: Names of images to leave out.
         exhaustive: See ``ILSVRCDetDataset``.
@@ -39,7 +39,7 @@ def ilsvrc_records(
         try:
             listed = listed_images(path, labels)
         except InputError as error:
-            complain('list', path, error)
+            on_error('list', path, error)
             continue
         for name, image_id in listed:
             if Path(name).name in discard:
@@ -50,17 +50,17 @@ def ilsvrc_records(
                 seen.add(name)
                 image_id = name  # The number is not an index, but whether the image shows the list's class.
             source = annotations / f'{name}.xml'
-            record = make_record(name, image_id, images, source, _annotation(source, complain), path, complain)
+            record = make_record(name, image_id, images, source, _annotation(source, on_error), path, on_error)
             if record is not None:
                 record.exhaustive = is_exhaustive(name, exhaustive)
                 yield record
 
 
-def _annotation(source: Path, complain: Complain) -> ImageAnnotation | None:
+def _annotation(source: Path, on_error: ErrorHandler) -> ImageAnnotation | None:
     if not source.exists():
         return None
     try:
-        return read_xml(source, complain)
+        return read_xml(source, on_error)
     except AnnotationError as error:
-        complain('annotation', source, error)
+        on_error('annotation', source, error)
         return ImageAnnotation(0, 0, ())

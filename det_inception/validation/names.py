@@ -1,4 +1,4 @@
-"""Class names: which may be one class spelt in two ways, and which was meant by one that is unknown."""
+"""Class names: which may be one class spelled in two ways, and which was meant by one that is unknown."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from det_inception.errors import Complain, InputError
+from det_inception.utils.errors import ErrorHandler, InputError
 
 ERROR, WARNING = 'error', 'warning'
 
@@ -20,7 +20,7 @@ HEADINGS = {
     'ids': 'Ids that refer to nothing, or to two things',
     'no object': 'Nothing to find',
     'unknown class': 'Classes that are not among those to be learned',
-    'similar class': 'Classes that may be one, spelt in two ways',
+    'similar class': 'Classes that may be one, spelled in two ways',
     'unused class': 'Classes without an object',
     'box reversed': 'Boxes that end before they begin',
     'box empty': 'Boxes without area',
@@ -75,7 +75,7 @@ class Problems:
         assert kind in HEADINGS and severity in (ERROR, WARNING)
         self._by_kind[kind].setdefault(Problem(kind, severity, split, os.fspath(file), message))
 
-    def complain(self, split: str) -> Complain:
+    def on_error(self, split: str) -> ErrorHandler:
         """Returns what a reader of this split is to call with its faults."""
 
         def note(kind: str, file: str | os.PathLike, error: InputError) -> None:

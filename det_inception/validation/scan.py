@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from det_inception.datasets.detection import ImageRecord
-from det_inception.errors import InputError
+from det_inception.utils.errors import InputError
 from det_inception.validation.boxes import box_problems
+from det_inception.validation.images import Pictures
 from det_inception.validation.names import meant
-from det_inception.validation.pictures import Pictures
 from det_inception.validation.problems import ERROR, WARNING, Problems, some
 from det_inception.validation.splits import Split, open_split
 from det_inception.validation.statistics import Statistics
@@ -74,9 +74,9 @@ def scan_split(split: Split, classes: tuple[str, ...] | None, pictures: Pictures
 class _Scanner:
     def __init__(self, split: Split, classes: tuple[str, ...] | None, pictures: Pictures, problems: Problems) -> None:
         self.split, self.pictures, self.problems = split, pictures, problems
-        self.complaining = problems.complain(split.name)
+        self.complaining = problems.on_error(split.name)
         self.faulty: set[str] = set()  # files of which something is left out
-        self.content = open_split(split, self.complain)
+        self.content = open_split(split, self.on_error)
         given = classes or split.classes or self.content.classes
         self.known = None if given is None else frozenset(given)
         self.scan = Scan(split, given or (), self.content.images)
@@ -85,7 +85,7 @@ class _Scanner:
         self.number_of_ids = 0
         self.listed: set[int] = set()
 
-    def complain(self, kind: str, file: str | os.PathLike, error: InputError) -> None:
+    def on_error(self, kind: str, file: str | os.PathLike, error: InputError) -> None:
         self.faulty.add(os.fspath(file))
         if kind == 'missing image' and (hint := self.pictures.hint(file)):
             error = InputError(f'{str(error).removesuffix(".")}{hint}.')
@@ -97,7 +97,7 @@ class _Scanner:
     def run(self) -> Scan:
         if self.split.layout == 'voc' and not self.split.lists:
             folder = self.split.root / 'ImageSets' / 'Main'
-            self.complain(
+            self.on_error(
                 'list',
                 folder,
                 InputError(f'{folder}: there is no list; write train.txt and val.txt, one image a line.'),

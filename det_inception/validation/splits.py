@@ -9,12 +9,12 @@ from pathlib import Path
 from det_inception.datasets.coco import category_names, coco_records, read_json
 from det_inception.datasets.detection import DataError, ImageRecord
 from det_inception.datasets.voc import voc_records
-from det_inception.errors import Complain, InputError
 from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES
+from det_inception.utils.errors import ErrorHandler, InputError
 from det_inception.validation.ilsvrc_det import ilsvrc_records
 
 LAYOUTS = {'voc': 'Pascal VOC layout', 'coco': 'COCO format', 'ilsvrc': 'ILSVRC DET'}
-_SAMPLE = 50  # images by which the folder of a COCO file is recognised
+_SAMPLE = 50  # images by which the folder of a COCO file is recognized
 
 
 @dataclass(frozen=True)
@@ -92,31 +92,31 @@ def select_splits(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
     return [split for split in splits if split.name in names]
 
 
-def open_split(split: Split, complain: Complain) -> Content:
+def open_split(split: Split, on_error: ErrorHandler) -> Content:
     """Opens a split; its images are read when they are asked for.
 
     Args:
         split: The split.
-        complain: Hears of every fault, now and while the images are read.
+        on_error: Hears of every fault, now and while the images are read.
     """
     if split.layout == 'voc':
         listed = split.lists[0] if split.lists else None
-        return Content(voc_records(listed, split.images, split.annotations, complain), None, split.images)
+        return Content(voc_records(listed, split.images, split.annotations, on_error), None, split.images)
     if split.layout == 'ilsvrc':
         discard = (() if split.test_mode else BAD_IMAGES) if split.discard is None else split.discard
         records = ilsvrc_records(
-            split.lists, split.images, split.annotations, complain, split.labels, discard, split.exhaustive
+            split.lists, split.images, split.annotations, on_error, split.labels, discard, split.exhaustive
         )
         return Content(records, DET_CLASSES, split.images)
     source = split.lists[0]
     try:
         content = read_json(source)
     except DataError as error:
-        complain('list', source, error)
+        on_error('list', source, error)
         return Content(iter(()), None, split.images or split.root)
     folder = split.images or image_folder(split.root, source, content)
-    classes = tuple(dict.fromkeys(category_names(content, source, complain).values()))
-    return Content(coco_records(content, source, folder, complain), classes, folder, content)
+    classes = tuple(dict.fromkeys(category_names(content, source, on_error).values()))
+    return Content(coco_records(content, source, folder, on_error), classes, folder, content)
 
 
 def image_folder(root: Path, source: Path, content: dict) -> Path:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from det_inception.annotations import clip_box
 from det_inception.datasets.detection import ImageRecord
+from det_inception.formats.annotation_xml import clip_box
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from det_inception.proposals import ProposalError, ProposalStore, StoreKeyError
-from det_inception.validation.pictures import Pictures
+from det_inception.validation.images import Pictures
 from det_inception.validation.problems import ERROR, WARNING, Problems
 
 _KIND = 'proposals'

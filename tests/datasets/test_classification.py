@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from det_inception.datasets import PackCrops, RandomCropAndDistort, TestCrops
-from det_inception.datasets.classification import resize
-from det_inception.errors import InputError
+from det_inception.datasets.crops import resize
 from det_inception.ilsvrc import crop_plan
+from det_inception.utils.errors import InputError
 
 
 def ramp(height, width):
@@ -72,15 +72,15 @@ def test_every_interpolation_is_drawn(seeded, monkeypatch):
     assert min(counts.values()) > 25
 
 
-def test_distortion_changes_colours_and_zero_changes_none(seeded):
+def test_distortion_changes_colors_and_zero_changes_none(seeded):
     image = np.full((40, 40, 3), (60, 90, 150), np.uint8)
     plain = RandomCropAndDistort(size=16, distortion=0).transform(dict(img=image))['img']
     assert (plain == (60, 90, 150)).all()
     step = RandomCropAndDistort(size=16, distortion=0.5)
-    colours = np.array([step.transform(dict(img=image))['img'][0, 0] for _ in range(100)], float)
-    assert (colours.std(axis=0) > 10).all()
+    colors = np.array([step.transform(dict(img=image))['img'][0, 0] for _ in range(100)], float)
+    assert (colors.std(axis=0) > 10).all()
     # The order of the channels is kept: red stays the strongest.
-    assert (colours[:, 2] >= colours[:, 1]).all() and (colours[:, 1] >= colours[:, 0]).all()
+    assert (colors[:, 2] >= colors[:, 1]).all() and (colors[:, 1] >= colors[:, 0]).all()
 
 
 def test_steps_draw_apart_from_each_other(seeded):

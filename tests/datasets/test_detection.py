@@ -8,7 +8,7 @@ import pytest
 from mmengine.logging import MMLogger
 
 from det_inception.datasets import COCOFormatDataset, DataError, ILSVRCDetDataset, VOCFolderDataset, detection
-from det_inception.errors import InputError
+from det_inception.utils.errors import InputError
 
 WIDTH, HEIGHT = 60, 40
 

@@ -9,10 +9,10 @@ import torch
 from mmengine.structures import InstanceData
 from test_detection import write_image, write_xml
 
-from det_inception.config import load_config
+from det_inception.config.loading import load_config
 from det_inception.datasets import ILSVRCDetDataset, annotation_cache
-from det_inception.datasets.annotation_cache import read_annotations
 from det_inception.datasets.detection import DataError
+from det_inception.formats.annotation_cache import read_annotations
 from det_inception.ilsvrc.splits import BAD_IMAGES
 from det_inception.registry import MODELS, TRANSFORMS
 
@@ -98,7 +98,9 @@ def test_the_entrys_config_samples_training_images_for_positives_alone(train, mo
     names = ''.join(f'ILSVRC2012_val_{number:08d} {number + 1}\n' for number in range(4))
     for half in ('val1', 'val2'):
         (train / f'ImageSets/DET/{half}.txt').write_text(names)
-    monkeypatch.setattr('det_inception.config._use_weights', lambda cfg: None)  # The weights are to be downloaded.
+    monkeypatch.setattr(
+        'det_inception.config.loading._use_weights', lambda cfg: None
+    )  # The weights are to be downloaded.
     cfg = load_config('configs/googlenet_rcnn.py', data_root=train)
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
     from mmengine.runner import Runner

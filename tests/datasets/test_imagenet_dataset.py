@@ -7,7 +7,7 @@ import pytest
 
 from det_inception.datasets import DataError, ImageNetDataset
 from det_inception.datasets.imagenet import read_synsets
-from det_inception.files import write_image
+from det_inception.utils.files import write_image
 
 
 def picture(path, shade=100):

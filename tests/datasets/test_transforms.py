@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from det_inception.datasets import DataError, LoadAnyImage, LoadRegionProposals, transforms
-from det_inception.errors import InputError
 from det_inception.proposals import selective_search
+from det_inception.utils.errors import InputError
 
 
 @pytest.fixture
 def scene():
-    """Uint8 (70, 100, 3): a bright and a dark rectangle on grey noise."""
+    """Uint8 (70, 100, 3): a bright and a dark rectangle on gray noise."""
     image = np.random.default_rng(1).integers(100, 130, (70, 100, 3), dtype=np.uint8)
     image[10:50, 10:45] = (20, 40, 220)
     image[20:60, 55:95] = (200, 180, 20)

@@ -10,7 +10,6 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from det_inception.errors import InputError
 from det_inception.evaluation import ILSVRCDetMetric
 from det_inception.ilsvrc import (
     DET_CLASSES,
@@ -21,6 +20,7 @@ from det_inception.ilsvrc import (
     read_image_list,
 )
 from det_inception.registry import METRICS
+from det_inception.utils.errors import InputError
 
 CLASSES = ('dog', 'person', 'kite')
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception.errors import InputError
 from det_inception.evaluation import ImageNetMetric
+from det_inception.utils.errors import InputError
 
 
 def sample(scores, label):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception.errors import InputError
 from det_inception.evaluation import ProposalRecallMetric
+from det_inception.utils.errors import InputError
 
 
 def sample(truth, boxes, scores):

@@ -10,12 +10,12 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from det_inception.config import load_config
-from det_inception.errors import InputError
+from det_inception.config.loading import load_config
 from det_inception.evaluation import report_metric
-from det_inception.evaluation.report_metric import ReportMetric, add_report
+from det_inception.evaluation.metrics.report_metric import ReportMetric, add_report
+from det_inception.evaluation.report import score_run
 from det_inception.registry import METRICS
-from det_inception.report import score_run
+from det_inception.utils.errors import InputError
 
 CLASSES = ('dog', 'person', 'kite')
 BOX = [10, 10, 50, 50]

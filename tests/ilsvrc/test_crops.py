@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import CROPS, crop_plan
+from det_inception.utils.errors import InputError
 
 SIDES = st.integers(1, 2000)
 
@@ -50,8 +50,8 @@ def test_144_crops_are_those_of_the_paper(height, width):
 def test_one_and_ten_crops_of_a_landscape():
     assert rows(crop_plan(256, 320, number=1)) == [((256, 320), (48, 16, 272, 240), False)]
     boxes = [box for _, box, _ in rows(crop_plan(256, 320, number=10))]
-    left, right, centre = 32, 64, 48
-    expected = [(left, 0), (right, 0), (left, 32), (right, 32), (centre, 16)]
+    left, right, center = 32, 64, 48
+    expected = [(left, 0), (right, 0), (left, 32), (right, 32), (center, 16)]
     assert boxes == [(x, y, x + 224, y + 224) for x, y in expected for _ in range(2)]
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from det_inception import cli
+from det_inception.cli import common as cli
 
 ROOT = Path(__file__).parents[2]
 GOOD = '1 1 0.9 10 20 110 120\n2 2 0.8 5 5 50 60\n'

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import scipy.io
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import (
     parse_annotation,
     read_blacklist,
@@ -16,6 +15,7 @@ from det_inception.ilsvrc import (
     read_ground_truth,
     read_image_list,
 )
+from det_inception.utils.errors import InputError
 
 KIT_MAT = 'ILSVRC2015_det_validation_ground_truth.mat'
 KIT_TAR = 'ilsvrc13_det_val2_annotations.tar.xz'

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import (
     Detections,
     DetectionScore,
@@ -20,6 +19,7 @@ from det_inception.ilsvrc import (
     read_detections,
     read_ground_truth,
 )
+from det_inception.utils.errors import InputError
 
 # What the readme of the development kit prints for its demo submission.
 OFFICIAL = {

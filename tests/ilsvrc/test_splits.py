@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import (
     balanced_split,
     imbalance,
@@ -18,6 +17,7 @@ from det_inception.ilsvrc import (
     read_train_lists,
 )
 from det_inception.ilsvrc.splits import is_training_image
+from det_inception.utils.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ training lists
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.errors import InputError
 from det_inception.ilsvrc import Detections, read_detections, write_detections
+from det_inception.utils.errors import InputError
 
 GOOD = '1 159 0.884664 119.976089 104.969680 446.638915 196.629038\n'
 

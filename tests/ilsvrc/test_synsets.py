@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from det_inception.ilsvrc.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS
+from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS
 
 
 def test_two_hundred_distinct_classes_in_order():

@@ -9,12 +9,12 @@ import torch
 from mmengine.config import Config, ConfigDict
 from test_rcnn import batch, config
 
-from det_inception.config import load_config
-from det_inception.detectors import publish, read_checkpoint
-from det_inception.errors import InputError
+from det_inception.config.loading import load_config
 from det_inception.models import BNInception, TimmBackbone
-from det_inception.models.bn_inception import NORMALISATION, public_name
+from det_inception.models.backbones.bn_inception import NORMALISATION, public_name
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+from det_inception.weights.checkpoints import publish, read_checkpoint
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = os.path.join(REPO, 'configs/inception_v3_rcnn_voc.py')
@@ -159,7 +159,7 @@ def test_bn_inceptions_public_file(tmp_path):
     loaded.init_weights()
     images = torch.rand(1, 3, 64, 64)
     assert torch.equal(loaded.eval()(images)[0], source.eval()(images)[0])
-    assert loaded.normalisation == NORMALISATION
+    assert loaded.normalization == NORMALISATION
     with pytest.raises(InputError, match=r"bn_inception\.pth: is no BN-Inception of the variant 'paper'"):
         BNInception('paper', init_cfg=dict(type='Pretrained', checkpoint=str(path))).init_weights()
     own = tmp_path / 'own.pth'
@@ -186,7 +186,7 @@ def test_timms_file_is_loaded_whole_or_refused(timm_file, tmp_path):
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(backbone.eval()(images)[0], network.eval().forward_features(images))
-    assert backbone.normalisation['mean'] == pytest.approx([123.675, 116.28, 103.53])
+    assert backbone.normalization['mean'] == pytest.approx([123.675, 116.28, 103.53])
 
     def load(name, file):
         TimmBackbone(name, init_cfg=dict(type='Pretrained', checkpoint=str(file))).init_weights()
@@ -227,7 +227,7 @@ def test_weights_and_checkpoints_of_a_config(timm_file, tmp_path):
     assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
     assert cfg.model.data_preprocessor.mean == pytest.approx([123.675, 116.28, 103.53])
     model = MODELS.build(cfg.model)
-    model.init_weights()  # refuses another normalisation
+    model.init_weights()  # refuses another normalization
     meta = dict(cfg=cfg.pretty_text, dataset_meta=dict(classes=('cat', 'dog')))
     trained = tmp_path / 'trained.pth'
     torch.save(dict(state_dict=model.state_dict(), meta=meta), trained)

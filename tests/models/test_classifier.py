@@ -7,11 +7,11 @@ import torch
 from mmengine.optim import OptimWrapper
 from mmengine.structures import BaseDataElement
 
-from det_inception.checkpoints import CheckpointError, load_backbone, read_weights
-from det_inception.errors import InputError
 from det_inception.models import CropPreprocessor, GoogLeNet, GoogLeNetClassifier
-from det_inception.models.auxiliary import AuxiliaryClassifier, map_size
+from det_inception.models.classifiers.auxiliary import AuxiliaryClassifier, map_size
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+from det_inception.weights.pretrained import CheckpointError, load_backbone, read_weights
 
 BACKBONE = dict(type='GoogLeNet', variant='batch_norm', width=0.25)
 
@@ -87,7 +87,7 @@ def test_init_cfg_loads_backbone_and_linear_layer(tmp_path):
     loaded = build(init_cfg=pretrained)
     for (name, expected), value in zip(trained.state_dict().items(), loaded.state_dict().values(), strict=True):
         assert torch.equal(value, expected), name
-    assert loaded.backbone.normalisation == read_weights(tmp_path / 'trained.pth').normalisation
+    assert loaded.backbone.normalization == read_weights(tmp_path / 'trained.pth').normalization
 
 
 def test_a_classifier_of_other_classes_is_refused_and_its_backbone_can_be_had(tmp_path):
@@ -228,7 +228,7 @@ def test_views_are_averaged_after_the_softmax_whatever_the_chunks():
         build(chunk_size=0)
 
 
-def test_an_ensemble_is_the_mean_of_its_members_each_with_its_normalisation():
+def test_an_ensemble_is_the_mean_of_its_members_each_with_its_normalization():
     names = [dict(mean=[104.0, 117.0, 123.0], std=[1.0] * 3), dict(mean=[127.5] * 3, std=[60.0] * 3, bgr_to_rgb=True)]
     configs = [
         dict(
@@ -256,7 +256,7 @@ def test_an_ensemble_is_the_mean_of_its_members_each_with_its_normalisation():
         MODELS.build(dict(type='GoogLeNetClassifierEnsemble', members=[configs[0], dict(configs[1], num_classes=5)]))
     with pytest.raises(InputError, match='needs members'):
         MODELS.build(dict(type='GoogLeNetClassifierEnsemble', members=[]))
-    with pytest.raises(InputError, match='normalise for themselves'):
+    with pytest.raises(InputError, match='normalize for themselves'):
         preprocessor = dict(type='CropPreprocessor', mean=[0] * 3, std=[1] * 3)
         MODELS.build(dict(type='GoogLeNetClassifierEnsemble', members=configs, data_preprocessor=preprocessor))
 
@@ -284,9 +284,9 @@ def test_the_preprocessor_does_what_mmengines_does(settings, bgr_to_rgb):
         own(dict(inputs=[torch.zeros(3, 5, 7), torch.zeros(3, 7, 5)]))
 
 
-def test_weights_of_another_normalisation_are_refused(tmp_path):
+def test_weights_of_another_normalization_are_refused(tmp_path):
     torch.save(build().state_dict(), tmp_path / 'trained.pth')
     preprocessor = dict(type='CropPreprocessor', mean=[1.0] * 3, std=[1.0] * 3)
-    with pytest.raises(InputError, match='the pretrained weights want images normalised by'):
+    with pytest.raises(InputError, match='the pretrained weights want images normalized by'):
         pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'trained.pth'))
         build(init_cfg=pretrained, data_preprocessor=preprocessor)

@@ -8,11 +8,11 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from det_inception.config import load_config
-from det_inception.errors import InputError
+from det_inception.config.loading import load_config
 from det_inception.models import RCNNEnsemble, RegionWarp
-from det_inception.models.ensemble import mirrored_deltas, normalise_crops
+from det_inception.models.detectors.rcnn_ensemble import mirrored_deltas, normalize_crops
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
 
 NORMALISATIONS = [
     dict(mean=[104.0, 117.0, 123.0], std=[1.0] * 3, bgr_to_rgb=False),  # Caffe
@@ -39,7 +39,7 @@ def awake(model):
         for module in part.backbone.modules():
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
-        # The scale of colours is the normalisation's: 1 or 100.
+        # The scale of colors is the normalization's: 1 or 100.
         torch.nn.init.normal_(part.bbox_head.fc_cls.weight, std=0.003 * float(part.data_preprocessor.std.mean()))
         torch.nn.init.normal_(part.bbox_head.fc_reg.weight, std=0.002 * float(part.data_preprocessor.std.mean()))
     return model.eval()
@@ -64,7 +64,7 @@ def batch():
 
 
 def alone(part, batch):
-    """Softmax scores and deltas of a member by itself, from its own normalised image."""
+    """Softmax scores and deltas of a member by itself, from its own normalized image."""
     data = part.data_preprocessor(copy.deepcopy(batch), False)
     with torch.no_grad():
         logits, deltas = part._forward(data['inputs'], data['data_samples'])
@@ -88,15 +88,15 @@ def test_it_is_the_mean_of_its_members(ensemble, batch, combine):
     )
 
 
-@pytest.mark.parametrize('normalisation', NORMALISATIONS)
-def test_crops_normalised_later_equal_crops_of_the_normalised_image(batch, normalisation):
-    preprocessor = MODELS.build(dict(type='DetDataPreprocessor', pad_size_divisor=1, **normalisation))
+@pytest.mark.parametrize('normalization', NORMALISATIONS)
+def test_crops_normalized_later_equal_crops_of_the_normalized_image(batch, normalization):
+    preprocessor = MODELS.build(dict(type='DetDataPreprocessor', pad_size_divisor=1, **normalization))
     warp = RegionWarp(24, 4)
     rois = torch.cat([torch.zeros(5, 1), batch['data_samples'][0].proposals.bboxes], 1)
     before = warp(preprocessor(copy.deepcopy(batch), False)['inputs'], rois, [(50, 70)])
     raw = batch['inputs'][0][None].float()
     crops = warp(torch.cat([raw, torch.ones_like(raw[:, :1])], 1), rois, [(50, 70)])
-    torch.testing.assert_close(normalise_crops(crops, preprocessor), before, atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(normalize_crops(crops, preprocessor), before, atol=1e-4, rtol=1e-5)
 
 
 def test_one_member_detects_what_it_detects_alone(batch):
@@ -150,7 +150,7 @@ def test_members_that_do_not_belong_together(members, said):
 def test_wrong_settings():
     with pytest.raises(InputError, match="scores or logits, not 'votes'"):
         RCNNEnsemble([member(0)], combine='votes')
-    with pytest.raises(InputError, match='normalise for themselves'):
+    with pytest.raises(InputError, match='normalize for themselves'):
         RCNNEnsemble([member(0)], data_preprocessor=dict(type='DetDataPreprocessor', mean=[0] * 3, std=[1] * 3))
 
 

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from torch import nn
 
 from det_inception.models import GoogLeNetClassifier
-from det_inception.models.googlenet import STAGES, VARIANTS, GoogLeNet, LocalResponseNorm, scale_channels
+from det_inception.models.backbones.googlenet import STAGES, VARIANTS, GoogLeNet, LocalResponseNorm, scale_channels
 
 ALL = (0, 1, 2, 3, 4)
 
@@ -250,7 +250,7 @@ def test_where_the_first_cell_looks(variant):
         (seen,) = torch.autograd.grad(features[0, 0, 9, 9], images, retain_graph=True)
         weight = seen[0].sum(0)
         middle = float((weight.sum(0) * (torch.arange(640) + 0.5)).sum() / weight.sum())
-        assert middle == pytest.approx(9 * info['stride'] + info['first_centre'], abs=0.5)
+        assert middle == pytest.approx(9 * info['stride'] + info['first_center'], abs=0.5)
     last = {'batch_norm': 30.5, 'torchvision': 22.5}[variant]
-    assert network.first_centre == last
-    assert [info['first_centre'] for info in network.feature_info] == [0.5, 2.5, 6.5, 14.5, last]
+    assert network.first_center == last
+    assert [info['first_center'] for info in network.feature_info] == [0.5, 2.5, 6.5, 14.5, last]

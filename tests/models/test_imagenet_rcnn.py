@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from det_inception.checkpoints import read_weights, write_backbone
-from det_inception.config import load_config
-from det_inception.errors import InputError
+from det_inception.config.loading import load_config
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
-from det_inception.inference import Detector
+from det_inception.inference.detector import Detector
 from det_inception.models import GoogLeNetClassifier
-from det_inception.models.imagenet_rcnn import STRIDE, map_scales, on_grid, pooled
+from det_inception.models.detectors.imagenet_rcnn import STRIDE, map_scales, on_grid, pooled
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+from det_inception.weights.pretrained import read_weights, write_backbone
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CONFIG = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
@@ -45,20 +45,20 @@ def weights(tmp_path_factory):
     return save_classifier(tmp_path_factory.mktemp('weights') / 'random.pth')
 
 
-class Colours(nn.Module):
+class Colors(nn.Module):
     """A network that sees how red, green and blue each 32 x 32 pixels are."""
 
-    first_centre = 16.0
+    first_center = 16.0
 
     def forward(self, images):
         return (nn.functional.avg_pool2d(images, STRIDE, ceil_mode=True),)
 
 
-def colour_detector(class_set):
+def color_detector(class_set):
     """Red is a kit fox, green a school bus, and everything else is a volcano, which is no class of DET."""
     cfg = load_config(CONFIG, options={**SMALL, 'weights': None, 'model.class_set': class_set})
     model = MODELS.build(cfg.model)
-    model.backbone = Colours()
+    model.backbone = Colors()
     model.bbox_head.fc = nn.Linear(3, 1000)
     nn.init.zeros_(model.fc.weight)
     nn.init.constant_(model.fc.bias, -20.0)
@@ -88,7 +88,7 @@ def iou(a, b):
 @pytest.mark.parametrize(('class_set', 'names'), [('det', ('fox', 'bus')), ('imagenet', ('kit fox', 'school bus'))])
 def test_objects_of_a_known_network_are_found(weights, scene, class_set, names):
     detector = Detector(CONFIG, weights=weights, device='cpu', options={**SMALL, 'model.class_set': class_set})
-    detector.model = colour_detector(class_set)
+    detector.model = color_detector(class_set)
     found = detector.detect(scene)
     assert {found.classes[label] for label in found.labels} - {'volcano'} == set(names)
     for name, box in zip(names, ([16, 32, 96, 128], [128, 64, 224, 144])):
@@ -99,7 +99,7 @@ def test_objects_of_a_known_network_are_found(weights, scene, class_set, names):
 
 def test_nothing_is_found_where_nothing_is(weights, scene):
     detector = Detector(CONFIG, weights=weights, device='cpu', options=SMALL)
-    detector.model = colour_detector('det')
+    detector.model = color_detector('det')
     assert len(detector.detect(np.full_like(scene, 90))) == 0
     assert len(detector.detect(np.full((1, 1, 3), 90, np.uint8))) == 0
 
@@ -126,7 +126,7 @@ def test_torchvisions_file(tmp_path, scene):
     options = {**SMALL, 'model.test_cfg.rcnn.regions': 4, 'model.test_cfg.rcnn.score_thr': 0.0}
     detector = Detector(CONFIG, weights=tmp_path / 'googlenet.pth', device='cpu', options=options)
     model = detector.model
-    assert model.backbone.variant == 'torchvision' and model.backbone.first_centre == 22.5
+    assert model.backbone.variant == 'torchvision' and model.backbone.first_center == 22.5
     assert model.data_preprocessor.mean.flatten().tolist() == [127.5] * 3
     assert torch.equal(model.fc.weight, network.fc.weight)
     assert len(detector.detect(scene))
@@ -141,7 +141,7 @@ def test_mixed_precision_is_nearly_the_same(weights, scene):
 
 
 def test_a_class_is_the_sum_of_its_leaves():
-    model = colour_detector('det')
+    model = color_detector('det')
     probabilities = torch.rand(4, 1000).softmax(1)
     sums = model._classes(probabilities)
     for label in (0, 57, 199):
@@ -153,7 +153,7 @@ def test_pooling_is_the_mean_of_the_cells():
     height, width = 96, 160
     maps = [(scale, torch.rand(5, int(height * scale) // STRIDE, int(width * scale) // STRIDE)) for scale in (1, 2)]
     boxes = torch.tensor([[0.0, 0, 160, 96], [32, 32, 96, 96], [40, 20, 44, 23], [150, 90, 160, 96]])
-    means = pooled(maps, boxes, size=64, first_centre=16.0)
+    means = pooled(maps, boxes, size=64, first_center=16.0)
     torch.testing.assert_close(means[0], maps[0][1].mean((1, 2)))  # 124 pixels across: on the map of scale 1
     torch.testing.assert_close(means[1], maps[0][1][:, 1:3, 1:3].mean((1, 2)))
     torch.testing.assert_close(means[2], maps[1][1][:, 1, 2])  # smaller than a cell: the one that it begins in
@@ -161,16 +161,16 @@ def test_pooling_is_the_mean_of_the_cells():
 
 
 def test_grid_reads_a_map_where_its_cells_lie():
-    # A ramp: at x pixels its value is x / 32 - 0.5, as cell j's centre lies at 32 j + 16.
+    # A ramp: at x pixels its value is x / 32 - 0.5, as cell j's center lies at 32 j + 16.
     ramp = torch.arange(4.0).expand(1, 3, 4)
-    read = on_grid(ramp, 1.0, 96, 128, first_centre=16.0)[0, 0]
-    centres = (torch.arange(32) + 0.5) / 32 * 128
-    torch.testing.assert_close(read, (centres / 32 - 0.5).clamp(0, 3))
+    read = on_grid(ramp, 1.0, 96, 128, first_center=16.0)[0, 0]
+    centers = (torch.arange(32) + 0.5) / 32 * 128
+    torch.testing.assert_close(read, (centers / 32 - 0.5).clamp(0, 3))
     # One that looks 8 pixels further on has the same value 8 pixels further on.
-    moved = on_grid(ramp, 1.0, 96, 128, first_centre=24.0)[0, 0]
-    torch.testing.assert_close(moved, ((centres - 8) / 32 - 0.5).clamp(0, 3))
+    moved = on_grid(ramp, 1.0, 96, 128, first_center=24.0)[0, 0]
+    torch.testing.assert_close(moved, ((centers - 8) / 32 - 0.5).clamp(0, 3))
     boxes = torch.tensor([[8.0, 0, 72, 96]])
-    assert pooled([(1.0, ramp)], boxes, size=64, first_centre=24.0).item() == 0.5  # cells 0 and 1, not 2
+    assert pooled([(1.0, ramp)], boxes, size=64, first_center=24.0).item() == 0.5  # cells 0 and 1, not 2
 
 
 def test_scales():
@@ -195,7 +195,7 @@ def test_wrong_weights(tmp_path, weights):
 
 def test_it_is_not_trained():
     with pytest.raises(InputError, match='is not trained'):
-        colour_detector('det').loss(torch.zeros(1, 3, 64, 64), [])
+        color_detector('det').loss(torch.zeros(1, 3, 64, 64), [])
 
 
 def test_caffes_weights_name_the_photos_of_their_classes(shared_data):

@@ -13,14 +13,14 @@ from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
-from det_inception.errors import InputError
+from det_inception.engine.hooks.multibox_priors import dataset_boxes
 from det_inception.evaluation import ProposalRecallMetric
 from det_inception.models import MultiBox, MultiBoxPriorsHook
-from det_inception.models.multibox import MultiBoxGlobalHead, MultiBoxGridHead
-from det_inception.models.multibox_loss import multibox_loss
-from det_inception.models.multibox_priors import dataset_boxes
+from det_inception.models.detectors.multibox import MultiBoxGlobalHead, MultiBoxGridHead
+from det_inception.models.heads.multibox_loss import multibox_loss
 from det_inception.proposals.multibox import write_priors
 from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
 
 SIZE = 64
 HEADS = {
@@ -208,7 +208,7 @@ def test_grids_are_in_the_order_of_their_boxes():
     head.init_weights()
     head.set_priors(np.full((4, 2), 0.01))
     for tower in head.towers:
-        tower[1] = torch.nn.Conv2d(8, 8, 1)  # neither neighbours nor a norm over the map
+        tower[1] = torch.nn.Conv2d(8, 8, 1)  # neither neighbors nor a norm over the map
         tower[0] = torch.nn.Identity()
     features = [torch.randn(1, 8, 5, 7), torch.randn(1, 8, 2, 3)]
     changed = [feature.clone() for feature in features]
@@ -219,9 +219,9 @@ def test_grids_are_in_the_order_of_their_boxes():
     priors = head.prior_boxes(features)
     moved = offsets[0].abs().sum(1).nonzero().flatten()
     assert moved.tolist() == logits[0].nonzero().flatten().tolist()
-    centres = (priors[moved, :2] + priors[moved, 2:]) / 2
+    centers = (priors[moved, :2] + priors[moved, 2:]) / 2
     expected = [[2.5 / 7, 3.5 / 5]] * 2 + [[2.5 / 3, 0.5 / 2]] * 2
-    torch.testing.assert_close(centres, torch.tensor(expected))
+    torch.testing.assert_close(centers, torch.tensor(expected))
 
 
 def test_alpha_weighs_location():

@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
 from det_inception.models import RCNN
-from det_inception.models.rcnn import keep_best_of_class
+from det_inception.models.detectors.rcnn import topk_per_class
 from det_inception.registry import MODELS
 
 CLASSES = 3
@@ -152,10 +152,10 @@ def test_the_best_of_each_class_are_kept():
         scores=torch.tensor([0.1, 0.9, 0.5, 0.7, 0.3, 0.2]),
         labels=torch.tensor([0, 0, 0, 1, 1, 2]),
     )
-    kept = keep_best_of_class(found, 1)
+    kept = topk_per_class(found, 1)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.7, 0.2])
     assert kept.labels.tolist() == [0, 1, 2]
-    assert len(keep_best_of_class(found, -1)) == 6
+    assert len(topk_per_class(found, -1)) == 6
 
 
 def test_without_proposals_it_says_what_to_add():
@@ -174,10 +174,10 @@ def test_an_image_without_objects_gives_background_only():
     assert torch.isfinite(losses['loss_cls']) and losses['loss_bbox'] == 0
 
 
-def test_weights_with_another_normalisation_are_refused():
+def test_weights_with_another_normalization_are_refused():
     model = MODELS.build(config())
-    model.backbone.normalisation = dict(mean=[104.0, 117, 123], std=[1.0, 1, 1], bgr_to_rgb=False)
+    model.backbone.normalization = dict(mean=[104.0, 117, 123], std=[1.0, 1, 1], bgr_to_rgb=False)
     with pytest.raises(ValueError, match='--weights'):
         model.init_weights()
-    model.backbone.normalisation = dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
+    model.backbone.normalization = dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
     model.init_weights()

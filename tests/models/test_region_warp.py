@@ -12,7 +12,7 @@ from det_inception.models import RegionWarp
 
 
 def plain_warp(image, box, size, context):
-    """Every pixel on its own: scale the box about its centre, walk the crop, mix the four nearest pixels."""
+    """Every pixel on its own: scale the box about its center, walk the crop, mix the four nearest pixels."""
     channels, height, width = image.shape
     scale = size / (size - 2 * context)
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -24,7 +24,7 @@ def plain_warp(image, box, size, context):
             y = cy - h / 2 + (row + 0.5) * h / size
             if not (0 <= x < width and 0 <= y < height):
                 continue
-            x, y = x - 0.5, y - 0.5  # from edges to pixel centres
+            x, y = x - 0.5, y - 0.5  # from edges to pixel centers
             x0, y0 = math.floor(x), math.floor(y)
             for ny, wy in ((y0, y0 + 1 - y), (y0 + 1, y - y0)):
                 for nx, wx in ((x0, x0 + 1 - x), (x0 + 1, x - x0)):

@@ -11,8 +11,8 @@ from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
 from mmengine.config import Config
 
-from det_inception.models.engines import accelerate, make_engine
-from det_inception.models.region_align import region_align
+from det_inception.inference.acceleration.engines import accelerate, make_engine
+from det_inception.models.layers.region_align import region_align
 from det_inception.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_regions_are_where_the_cells_look(learning):
     features = torch.stack([x.expand(20, 30), y[:, None].expand(20, 30)])[None].repeat(1, CHANNELS // 2, 1, 1)
     rois = torch.tensor([[0, 50.0, 60, 130, 100], [0, 200, 31, 431, 300], [0, 33, 40, 49, 72]])
     before = rois.clone()
-    model = head('SharedRoIHead', first_centre=14.5)
+    model = head('SharedRoIHead', first_center=14.5)
     model.judge = lambda regions: (regions[:, :2].mean((2, 3)), None)
     with torch.set_grad_enabled(learning):
         middles = model._bbox_forward((features,), rois)['cls_score']
@@ -147,7 +147,7 @@ def test_regions_are_where_the_cells_look(learning):
 def test_configs_know_where_the_cells_look(name):
     model = MODELS.build(Config.fromfile(ROOT / f'configs/googlenet_{name}-rcnn.py').model)
     (info,) = [info for info in model.backbone.feature_info if info['stride'] == 16]
-    assert model.roi_head.first_centre == info['first_centre'] == 14.5
+    assert model.roi_head.first_center == info['first_center'] == 14.5
     if name == 'faster':
         anchors = model.rpn_head.prior_generator.grid_priors([(3, 4)], device='cpu')[0].view(3, 4, 15, 4)
         middles = (anchors[..., :2] + anchors[..., 2:]) / 2

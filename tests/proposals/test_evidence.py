@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals.evidence import coverage, fit, hold_down, overlaps, pick
+from det_inception.proposals.evidence import coverage, fit, overlaps, pick, rescore
 
 WIDTH, HEIGHT, CELLS = 64.0, 32.0, 8
 
@@ -68,7 +68,7 @@ def test_thresholds_are_averaged():
 
 
 def test_small_and_ill_fitting_regions_are_held_down():
-    held = hold_down(np.array([0.8, 0.8, 0.8]), np.array([1, 0.5, 1]), np.array([1, 1, 1 / 16]))
+    held = rescore(np.array([0.8, 0.8, 0.8]), np.array([1, 0.5, 1]), np.array([1, 1, 1 / 16]))
     assert held.dtype == np.float32 and held.tolist() == pytest.approx([0.8, 0.2, 0.2])
 
 

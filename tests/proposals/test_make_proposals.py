@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.proposals import (
     METHODS,
     Images,
@@ -260,14 +260,14 @@ def test_proposals_fit_what_the_detector_sees(tmp_path):
     root = tmp_path / 'images'
     root.mkdir()
     rng = np.random.default_rng(0)
-    colours = rng.integers(0, 256, (20, 30, 3), np.uint8)
+    colors = rng.integers(0, 256, (20, 30, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(colours).save(root / 'turned.jpg', exif=exif)
-    Image.fromarray(colours).convert('CMYK').save(root / 'cmyk.jpg')
-    Image.fromarray(colours).convert('L').save(root / 'grey.png')
-    Image.fromarray(colours).convert('RGBA').save(root / 'alpha.png')
-    Image.fromarray(colours).save(root / 'png.jpeg', format='PNG')
+    Image.fromarray(colors).save(root / 'turned.jpg', exif=exif)
+    Image.fromarray(colors).convert('CMYK').save(root / 'cmyk.jpg')
+    Image.fromarray(colors).convert('L').save(root / 'gray.png')
+    Image.fromarray(colors).convert('RGBA').save(root / 'alpha.png')
+    Image.fromarray(colors).save(root / 'png.jpeg', format='PNG')
     cv2.imwrite(str(root / 'deep.png'), rng.integers(0, 65536, (20, 30, 3), np.uint16))
     images = list_images(root)
     assert make(images, tmp_path / 'a.h5').made == 6

@@ -82,11 +82,11 @@ def test_priors_are_reproducible(priors):
     assert (first == priors(np.random.default_rng(1).permutation(boxes), 12)).all()
 
 
-def test_priors_of_clear_clusters_are_their_centres():
-    centres = np.array([[0.1, 0.1, 0.3, 0.3], [0.5, 0.2, 0.9, 0.8], [0.2, 0.6, 0.3, 0.9]])
+def test_priors_of_clear_clusters_are_their_centers():
+    centers = np.array([[0.1, 0.1, 0.3, 0.3], [0.5, 0.2, 0.9, 0.8], [0.2, 0.6, 0.3, 0.9]])
     noise = np.random.default_rng(0).normal(scale=0.002, size=(50, 3, 4))
-    boxes = (centres + noise - noise.mean(axis=0)).reshape(-1, 4)
-    np.testing.assert_allclose(box_priors(boxes, 3), centres[np.lexsort(centres.T[::-1])], atol=1e-12)
+    boxes = (centers + noise - noise.mean(axis=0)).reshape(-1, 4)
+    np.testing.assert_allclose(box_priors(boxes, 3), centers[np.lexsort(centers.T[::-1])], atol=1e-12)
 
 
 def test_priors_are_where_lloyd_stops():

@@ -100,11 +100,11 @@ def test_pure_noise() -> None:
     check(selective_search(image, width=None), image)
 
 
-def test_grey_is_repeated() -> None:
-    grey = scene()[:, :, 1]
-    expected = selective_search(np.repeat(grey[:, :, None], 3, axis=2), width=120)
-    assert np.array_equal(selective_search(grey, width=120), expected)
-    assert np.array_equal(selective_search(grey[:, :, None], width=120), expected)
+def test_gray_is_repeated() -> None:
+    gray = scene()[:, :, 1]
+    expected = selective_search(np.repeat(gray[:, :, None], 3, axis=2), width=120)
+    assert np.array_equal(selective_search(gray, width=120), expected)
+    assert np.array_equal(selective_search(gray[:, :, None], width=120), expected)
 
 
 @pytest.mark.parametrize(

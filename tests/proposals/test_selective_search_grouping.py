@@ -52,12 +52,12 @@ def test_measures(scene: tuple) -> None:
         y, x = np.nonzero(labels == label)
         assert regions.sizes[label] == len(y)
         assert regions.boxes[label].tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1]
-    for histograms, bins in ((regions.colour, 75), (regions.texture, 240)):
+    for histograms, bins in ((regions.color, 75), (regions.texture, 240)):
         assert histograms.shape == (labels.max() + 1, bins) and histograms.min() >= 0
         assert (abs(histograms.sum(axis=1) - HISTOGRAM_SUM) <= bins).all()
 
 
-def test_colour_histogram_of_two_halves() -> None:
+def test_color_histogram_of_two_halves() -> None:
     image = np.zeros((4, 8, 3), np.uint8)
     image[:, 4:] = (255, 128, 10)
     labels = np.repeat([[0, 0, 0, 0, 1, 1, 1, 1]], 4, axis=0).astype(np.int32)
@@ -66,7 +66,7 @@ def test_colour_histogram_of_two_halves() -> None:
     for label, filled in ((0, [0, 25, 50]), (1, [24, 25 + 12, 50 + 1])):
         expected = np.zeros(75)
         expected[filled] = third
-        np.testing.assert_allclose(regions.colour[label], expected, atol=1)
+        np.testing.assert_allclose(regions.color[label], expected, atol=1)
     # no gradient anywhere: the first bin of each of 24 orientations
     assert np.flatnonzero(regions.texture[0]).tolist() == list(range(0, 240, 10))
 
@@ -91,13 +91,13 @@ def group_in_plain_python(regions: Regions, terms: tuple[str, ...]) -> tuple[lis
     """The authors' procedure word for word: a list that is sorted after each merge, the last of equals taken."""
     sizes = regions.sizes.tolist()
     boxes = regions.boxes.tolist()
-    colour = list(regions.colour)
+    color = list(regions.color)
     texture = list(regions.texture)
 
     def similarity(a: int, b: int) -> float:
         values = []
-        if 'colour' in terms:
-            values.append(int(np.minimum(colour[a], colour[b]).sum()) / HISTOGRAM_SUM)
+        if 'color' in terms:
+            values.append(int(np.minimum(color[a], color[b]).sum()) / HISTOGRAM_SUM)
         if 'texture' in terms:
             values.append(int(np.minimum(texture[a], texture[b]).sum()) / HISTOGRAM_SUM)
         both = (sizes[a] + sizes[b]) / SIZE_DIVISOR
@@ -117,14 +117,14 @@ def group_in_plain_python(regions: Regions, terms: tuple[str, ...]) -> tuple[lis
         c = len(sizes)
         merged.append({a, b})
         share_a, share_b = sizes[a] / (sizes[a] + sizes[b]), sizes[b] / (sizes[a] + sizes[b])
-        colour.append((colour[a] * share_a + colour[b] * share_b + 0.5).astype(np.int32))
+        color.append((color[a] * share_a + color[b] * share_b + 0.5).astype(np.int32))
         texture.append((texture[a] * share_a + texture[b] * share_b + 0.5).astype(np.int32))
         sizes.append(sizes[a] + sizes[b])
         boxes.append([min(boxes[a][i], boxes[b][i]) if i < 2 else max(boxes[a][i], boxes[b][i]) for i in range(4)])
         touching = [pair for pair in pairs if {a, b} & set(pair[1:])]
         pairs = [pair for pair in pairs if not {a, b} & set(pair[1:])]
-        for neighbour in sorted({n for pair in touching for n in pair[1:]} - {a, b}):
-            pairs.append((similarity(c, neighbour), c, neighbour))
+        for neighbor in sorted({n for pair in touching for n in pair[1:]} - {a, b}):
+            pairs.append((similarity(c, neighbor), c, neighbor))
     return boxes[len(regions.sizes) :], merged
 
 
@@ -147,7 +147,7 @@ def test_ties_go_to_the_newest_pair() -> None:
     regions = Regions(
         sizes=np.ones(count, np.int64),
         boxes=np.array([[x, 0, x + 1, 1] for x in range(count)], np.int32),
-        colour=np.full((count, 75), 100, np.int32),
+        color=np.full((count, 75), 100, np.int32),
         texture=np.full((count, 240), 100, np.int32),
         pairs=np.array([[x, x + 1] for x in range(count - 1)], np.int32),
         image_size=count,

@@ -1,4 +1,4 @@
-"""Colour conversion and graph-based segmentation, against plain Python and the authors' own superpixels."""
+"""Color conversion and graph-based segmentation, against plain Python and the authors' own superpixels."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals.colour_spaces import COLOUR_SPACES, convert_colour
+from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
 from det_inception.proposals.grouping import describe_regions, texture_bins
 from det_inception.proposals.segmentation import (
     build_graph,
@@ -31,7 +31,7 @@ def pixel(*bgr: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ('colour_space', 'bgr', 'expected'),
+    ('color_space', 'bgr', 'expected'),
     [
         ('hsv', (0, 0, 255), (0, 255, 255)),
         ('hsv', (0, 255, 0), (85, 255, 255)),
@@ -56,12 +56,12 @@ def pixel(*bgr: int) -> np.ndarray:
         ('opponent', (1, 2, 3), (0, 0, 0)),
     ],
 )
-def test_colour_of_one_pixel(colour_space: str, bgr: tuple, expected: tuple) -> None:
-    assert convert_colour(pixel(*bgr), colour_space)[0, 0].tolist() == list(expected)
+def test_color_of_one_pixel(color_space: str, bgr: tuple, expected: tuple) -> None:
+    assert convert_color(pixel(*bgr), color_space)[0, 0].tolist() == list(expected)
 
 
 def test_hue_follows_matlab_rounding() -> None:
-    """Every colour of a coarse cube, against MATLAB's rgb2hsv and im2uint8 written with NumPy."""
+    """Every color of a coarse cube, against MATLAB's rgb2hsv and im2uint8 written with NumPy."""
     steps = np.arange(0, 256, 5, dtype=np.uint8)
     image = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 52, 3)
     b, g, r = np.moveaxis(image / 255, -1, 0)
@@ -74,12 +74,12 @@ def test_hue_follows_matlab_rounding() -> None:
     hue = np.where(hue < 0, hue + 1, hue) * (spread > 0)
     saturation = spread / np.where(high == 0, 1, high)
     expected = np.floor(np.stack([hue, saturation, high], axis=-1) * 255 + 0.5).astype(np.uint8)
-    assert np.array_equal(convert_colour(image, 'hsv'), expected)
+    assert np.array_equal(convert_color(image, 'hsv'), expected)
 
 
-def test_unknown_colour_space() -> None:
+def test_unknown_color_space() -> None:
     with pytest.raises(ValueError, match='choose one of'):
-        convert_colour(pixel(0, 0, 0), 'HSV')
+        convert_color(pixel(0, 0, 0), 'HSV')
 
 
 @pytest.mark.parametrize('sigma', [0.3, 0.8, 2.5])
@@ -192,19 +192,19 @@ def test_draw_segmentation() -> None:
     labels = np.repeat([[0, 0, 0, 0, 1, 1, 1, 1]], 6, axis=0).astype(np.int32)
     picture = draw_segmentation(image, labels)
     assert picture.dtype == np.uint8 and picture.shape == image.shape
-    # away from the border a superpixel has its mean colour, at the border a third of it
+    # away from the border a superpixel has its mean color, at the border a third of it
     assert picture[3, 7].tolist() == [30, 60, 90] and picture[3, 4].tolist() == [10, 20, 30]
 
 
 @pytest.mark.parametrize('k', [100, 200])
-@pytest.mark.parametrize('colour_space', ['rgb', 'hsv', 'rgi', 'opponent'])
-def test_every_superpixel_is_one_of_the_authors(shared_data: Path, colour_space: str, k: int) -> None:
+@pytest.mark.parametrize('color_space', ['rgb', 'hsv', 'rgi', 'opponent'])
+def test_every_superpixel_is_one_of_the_authors(shared_data: Path, color_space: str, k: int) -> None:
     """The boxes of all superpixels are, to the pixel, among those the authors' MATLAB code gave for the same photo."""
     folder = shared_data / 'selective_search_reference'
-    image = convert_colour(cv2.imread(str(folder / '000004.jpg')), colour_space)
+    image = convert_color(cv2.imread(str(folder / '000004.jpg')), color_space)
     authors = scipy.io.loadmat(folder / '000004_boxes.mat')['boxes'].astype(int) + [0, 0, 1, 1]
     smoothed = smooth(image)
     labels, count = merge_pixels(build_graph(smoothed), *image.shape[:2], k, k)
     boxes = describe_regions(labels, count, image, texture_bins(smoothed)).boxes
-    assert set(COLOUR_SPACES) >= {colour_space} and count > 100
+    assert set(COLOUR_SPACES) >= {color_space} and count > 100
     assert {tuple(box) for box in boxes.tolist()} <= {tuple(box) for box in authors.tolist()}

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from det_inception.errors import InputError
 from det_inception.proposals import list_images, read_ground_truth
+from det_inception.utils.errors import InputError
 
 IMAGE = cv2.imencode('.png', np.zeros((2, 2, 3), np.uint8))[1].tobytes()
 

@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from det_inception.errors import InputError
 from det_inception.proposals import (
     ImageIdentity,
     ProposalError,
@@ -30,6 +29,7 @@ from det_inception.proposals import (
     rank_scores,
 )
 from det_inception.proposals.store import is_valid_key
+from det_inception.utils.errors import InputError
 
 PARAMETERS = {'method': 'random', 'ks': [50, 100], 'min_size': 0}
 

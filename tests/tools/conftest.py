@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from det_inception import cli
+from det_inception.cli import common as cli
 
 REPO = Path(__file__).resolve().parent.parent.parent
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from det_inception.checkpoints import read_weights
-from det_inception.config import load_config
-from det_inception.files import write_image
+from det_inception.config.loading import load_config
 from det_inception.models import GoogLeNet
 from det_inception.registry import HOOKS
+from det_inception.utils.files import write_image
+from det_inception.weights.pretrained import read_weights
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PAPER, QUICK, MINI = (REPO / f'configs/googlenet_imagenet{name}.py' for name in ('', '_quick', '_mini'))
@@ -36,7 +36,7 @@ SMALL = [
 
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
-    """Five classes of coloured noise; as class folders, and val/ also flat with its list."""
+    """Five classes of colored noise; as class folders, and val/ also flat with its list."""
     root, rng = tmp_path_factory.mktemp('imagenet'), np.random.default_rng(0)
     lines = []
     for label, name in enumerate(NAMES):
@@ -67,7 +67,7 @@ class KeepEveryStep(Hook):
 @pytest.fixture(scope='module')
 def trained(root, tmp_path_factory):
     """The small network after two epochs, of which the second is averaged."""
-    from det_inception.runs import train
+    from det_inception.engine.runs import train
 
     options = {'train_cfg.max_epochs': 2, 'custom_hooks.0.begin_epoch': 2}
     options |= {key: _value(text) for key, text in (option.split('=') for option in SMALL)}
@@ -87,7 +87,7 @@ def read(path):
 
 
 def test_the_papers_config_trains_resumes_and_tests(root, tool, tmp_path):
-    """At full crops, without batch norm; its optimiser, its schedule."""
+    """At full crops, without batch norm; its optimizer, its schedule."""
     train = ('train', PAPER, '--data-root', root, '--work-dir', tmp_path)
     options = [*TINY, 'train_cfg.max_epochs=1', 'custom_hooks.0.begin_epoch=1']
     status, stdout, stderr = tool(*train, options=options)
@@ -169,7 +169,7 @@ def test_publishing_leaves_the_auxiliaries_out_and_both_files_serve(trained, roo
     assert any(key.startswith('aux') for key in read(source)['state_dict'])
     assert not any(key.startswith('aux') for key in read(target)['state_dict'])
     weights = read_weights(target)
-    assert weights.classes == NAMES and weights.width == 0.125 and weights.normalisation['bgr_to_rgb']
+    assert weights.classes == NAMES and weights.width == 0.125 and weights.normalization['bgr_to_rgb']
     results = []
     for path in (source, target):
         out = tmp_path / 'out.json'
@@ -178,9 +178,9 @@ def test_publishing_leaves_the_auxiliaries_out_and_both_files_serve(trained, roo
         results.append(out.read_text())
         backbone = GoogLeNet('batch_norm', width=0.125, init_cfg=dict(type='Pretrained', checkpoint=str(path)))
         backbone.init_weights()
-        assert backbone.normalisation == weights.normalisation
+        assert backbone.normalization == weights.normalization
     assert results[0] == results[1]
-    # The detector takes it as --weights: variant, width and normalisation come along.
+    # The detector takes it as --weights: variant, width and normalization come along.
     cfg = load_config(REPO / 'configs/googlenet_rcnn_mini.py', weights=source)
     assert cfg.model.backbone.width == 0.125 and cfg.model.backbone.init_cfg.checkpoint == str(source)
 

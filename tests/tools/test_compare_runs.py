@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from det_inception.report import RUN_FILE, Found, Objects, RunResults, write_run
+from det_inception.evaluation.report import RUN_FILE, EvalResults, Found, Objects, write_run
 
 
 def write(folder, found, images=30, rules='voc'):
     """The report of a run with an object in each image, of which those in the first ``found`` images are found."""
     boxes = np.tile([10.0, 10, 50, 50], (images, 1))
     everywhere, labels = np.arange(images), np.arange(images) % 2
-    run = RunResults(
+    run = EvalResults(
         class_names=('dog', 'cat'),
         image_names=tuple(f'{image}.jpg' for image in everywhere),
         found=Found(everywhere[:found], labels[:found], 1 - everywhere[:found] / 100, boxes[:found]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.datasets.mini import make_mini
 from det_inception.proposals import ProposalStore
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception import weight_files
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import IMAGENET_CLASSES
 from det_inception.models import GoogLeNetClassifier
+from det_inception.weights import files as weight_files
 
 REPO = Path(__file__).resolve().parent.parent.parent
 SMALL = [

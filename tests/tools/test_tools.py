@@ -17,7 +17,7 @@ import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop
 
-from det_inception import cli
+from det_inception.cli import common as cli
 from det_inception.datasets.mini import make_mini
 from det_inception.models import RCNN, GoogLeNet
 
@@ -400,9 +400,9 @@ def draw_sets(root):
             canvas = rng.integers(90, 130, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
             xml = ElementTree.Element('annotation')
             ElementTree.SubElement(xml, 'filename').text = 'wrong.jpg'
-            for index, (thing, colour) in enumerate(THINGS.items()):
+            for index, (thing, color) in enumerate(THINGS.items()):
                 x, y = 5 + 60 * index + int(rng.integers(15)), 5 + int(rng.integers(40))
-                canvas[y : y + 36, x : x + 36] = colour
+                canvas[y : y + 36, x : x + 36] = color
                 thing_xml = ElementTree.SubElement(xml, 'object')
                 ElementTree.SubElement(thing_xml, 'name').text = thing
                 box = ElementTree.SubElement(thing_xml, 'bndbox')

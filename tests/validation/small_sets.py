@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 40, 30
 
 
 def picture(seed: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """A picture that looks like no other: large blots of random grey."""
+    """A picture that looks like no other: large blots of random gray."""
     blots = np.random.default_rng(seed).integers(0, 256, (5, 5), np.uint8)
     return cv2.cvtColor(cv2.resize(blots, (width, height), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
 

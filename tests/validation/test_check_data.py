@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from small_sets import COCO, HEIGHT, ILSVRC, VOC, WIDTH, jpeg, picture, turned_jpeg, write, xml
 
 from det_inception.datasets import COCOFormatDataset, ILSVRCDetDataset, VOCFolderDataset
-from det_inception.errors import InputError
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.proposals import ProposalStore
 from det_inception.proposals.store import Proposals, identify
 from det_inception.proposals.writer import ProposalWriter
+from det_inception.utils.errors import InputError
 from det_inception.validation import check_data, find_splits
 
 PIPELINE = [dict(type='LoadAnyImage'), dict(type='LoadAnnotations', with_bbox=True)]
@@ -40,7 +40,7 @@ def stops(dataset_class, classes=None, **settings):
     """Builds and reads a data set as training does; returns its classes and the error, None if it runs through."""
     metainfo = dict(metainfo=dict(classes=classes)) if classes else {}
     try:
-        # Serialised data would have Python's whole memory cleaned up each time.
+        # Serialized data would have Python's whole memory cleaned up each time.
         dataset = dataset_class(pipeline=PIPELINE, serialize_data=False, **metainfo, **settings)
         for index in range(len(dataset)):
             dataset[index]

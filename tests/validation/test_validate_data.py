@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_sets import COCO, VOC, write
 
-from det_inception import cli
+from det_inception.cli import common as cli
 
 REPO = Path(__file__).resolve().parent.parent.parent
 VOC_CONFIG = REPO / 'configs/googlenet_rcnn_voc.py'

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_sets import COCO, HEIGHT, ILSVRC, VOC, WIDTH, jpeg, write
 
-from det_inception.annotations import clip_box
-from det_inception.errors import InputError
+from det_inception.formats.annotation_xml import clip_box
+from det_inception.utils.errors import InputError
 from det_inception.validation import find_splits
 from det_inception.validation.boxes import as_in_file, box_fault
 from det_inception.validation.duplicates import equal_files, look_the_same, lookalikes
 from det_inception.validation.find import role
+from det_inception.validation.images import Pictures
 from det_inception.validation.names import meant, similar_classes
-from det_inception.validation.pictures import Pictures
 from det_inception.validation.text import printable
 
 NUMBER = st.one_of(st.integers(-20, 60), st.floats(-20, 60).map(lambda x: round(x, 1)))
@@ -129,7 +129,7 @@ def test_coco_files(tmp_path):
 
 
 def test_a_folder_with_one_coco_file(tmp_path):
-    write(tmp_path / 'settings.json', '{"colour": 1}')
+    write(tmp_path / 'settings.json', '{"color": 1}')
     write(tmp_path / 'annotations.json', '{"images": []}')
     assert names(find_splits(tmp_path)) == [('annotations', False)]
 
@@ -213,7 +213,7 @@ def test_only_the_same_picture_looks_the_same(tmp_path):
     plain = [(i, j) for i in range(30, 91) for j in range(30) if look_the_same(pictures, i, j)]
     assert plain == pairs
     assert not lookalikes(pictures, np.arange(30, 92), np.zeros(0, np.int64))
-    # Pictures of one grey are alike only if they are equal: there is nothing else to go by.
+    # Pictures of one gray are alike only if they are equal: there is nothing else to go by.
     pictures.thumbnails[:3] = np.array([100, 101, 100])[:, None, None]
     assert not look_the_same(pictures, 0, 1) and look_the_same(pictures, 0, 2)
 

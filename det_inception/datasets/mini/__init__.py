@@ -1,6 +1,6 @@
 """`data/mini`: a detection set that the project draws itself, in the folder layout of ILSVRC DET.
 
-Twelve of the 200 classes of ILSVRC DET, drawn by code with varying shape, colour, pose, light, scale and
+Twelve of the 200 classes of ILSVRC DET, drawn by code with varying shape, color, pose, light, scale and
 occlusion before cluttered, textured backgrounds. `make_mini` writes the folder; `render` draws one picture.
 
 What is guaranteed: with equal versions of OpenCV and NumPy on the same kind of machine, equal parameters give
@@ -12,9 +12,9 @@ The modules need NumPy, OpenCV and tqdm alone: the worker processes load this fo
 project (see `folder.py`).
 """
 
-from .cutouts import cut_objects
-from .folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
-from .scene import CLASSES, Scene, compose, render
+from det_inception.datasets.mini.cutouts import cut_objects
+from det_inception.datasets.mini.folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
+from det_inception.datasets.mini.scene import CLASSES, Scene, compose, render
 
 __all__ = [
     'CLASSES',

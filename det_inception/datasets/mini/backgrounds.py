@@ -1,4 +1,4 @@
-"""Procedural backgrounds: wood, bricks, cloth, grass, sky and others, in random colours.
+"""Procedural backgrounds: wood, bricks, cloth, grass, sky and others, in random colors.
 
 Each texture fills a picture of `height` x `width` pixels and gives (height, width, 3) float BGR, about 0..1.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .canvas import Array, hsv, mix, noise, random_colour, rotate, spline
+from det_inception.datasets.mini.canvas import Array, hsv, mix, noise, random_color, rotate, spline
 
 Random = np.random.Generator
 
@@ -51,8 +51,8 @@ def _turned(rng: Random, height: int, width: int, spread: float = 90.0) -> tuple
 
 
 def _clouds(rng: Random, height: int, width: int) -> Array:
-    """Multi-octave noise between three colours: plaster, stone, rust, camouflage."""
-    first, second, third = random_colour(rng), random_colour(rng), random_colour(rng)
+    """Multi-octave noise between three colors: plaster, stone, rust, camouflage."""
+    first, second, third = random_color(rng), random_color(rng), random_color(rng)
     cell = rng.uniform(25, 110)
     field = noise(rng, height, width, cell, 5)
     fine = noise(rng, height, width, rng.uniform(2, 6), 2)
@@ -68,7 +68,7 @@ def _marble(rng: Random, height: int, width: int) -> Array:
     vein = np.abs(np.sin(x / rng.uniform(18, 45) + 4 * warp))
     base, ink = (
         hsv(rng.uniform(0, 360), rng.uniform(0, 0.25), rng.uniform(0.6, 0.95)),
-        random_colour(rng, 0.4),
+        random_color(rng, 0.4),
     )
     return mix(ink, base, vein ** rng.uniform(0.3, 0.7)) * (1 + 0.08 * warp[..., None])
 
@@ -106,8 +106,8 @@ def _bricks(rng: Random, height: int, width: int) -> Array:
     tones = rng.uniform(0.78, 1.15, (64, 64)).astype(np.float32)
     tone = tones[row % 64, column % 64]
     edge = np.minimum(np.minimum(x % wide, wide - x % wide), np.minimum(y % tall, tall - y % tall))
-    base = random_colour(rng, 0.5) if tiles else hsv(rng.uniform(5, 35), rng.uniform(0.25, 0.7), rng.uniform(0.35, 0.8))
-    second = random_colour(rng, 0.5)
+    base = random_color(rng, 0.5) if tiles else hsv(rng.uniform(5, 35), rng.uniform(0.25, 0.7), rng.uniform(0.35, 0.8))
+    second = random_color(rng, 0.5)
     brick = base * tone[..., None]
     if tiles and rng.random() < 0.5:
         brick = np.where(((row + column) % 2 == 0)[..., None], second, brick)
@@ -122,7 +122,7 @@ def _cloth(rng: Random, height: int, width: int) -> Array:
     x, y = _turned(rng, height, width)
     folds = noise(rng, height, width, rng.uniform(50, 120), 3)
     x, y = x + 8 * folds, y + 8 * folds
-    base, second, third = random_colour(rng, 0.8), random_colour(rng, 0.8), random_colour(rng, 0.8)
+    base, second, third = random_color(rng, 0.8), random_color(rng, 0.8), random_color(rng, 0.8)
     period = rng.uniform(14, 60)
     style = rng.integers(4)
     picture = np.broadcast_to(base, (height, width, 3))
@@ -155,7 +155,7 @@ def _grass(rng: Random, height: int, width: int) -> Array:
     )
     lines = np.rint(np.stack([base, tip], 1) * 16).astype(np.int32)
     group = rng.integers(0, 24, count)
-    # In bundles of one colour, nearest last, so that blades of all colours cross each other.
+    # In bundles of one color, nearest last, so that blades of all colors cross each other.
     for start in range(0, count, 40):
         tone = 255 * tones[group[start]]
         cv2.polylines(image, list(lines[start : start + 40]), False, tone.tolist(), 1, cv2.LINE_AA, 4)
@@ -177,15 +177,15 @@ def _sky(rng: Random, height: int, width: int) -> Array:
 
 def _bokeh(rng: Random, height: int, width: int) -> Array:
     """Blurred lights before something dim, as behind a subject in focus."""
-    picture = mix(random_colour(rng) * 0.6, random_colour(rng) * 0.6, 0.5 + noise(rng, height, width, 120, 2)).astype(
+    picture = mix(random_color(rng) * 0.6, random_color(rng) * 0.6, 0.5 + noise(rng, height, width, 120, 2)).astype(
         np.float32
     )
     hue, spread = rng.uniform(0, 360), rng.uniform(10, 120)
     for _ in range(rng.integers(12, 40)):
         radius = rng.uniform(4, 30)
-        centre = (int(rng.uniform(0, width) * 16), int(rng.uniform(0, height) * 16))
+        center = (int(rng.uniform(0, width) * 16), int(rng.uniform(0, height) * 16))
         disc = np.zeros((height, width), np.uint8)
-        cv2.circle(disc, centre, int(radius * 16), 255, -1, cv2.LINE_AA, 4)
+        cv2.circle(disc, center, int(radius * 16), 255, -1, cv2.LINE_AA, 4)
         x, y, w, h = cv2.boundingRect(disc)
         window = np.s_[y : y + h, x : x + w]
         glow = disc[window].astype(np.float32)[..., None]
@@ -225,7 +225,7 @@ def _pebbles(rng: Random, height: int, width: int) -> Array:
 def _boards(rng: Random, height: int, width: int) -> Array:
     """A flat wall that is lit from one side, with a pattern of dots or zigzags, like wallpaper."""
     x, y = _turned(rng, height, width, 45)
-    base, second = random_colour(rng), random_colour(rng, 0.8)
+    base, second = random_color(rng), random_color(rng, 0.8)
     period = rng.uniform(12, 40)
     if rng.random() < 0.5:
         row = np.floor(y / period)

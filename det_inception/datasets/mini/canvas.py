@@ -1,7 +1,7 @@
 """A small drawing board: shapes in unit coordinates, painted with light on them.
 
 Legend: S = side of the board in pixels, h x w = a window of it, P points. Coordinates: x to the right,
-y down; a drawing lies within [-1, 1] x [-1, 1]. Colours: float B, G, R in 0..1. A normal is (nx, ny, nz), z
+y down; a drawing lies within [-1, 1] x [-1, 1]. Colors: float B, G, R in 0..1. A normal is (nx, ny, nz), z
 towards the viewer.
 """
 
@@ -17,7 +17,7 @@ REACH = 1.15
 
 Array = np.ndarray
 Field = Callable[[Array, Array], Array]
-"""Function of the coordinate grids x, y (each h x w) that gives one colour (3,) or one a pixel (h, w, 3)."""
+"""Function of the coordinate grids x, y (each h x w) that gives one color (3,) or one a pixel (h, w, 3)."""
 Relief = Callable[[Array, Array], tuple[Array, Array]]
 """Function of the coordinate grids x, y that gives the normal's x and y components."""
 
@@ -25,19 +25,19 @@ _SUBPIXEL_BITS = 4
 
 
 def hsv(hue: float, saturation: float, value: float) -> Array:
-    """Gives the B, G, R colour of a hue in degrees (any number) and a saturation and value in 0..1."""
+    """Gives the B, G, R color of a hue in degrees (any number) and a saturation and value in 0..1."""
     sector = np.array([1.0, 3.0, 5.0]) + hue / 60.0
     weight = np.clip(np.minimum(sector % 6, 4 - sector % 6), 0, 1)
     return (value * (1 - saturation * weight)).astype(np.float32)
 
 
-def random_colour(rng: np.random.Generator, saturation: float = 0.6) -> Array:
-    """Draws a colour of any hue, up to a saturation."""
+def random_color(rng: np.random.Generator, saturation: float = 0.6) -> Array:
+    """Draws a color of any hue, up to a saturation."""
     return hsv(rng.uniform(0, 360), rng.uniform(0, saturation), rng.uniform(0.2, 0.95))
 
 
 def mix(first: Array, second: Array, share: Array) -> Array:
-    """Mixes two colours, (3,) or (h, w, 3), by the share (h, w) of the second; shares beyond 0..1 are cut."""
+    """Mixes two colors, (3,) or (h, w, 3), by the share (h, w) of the second; shares beyond 0..1 are cut."""
     share = np.clip(share, 0, 1)[..., None]
     return first * (1 - share) + second * share
 
@@ -69,14 +69,14 @@ def ellipse(
 
 
 def rectangle(x: float, y: float, width: float, height: float, radius: float = 0.0, angle: float = 0.0) -> Array:
-    """Gives the outline of a rectangle with round corners about its centre x, y."""
+    """Gives the outline of a rectangle with round corners about its center x, y."""
     radius = min(radius, width / 2, height / 2)
     turn = np.radians(np.linspace(0, 90, 7 if radius > 0 else 1))
     corner = radius * np.stack([np.cos(turn), np.sin(turn)], 1)
-    centre = np.array([width / 2 - radius, height / 2 - radius])
+    center = np.array([width / 2 - radius, height / 2 - radius])
     if radius == 0:
         corner = np.zeros((1, 2))
-    quarters = [rotate(corner, 90.0 * i) + centre * sign for i, sign in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)])]
+    quarters = [rotate(corner, 90.0 * i) + center * sign for i, sign in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)])]
     return rotate(np.concatenate(quarters), angle) + (x, y)
 
 
@@ -159,7 +159,7 @@ class Canvas:
     def fill(
         self,
         shape: Array | Sequence[Array],
-        colour: Array | Field,
+        color: Array | Field,
         *,
         relief: float | Relief = 0.0,
         bevel: float = 0.0,
@@ -172,11 +172,11 @@ class Canvas:
 
         Args:
             shape: outline (P, 2), several outlines, or a mask of `area`.
-            colour: one colour, or a field of colours.
+            color: one color, or a field of colors.
             relief: 0 flat; up to 1 puffed up like a cushion; or a function that gives the normals.
             bevel: > 0: only a rim of this width (units) is rounded, the rest is flat.
             gloss: strength of the highlight.
-            grain: strength of a fine mottling of the colour.
+            grain: strength of a fine mottling of the color.
             opacity: 0..1.
             inside: mask of `area`; nothing is painted outside of it.
 
@@ -195,12 +195,12 @@ class Canvas:
         coverage = part.astype(np.float32) * (opacity / 255)
         if inside is not None:
             coverage *= inside[window].astype(np.float32) * (1 / 255)
-        if callable(colour) or callable(relief):
+        if callable(color) or callable(relief):
             grid_x, grid_y = np.meshgrid(
                 (np.arange(x, x + w, dtype=np.float32) + 0.5) / self.scale - REACH,
                 (np.arange(y, y + h, dtype=np.float32) + 0.5) / self.scale - REACH,
             )
-        paint = np.asarray(colour(grid_x, grid_y) if callable(colour) else colour, np.float32)
+        paint = np.asarray(color(grid_x, grid_y) if callable(color) else color, np.float32)
         if grain > 0:
             # Of its own, for the window's size, hence the count of numbers, hangs on how single pixels round.
             rng = np.random.default_rng(self.rng.integers(2**62))
@@ -222,7 +222,7 @@ class Canvas:
         self,
         path: Array,
         width: float,
-        colour: Array,
+        color: Array,
         opacity: float = 1.0,
         inside: Array | None = None,
         closed: bool = False,
@@ -232,7 +232,7 @@ class Canvas:
         pixels = width * self.scale
         thickness = max(1, int(round(pixels)))
         cv2.polylines(mask, [self._pixels(path)], closed, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-        self.fill(mask, colour, opacity=opacity * min(1.0, max(pixels, 0.25)), inside=inside)
+        self.fill(mask, color, opacity=opacity * min(1.0, max(pixels, 0.25)), inside=inside)
 
     def sample(self, field: Array, x: Array, y: Array) -> Array:
         """Looks up a field of the whole board, (S, S), at unit coordinates."""
@@ -244,7 +244,7 @@ class Canvas:
         return cv2.convertScaleAbs(self.board, alpha=255)
 
     def _pixels(self, points: Array) -> Array:
-        # OpenCV's integer coordinates are pixel centres, hence the half.
+        # OpenCV's integer coordinates are pixel centers, hence the half.
         fixed = ((np.asarray(points) + REACH) * self.scale - 0.5) * (1 << _SUBPIXEL_BITS)
         return np.rint(fixed).astype(np.int32)[:, None]
 
@@ -263,7 +263,7 @@ class Canvas:
         return -slope_x / length, -slope_y / length
 
     def _lit(self, paint: Array, nx: Array, ny: Array, gloss: float) -> Array:
-        """Lambert's law, scaled so that a flat part keeps its colour, plus Blinn's highlight."""
+        """Lambert's law, scaled so that a flat part keeps its color, plus Blinn's highlight."""
         nz = np.sqrt(np.clip(1 - nx * nx - ny * ny, 0, 1))
         diffuse = np.maximum(nx * self.light[0] + ny * self.light[1] + nz * self.light[2], 0) / self.light[2]
         lit = paint * (self.ambient + (1 - self.ambient) * diffuse)[..., None].astype(np.float32)

@@ -7,7 +7,17 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .canvas import Array, Canvas, ellipse, hsv, mix, random_colour, rectangle, ribbon, spline
+from det_inception.datasets.mini.canvas import (
+    Array,
+    Canvas,
+    ellipse,
+    hsv,
+    mix,
+    random_color,
+    rectangle,
+    ribbon,
+    spline,
+)
 
 
 def clutter(canvas: Canvas) -> None:
@@ -16,13 +26,13 @@ def clutter(canvas: Canvas) -> None:
 
 
 def _pattern(canvas: Canvas) -> Callable[[Array, Array], Array]:
-    """A random way to colour a thing: plain, graded, striped, checked or mottled."""
+    """A random way to color a thing: plain, graded, striped, checked or mottled."""
     rng = canvas.rng
-    base, second = random_colour(rng, 0.9), random_colour(rng, 0.9)
+    base, second = random_color(rng, 0.9), random_color(rng, 0.9)
     style = rng.integers(4)
     angle, period = rng.uniform(0, np.pi), rng.uniform(0.12, 0.5)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         u = x * np.cos(angle) + y * np.sin(angle)
         v = y * np.cos(angle) - x * np.sin(angle)
         if style == 0:
@@ -35,7 +45,7 @@ def _pattern(canvas: Canvas) -> Callable[[Array, Array], Array]:
             share = 0.5 + 9 * np.sin(np.pi * u / period) * np.sin(np.pi * v / period)
         return mix(base, second, share)
 
-    return colour
+    return color
 
 
 def _sheet(canvas: Canvas) -> None:
@@ -83,7 +93,7 @@ def _box(canvas: Canvas) -> None:
                 rng.uniform(0.1, 0.4),
                 rng.uniform(0.04, 0.25),
             ),
-            random_colour(rng),
+            random_color(rng),
             inside=face,
         )
 
@@ -132,7 +142,7 @@ def _cable(canvas: Canvas) -> None:
     """A winding cord."""
     rng = canvas.rng
     path = spline(np.stack([np.linspace(-1, 1, 6), rng.uniform(-0.6, 0.6, 6)], 1), closed=False)
-    canvas.fill(ribbon(path, rng.uniform(0.025, 0.06)), random_colour(rng, 0.9), relief=0.9, gloss=0.3)
+    canvas.fill(ribbon(path, rng.uniform(0.025, 0.06)), random_color(rng, 0.9), relief=0.9, gloss=0.3)
 
 
 def _ring(canvas: Canvas) -> None:
@@ -151,7 +161,7 @@ def _book(canvas: Canvas) -> None:
     """A closed book or a printed card: a cover with a spine, a picture and lines of print."""
     rng = canvas.rng
     w, h = rng.uniform(0.5, 0.75), rng.uniform(0.75, 0.98)
-    cover, ink = random_colour(rng, 0.8), random_colour(rng, 0.8)
+    cover, ink = random_color(rng, 0.8), random_color(rng, 0.8)
     canvas.fill(rectangle(0.05, 0.05, 2 * w, 2 * h), hsv(45, 0.1, 0.85))
     face = canvas.fill(rectangle(0, 0, 2 * w, 2 * h, 0.03), cover, relief=0.4, bevel=0.04, grain=0.08)
     if rng.random() < 0.6:

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from .folder import SPLITS, MiniSetError
-from .scene import CLASSES
+from det_inception.datasets.mini.folder import SPLITS, MiniSetError
+from det_inception.datasets.mini.scene import CLASSES
 
 
 def cut_objects(

@@ -20,10 +20,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.errors import InputError
-
-from .canvas import Array
-from .scene import CLASSES, Box, compose
+from det_inception.datasets.mini.canvas import Array
+from det_inception.datasets.mini.scene import CLASSES, Box, compose
+from det_inception.utils.errors import InputError
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pictures than before."""

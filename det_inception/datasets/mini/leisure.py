@@ -1,6 +1,6 @@
 """Drawings for leisure: guitar, pizza, soccer ball.
 
-Each paints one piece upright on a `Canvas`, about 2 units long, and takes its proportions, colours and
+Each paints one piece upright on a `Canvas`, about 2 units long, and takes its proportions, colors and
 patterns from the canvas's random numbers.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import (
+from det_inception.datasets.mini.canvas import (
     BLACK,
     WHITE,
     Array,
@@ -64,14 +64,14 @@ def guitar(canvas: Canvas) -> None:
         body = spline(np.concatenate([half, mirror(half)[::-1]]))
         if rng.random() < 0.25:
             body[(body[:, 0] > 0.08) & (body[:, 1] < 0.16)] *= (0.75, 1)
-    centre_y = 0.55
+    center_y = 0.55
 
-    def colour(x: Array, y: Array) -> Array:
-        burst = np.clip((np.hypot(x / w, (y - centre_y) / 0.5) - 0.55) / 0.5, 0, 1)[..., None]
+    def color(x: Array, y: Array) -> Array:
+        burst = np.clip((np.hypot(x / w, (y - center_y) / 0.5) - 0.55) / 0.5, 0, 1)[..., None]
         lines = 1 + (0.0 if electric else 0.06) * np.sin(x * 90 + 2 * np.sin(y * 3))
         return (wood * (1 - burst) + edge * burst) * lines[..., None]
 
-    shell = canvas.fill(body, colour, relief=0.6, bevel=0.05, gloss=0.18)
+    shell = canvas.fill(body, color, relief=0.6, bevel=0.05, gloss=0.18)
     canvas.stroke(body, 0.022, WHITE * 0.85 if rng.random() < 0.5 else edge * 0.3, closed=True)
     dark = hsv(20, 0.5, 0.14)
     if electric:
@@ -181,12 +181,12 @@ def pizza(canvas: Canvas) -> None:
     field = noise(rng, canvas.side, canvas.side, canvas.scale * 0.3, 4)
     melted = canvas.area(ellipse(*middle, inner, inner))
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         n = canvas.sample(field, x, y)[..., None]
         tint = cheese * (1 - 0.3 * np.clip(n - 0.25, 0, 1)) * (1 + 0.1 * n)
         return np.where(n < -0.42, sauce * 1.1, tint)
 
-    top = canvas.fill(np.minimum(melted, disc), colour, relief=0.2, bevel=0.05)
+    top = canvas.fill(np.minimum(melted, disc), color, relief=0.2, bevel=0.05)
     toppings = rng.permutation(['salami', 'salami', 'olive', 'leaf', 'mushroom', 'pepper'])[: rng.integers(1, 4)]
     count = rng.integers(7, 15)
     spots: list[tuple[float, float]] = []
@@ -280,7 +280,7 @@ def soccer_ball(canvas: Canvas) -> None:
     rng = canvas.rng
     pentagons, hexagons = _football_faces()
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    # Distances of the two kinds of faces from the centre, for edges of equal length.
+    # Distances of the two kinds of faces from the center, for edges of equal length.
     faces = np.concatenate([pentagons / 0.9393, hexagons / 0.9149]) @ turn
     dark = (
         BLACK
@@ -294,7 +294,7 @@ def soccer_ball(canvas: Canvas) -> None:
     )
     dirt = rng.uniform(0, 0.16)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         z = np.sqrt(np.clip(1 - x * x - y * y, 0, 1))
         reach = np.stack([x, y, z], -1) @ faces.T.astype(np.float32)
         order = np.sort(reach, -1)
@@ -304,7 +304,7 @@ def soccer_ball(canvas: Canvas) -> None:
 
     canvas.fill(
         ellipse(0, 0, 0.99, 0.99),
-        colour,
+        color,
         relief=lambda x, y: (x * 0.97, y * 0.97),
         gloss=rng.uniform(0.05, 0.35),
         grain=dirt,

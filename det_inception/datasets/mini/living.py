@@ -1,6 +1,6 @@
 """Drawings of living things: banana, butterfly, goldfish, ladybug, starfish.
 
-Each paints one individual upright on a `Canvas`, about 2 units long, and takes its proportions, colours and
+Each paints one individual upright on a `Canvas`, about 2 units long, and takes its proportions, colors and
 patterns from the canvas's random numbers.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
+from det_inception.datasets.mini.canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
 
 
 def banana(canvas: Canvas) -> None:
@@ -29,11 +29,11 @@ def banana(canvas: Canvas) -> None:
     green = hsv(78, 0.75, 0.7)
     unripe = rng.uniform(0.2, 0.8) * (ripeness < 0.35)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         ends = np.clip((np.abs(x) - 0.45) / 0.5, 0, 1)[..., None] * unripe
         return skin * (1 - ends) + green * ends
 
-    body = canvas.fill(ribbon(path, width), colour, relief=0.95, gloss=0.12, grain=0.05)
+    body = canvas.fill(ribbon(path, width), color, relief=0.95, gloss=0.12, grain=0.05)
     for offset, shade in ((-0.3, 0.78), (0.42, 0.82)):
         ridge = path[6:-3] + (ribbon(path, width)[: len(path)] - path)[6:-3] * offset
         canvas.stroke(ridge, 0.022, skin * shade, 0.75, inside=body)
@@ -96,9 +96,9 @@ def butterfly(canvas: Canvas) -> None:
     vein_opacity = rng.uniform(0.3, 0.95)
     fold = rng.uniform(0.72, 1.0, 2)
     spots = [(rng.uniform(0.82, 0.9), a) for a in np.linspace(0.12, 0.88, rng.integers(4, 8))]
-    spot_colour = WHITE if rng.random() < 0.6 else core
+    spot_color = WHITE if rng.random() < 0.6 else core
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         mix = np.clip(np.hypot(x, y) * 1.2, 0, 1)[..., None]
         return core * (1 - mix) + base * mix
 
@@ -107,9 +107,9 @@ def butterfly(canvas: Canvas) -> None:
         for wing, root in ((hind, np.array([0.1, 0.1])), (fore, np.array([0.1, -0.1]))):
             outline = wing * squeeze
             outer = canvas.fill(outline, rim, relief=0.25, bevel=0.06)
-            centre = wing.mean(0)
-            panel = (centre + (wing - centre) * border) * squeeze
-            inner = canvas.fill(panel, colour, inside=outer, relief=0.12, grain=0.07, gloss=0.05)
+            center = wing.mean(0)
+            panel = (center + (wing - center) * border) * squeeze
+            inner = canvas.fill(panel, color, inside=outer, relief=0.12, grain=0.07, gloss=0.05)
             for share in np.linspace(0.08, 0.92, 8):
                 tip = wing[int(share * len(wing))]
                 canvas.stroke(
@@ -121,9 +121,9 @@ def butterfly(canvas: Canvas) -> None:
                 )
             for reach, share in spots:
                 spot = (root + (wing[int(share * len(wing))] - root) * (reach + 0.06)) * squeeze
-                canvas.fill(ellipse(*spot, 0.028, 0.028), spot_colour, inside=outer)
+                canvas.fill(ellipse(*spot, 0.028, 0.028), spot_color, inside=outer)
             if eyes:
-                eye = (centre + (centre - root) * 0.35) * squeeze
+                eye = (center + (center - root) * 0.35) * squeeze
                 for size, tint in ((0.13, rim), (0.095, core), (0.06, rim)):
                     canvas.fill(ellipse(*eye, size * abs(squeeze[0]), size), tint, inside=outer)
                 canvas.fill(ellipse(eye[0] - 0.02, eye[1] - 0.02, 0.02, 0.02), WHITE, inside=outer)
@@ -213,7 +213,7 @@ def goldfish(canvas: Canvas) -> None:
     white = rng.random() < 0.35
     patches = rng.uniform(-1, 1, 6)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         low = np.clip(0.5 + y / plump * 0.9, 0, 1)[..., None]
         tint = skin * (1 - low) + belly * low
         # scales: rows of arcs, each row moved by half a scale
@@ -228,7 +228,7 @@ def goldfish(canvas: Canvas) -> None:
             tint = np.where((field > 0.5)[..., None], tint * 0.25 + WHITE * 0.75, tint)
         return tint
 
-    shell = canvas.fill(body, colour, relief=0.9, gloss=0.25)
+    shell = canvas.fill(body, color, relief=0.9, gloss=0.25)
     canvas.stroke(ellipse(0.5, 0.02, 0.14, plump * 0.62, 0, 110, 250), 0.025, skin * 0.6, 0.8, inside=shell)
     rays((0.38, 0.1), spline([(0.4, 0.08), (0.2, 0.28), (0.06, 0.24), (0.2, 0.1)]), 0.85)
     canvas.stroke(spline([(0.95, 0.05), (0.88, 0.08), (0.83, 0.07)], closed=False), 0.02, skin * 0.45)
@@ -287,11 +287,11 @@ def ladybug(canvas: Canvas) -> None:
     marks.append(np.array([(-0.018, -0.55), (-0.018 - gap, 1.0), (0.018 + gap, 1.0), (0.018, -0.55)]))
     paint = np.maximum.reduce([canvas.area(mark) for mark in marks])
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         share = canvas.sample(paint, x, y).astype(np.float32)[..., None] / 255
         return red * (1 - share) + BLACK * share
 
-    canvas.fill(outline, colour, relief=dome, gloss=0.6)
+    canvas.fill(outline, color, relief=dome, gloss=0.6)
 
 
 def starfish(canvas: Canvas) -> None:
@@ -321,10 +321,10 @@ def starfish(canvas: Canvas) -> None:
         points.append(rotate(np.array(arm), angle))
     outline = spline(np.concatenate(points), steps=5)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         return base * (1.08 - 0.3 * np.hypot(x, y))[..., None]
 
-    body = canvas.fill(outline, colour, relief=1.0, grain=0.22, gloss=0.08)
+    body = canvas.fill(outline, color, relief=1.0, grain=0.22, gloss=0.08)
     rows = rng.integers(5, 10)
     for spine in spines:
         for share in np.linspace(0.04, 0.93, rows):

@@ -1,6 +1,6 @@
 """Drawings of street and table: car, traffic light, cup or mug, wine bottle.
 
-Each paints one piece upright on a `Canvas`, about 2 units long, and takes its proportions, colours and
+Each paints one piece upright on a `Canvas`, about 2 units long, and takes its proportions, colors and
 patterns from the canvas's random numbers.
 """
 
@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, mirror, rectangle, ribbon, rotate, spline
+from det_inception.datasets.mini.canvas import (
+    BLACK,
+    WHITE,
+    Array,
+    Canvas,
+    ellipse,
+    hsv,
+    mirror,
+    rectangle,
+    ribbon,
+    rotate,
+    spline,
+)
 
 
 def car(canvas: Canvas) -> None:
@@ -57,12 +69,12 @@ def car(canvas: Canvas) -> None:
     axles = (-0.6, 0.6)
     canvas.fill(rectangle(0, 0.24, 1.7, 0.14, 0.04), BLACK)
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         # A painted side mirrors the sky above the belt line and the road below it.
         sheen = 1 + 0.22 * np.clip((0.05 - y) / 0.4, -1, 1) - 0.28 * np.clip((y - 0.06) / 0.1, 0, 1)
         return paint * sheen[..., None] + (0.1 * np.exp(-(((y + 0.02) / 0.03) ** 2)))[..., None]
 
-    shell = canvas.fill(body, colour, relief=0.55, bevel=0.12, gloss=0.15)
+    shell = canvas.fill(body, color, relief=0.55, bevel=0.12, gloss=0.15)
     slope_f, slope_r = (screen - front), (back - rear)
     glass = np.array(
         [
@@ -156,7 +168,7 @@ def cup_or_mug(canvas: Canvas) -> None:
         share = np.clip((y - top_y) / (bottom_y - top_y), 0, 1)
         return (x - left) / (mouth + (foot - mouth) * share**power), share
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         u, share = around(x, y)
         turn = np.arcsin(np.clip(u, -1, 1))
         # bands follow the ellipse of the mouth
@@ -177,7 +189,7 @@ def cup_or_mug(canvas: Canvas) -> None:
         u, share = around(x, y)
         return np.clip(u, -1, 1) * 0.95, 0.25 * (share - 0.2)
 
-    canvas.fill(body, colour, relief=curved, gloss=0.3)
+    canvas.fill(body, color, relief=curved, gloss=0.3)
     canvas.fill(ellipse(left, top_y, mouth, mouth * tilt), glaze * 1.1)
     inner = canvas.fill(
         ellipse(left, top_y + 0.005, mouth * 0.91, mouth * 0.91 * tilt),
@@ -213,12 +225,12 @@ def traffic_light(canvas: Canvas) -> None:
         else:
             glow, deep = hsv(hue, 0.75, 0.42), hsv(hue, 0.85, 0.24)
 
-        def colour(x: Array, y_: Array, y: float = y, glow: Array = glow, deep: Array = deep) -> Array:
+        def color(x: Array, y_: Array, y: float = y, glow: Array = glow, deep: Array = deep) -> Array:
             r = np.clip(np.hypot(x, y_ - y) / radius, 0, 1)[..., None]
             mesh = 0.06 * np.sin(x * 60) * np.sin(y_ * 60)
             return (glow * (1 - r * r) + deep * r * r) * (1 + mesh[..., None])
 
-        lens = canvas.fill(ellipse(0, y, radius, radius), colour)
+        lens = canvas.fill(ellipse(0, y, radius, radius), color)
         # The visor: a hood over the upper half, as thick above as the difference of two circles.
         hood = [
             ellipse(0, y - radius * 0.12, radius * 1.25, radius * 1.25),
@@ -269,7 +281,7 @@ def wine_bottle(canvas: Canvas) -> None:
     def edge(y: Array) -> Array:
         return np.interp(y, right[:, 1], right[:, 0])
 
-    def colour(x: Array, y: Array) -> Array:
+    def color(x: Array, y: Array) -> Array:
         u = x / edge(y)
         rim = np.clip(np.abs(u) * 1.6 - 0.7, 0, 1)[..., None]
         shine = np.exp(-(((u + 0.55) / 0.12) ** 2)) * 0.5 + np.exp(-(((u - 0.7) / 0.06) ** 2)) * 0.25
@@ -278,7 +290,7 @@ def wine_bottle(canvas: Canvas) -> None:
     def round_(x: Array, y: Array) -> tuple[Array, Array]:
         return np.clip(x / edge(y), -1, 1) * 0.8, 0 * x
 
-    shell = canvas.fill(outline, colour, relief=round_, gloss=0.2)
+    shell = canvas.fill(outline, color, relief=round_, gloss=0.2)
     foil = hsv(rng.choice([0, 350, 45, 210, 130]), rng.choice([0.1, 0.8, 0.9]), rng.uniform(0.15, 0.75))
     canvas.fill(rectangle(0, -0.8, 0.5, 0.4), foil, inside=shell, relief=round_, gloss=0.3)
     canvas.fill(rectangle(0, -0.965, neck * 2.3, 0.06, 0.02), foil * 0.9, relief=round_, gloss=0.3)

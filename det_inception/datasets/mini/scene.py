@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .backgrounds import background
-from .canvas import Array, Canvas, hsv, noise
-from .clutter import clutter
-from .objects import CATALOGUE
+from det_inception.datasets.mini.backgrounds import background
+from det_inception.datasets.mini.canvas import Array, Canvas, hsv, noise
+from det_inception.datasets.mini.clutter import clutter
+from det_inception.datasets.mini.objects import CATALOGUE
 
 CLASSES: tuple[tuple[str, str], ...] = tuple((entry.wnid, entry.name) for entry in CATALOGUE)
 """(WNID, name) of each class, as in the development kit's `map_det.txt`."""
@@ -214,17 +214,17 @@ def _pose(
     draw(canvas)
     middle = canvas.side / 2 - 0.5
     half = int(np.ceil(0.5 * canvas.side * np.sqrt(2) / _OVERSAMPLING)) + 1
-    to_centre = np.array([[1, 0, -middle], [0, 1, -middle], [0, 0, 1.0]])
+    to_center = np.array([[1, 0, -middle], [0, 1, -middle], [0, 0, 1.0]])
     posed = np.eye(3)
     posed[:2, :2] = linear / _OVERSAMPLING
     posed[2, :2] = rng.normal(0, 0.05, 2) * (1.0 - slant + 0.1) / middle
     to_patch = np.array([[1, 0, half], [0, 1, half], [0, 0, 1.0]])
     patch = cv2.warpPerspective(
-        canvas.sprite(), to_patch @ posed @ to_centre, (2 * half + 1, 2 * half + 1), flags=cv2.INTER_LINEAR
+        canvas.sprite(), to_patch @ posed @ to_center, (2 * half + 1, 2 * half + 1), flags=cv2.INTER_LINEAR
     )
     x, y, w, h = cv2.boundingRect(patch[..., 3])
     patch = patch[y : y + h, x : x + w]
-    # Some things stand in the shade of others, or in a haze: their colours are not always the pure ones.
+    # Some things stand in the shade of others, or in a haze: their colors are not always the pure ones.
     gain, haze = rng.uniform(0.72, 1.1) * rng.uniform(0.92, 1.05, 3), max(0.0, rng.uniform(-0.15, 0.2))
     alpha = patch[..., 3:].astype(np.float32)
     tinted = patch[..., :3] * ((1 - haze) * gain).astype(np.float32) + np.float32(0.5 * haze) * alpha
@@ -293,7 +293,7 @@ def _paste(picture: Array, sprite: Array, corner: tuple[int, int], light: Array,
 
 
 def _photograph(rng: np.random.Generator, picture: Array) -> Array:
-    """Lights the scene unevenly, colours the light, darkens the corners, blurs, adds the sensor's noise."""
+    """Lights the scene unevenly, colors the light, darkens the corners, blurs, adds the sensor's noise."""
     height, width = picture.shape[:2]
     x, y = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
     angle = rng.uniform(0, 2 * np.pi)
@@ -311,7 +311,7 @@ def _photograph(rng: np.random.Generator, picture: Array) -> Array:
     )
     exposure = rng.uniform(0.8, 1.25)
     picture = np.clip(picture * (exposure * falloff)[..., None] * cast, 0, 1)
-    # Contrast about the middle grey, then a slight gamma.
+    # Contrast about the middle gray, then a slight gamma.
     picture = np.clip(
         0.5 + (picture - 0.5) * np.float32(rng.uniform(0.7, 1.15)) + np.float32(rng.uniform(-0.06, 0.08)),
         0,

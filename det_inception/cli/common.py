@@ -1,0 +1,117 @@
+"""What the command-line tools share: options, and that a user's mistake ends in one sentence, not in a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import errno
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+
+from det_inception.utils.errors import InputError
+
+_IN_WORKER = re.compile(r'^Caught \w+ in .*?\nOriginal Traceback.*\n[\w.]+: (.*)', re.DOTALL)
+_UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
+# What a constructor raises when it gets a wrong argument.
+_WRONG_ARGUMENT = (TypeError, ValueError, AssertionError, AttributeError, KeyError)
+# What the machine refuses, and a user can mend.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--amp`` and ``--engine``, of which one may be given."""
+    faster = parser.add_mutually_exclusive_group()
+    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument(
+        '--engine',
+        metavar='NAME[:PRECISION]',
+        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
+        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+    )
+
+
+def read_options(words: Sequence[str]) -> dict:
+    """Returns the settings that words such as ``model.num_classes=3`` give, as ``--cfg-options`` reads them."""
+    from mmengine.config import DictAction
+
+    reader = argparse.ArgumentParser()
+    reader.add_argument('--cfg-options', nargs='*', action=DictAction)
+    return reader.parse_args(['--cfg-options', *words]).cfg_options or {}
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Runs a tool and ends the process.
+
+    Exit status 0 on success, 2 for an :class:`InputError`, 130 for Ctrl-C. Other exceptions are faults of the program:
+    they keep their traceback, as they do for everything with ``DET_INCEPTION_TRACEBACK=1``.
+    """
+    try:
+        sys.exit(main() or 0)
+    except KeyboardInterrupt:
+        print('\nInterrupted.', file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None or os.environ.get('DET_INCEPTION_TRACEBACK') == '1':
+            raise
+        print(f'error: {sentence}', file=sys.stderr)
+        sys.exit(2)
+
+
+def explain(error: BaseException) -> str | None:
+    """Returns the sentence for a user's mistake, or None for a fault of the program.
+
+    A user's mistakes are every :class:`InputError`, also one that another exception was raised for or that a data
+    loader's worker sends, and what MMEngine raises while it builds something from a config.
+    """
+    for link in _chain(error):
+        if isinstance(link, InputError):
+            message = str(link.args[0]) if link.args else ''
+            in_worker = _IN_WORKER.match(message)
+            return in_worker.group(1).strip() if in_worker else message
+        if isinstance(link, KeyError) and (unknown := _UNKNOWN_TYPE.search(str(link))):
+            return _unknown_type(unknown.group(1))
+        if isinstance(link, OSError) and link.errno in _REFUSALS:
+            return f'{link.filename or "the disk"}: {link.strerror}; make room, or choose another place.'
+    if isinstance(error, _WRONG_ARGUMENT) and (built := _built_from_config(error)):
+        reason = ' '.join(str(error).split())
+        return (
+            f"the config's {built} cannot be built ({type(error).__name__}: {reason}); correct its settings "
+            '(DET_INCEPTION_TRACEBACK=1 shows more).'
+        )
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _built_from_config(error: BaseException) -> str | None:
+    """Names what MMEngine was building from the config when the error was raised in the constructor's arguments."""
+    built = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        function = frame.f_code.co_name
+        if frame.f_globals.get('__name__', '').startswith('mmengine.') and function.startswith('build_'):
+            kind = frame.f_locals.get('obj_type')
+            built = getattr(kind, '__name__', kind) or function.removeprefix('build_')
+    return built
+
+
+def _unknown_type(name: str) -> str:
+    from mmengine.registry import Registry
+    from mmengine.registry import root as registries
+
+    known: set[str] = set()
+    for registry in vars(registries).values():
+        if isinstance(registry, Registry):
+            known.update(registry.module_dict)
+            for child in registry.children.values():
+                known.update(child.module_dict)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f'did you mean {close[0]!r}?' if close else 'correct it, or import the module that registers it.'
+    return f'the config asks for type={name!r}, which nothing registers; {hint}'

@@ -1,0 +1,260 @@
+"""Makes the installed versions of MMCV, MMEngine, PyTorch and Albumentations work together.
+
+MMDetection 3.3 was written for an ``mmcv`` with compiled operators and for a PyTorch before 2.6. Three things are
+mended here, each only where it is needed:
+
+* ``mmcv-lite`` has no compiled operators. :func:`install_operators` offers NMS, RoIAlign, RoIPool and the sigmoid
+  focal loss under the name ``mmcv._ext``, computed by torchvision and PyTorch, on CPU and GPU.
+* PyTorch loads checkpoints with ``weights_only=True``, and MMEngine's own checkpoints hold ``HistoryBuffer`` objects.
+  :func:`allow_checkpoint_classes` admits exactly the classes that such a checkpoint consists of.
+* Albumentations asks the network for a newer version when it is imported. :func:`silence_albumentations` stops that.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import pickle
+import sys
+import types
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torchvision  # noqa: F401  (registers torch.ops.torchvision)
+from torch import Tensor
+
+OPERATORS = 'mmcv._ext'
+
+
+def apply() -> None:
+    """Applies every amendment; called when this module is imported."""
+    silence_albumentations()
+    install_operators()
+    allow_checkpoint_classes()
+    # torch warns of a call deep inside MMEngine that nobody here can change.
+    warnings.filterwarnings('ignore', message='.*`torch.cuda.amp.GradScaler.*', category=FutureWarning)
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated.*')
+
+
+def silence_albumentations() -> None:
+    """Keeps Albumentations from asking the network for its newest version at import."""
+    os.environ.setdefault('NO_ALBUMENTATIONS_UPDATE', '1')
+
+
+# ---------------------------------------------------------------------------------------------------- operators
+
+
+def _float(tensor: Tensor) -> Tensor:
+    """torchvision's CPU kernels know no 16-bit numbers; they are computed in float32 there."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _nms(bboxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
+    # MMCV's offset adds a pixel to every width and height, which equals moving the lower right corner.
+    shifted = _float(bboxes) + bboxes.new_tensor([0, 0, offset, offset], dtype=torch.float32)
+    return torch.ops.torchvision.nms(shifted, _float(scores).to(shifted.dtype), iou_threshold)
+
+
+def _roi_align_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    _require_average(pool_mode)
+    values = _float(input)
+    result = torch.ops.torchvision.roi_align(
+        values, rois.to(values.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
+    )
+    output.copy_(result)
+
+
+def _roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
+    _require_average(pool_mode)
+    grad = _float(grad_output)
+    result = torch.ops.torchvision._roi_align_backward(
+        grad,
+        rois.to(grad.dtype),
+        spatial_scale,
+        aligned_height,
+        aligned_width,
+        *grad_input.shape,
+        sampling_ratio,
+        aligned,
+    )
+    grad_input.copy_(result)
+
+
+def _require_average(pool_mode: int) -> None:
+    if pool_mode != 1:
+        raise NotImplementedError(
+            "RoIAlign with pool_mode='max' needs the compiled mmcv, which is not installed; use pool_mode='avg'."
+        )
+
+
+def _roi_pool_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
+    values = _float(input)
+    result, where = torch.ops.torchvision.roi_pool(
+        values, rois.to(values.dtype), spatial_scale, pooled_height, pooled_width
+    )
+    output.copy_(result)
+    argmax.copy_(where)
+
+
+def _roi_pool_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax: Tensor,
+    grad_input: Tensor,
+    pooled_height: int,
+    pooled_width: int,
+    spatial_scale: float,
+) -> None:
+    grad = _float(grad_output)
+    result = torch.ops.torchvision._roi_pool_backward(
+        grad, rois.to(grad.dtype), argmax, spatial_scale, pooled_height, pooled_width, *grad_input.shape
+    )
+    grad_input.copy_(result)
+
+
+def _focal_terms(input: Tensor, target: Tensor, weight: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Returns the probability of the true answer's side and its factor, both (N, K); ``target`` K is background."""
+    hot = torch.nn.functional.one_hot(target.long(), input.size(1) + 1)[:, : input.size(1)].bool()
+    factor = torch.where(hot, alpha, 1.0 - alpha)
+    if weight.numel():
+        factor = factor * weight.to(factor)[target.long().clamp(max=weight.numel() - 1)][:, None]
+    return hot, factor.to(input.dtype)
+
+
+def _sigmoid_focal_loss_forward(
+    input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
+) -> None:
+    hot, factor = _focal_terms(input, target, weight, alpha)
+    logit = torch.where(hot, input, -input)
+    output.copy_(-factor * torch.sigmoid(-logit) ** gamma * torch.nn.functional.logsigmoid(logit))
+
+
+def _sigmoid_focal_loss_backward(
+    input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
+) -> None:
+    hot, factor = _focal_terms(input, target, weight, alpha)
+    logit = torch.where(hot, input, -input)
+    p, log_p = torch.sigmoid(logit), torch.nn.functional.logsigmoid(logit)
+    grad = factor * (1 - p) ** gamma * (gamma * p * log_p + p - 1)
+    grad_input.copy_(torch.where(hot, grad, -grad))
+
+
+_COVERED: dict[str, Callable] = {
+    'nms': _nms,
+    'roi_align_forward': _roi_align_forward,
+    'roi_align_backward': _roi_align_backward,
+    'roi_pool_forward': _roi_pool_forward,
+    'roi_pool_backward': _roi_pool_backward,
+    'sigmoid_focal_loss_forward': _sigmoid_focal_loss_forward,
+    'sigmoid_focal_loss_backward': _sigmoid_focal_loss_backward,
+}
+
+
+class _Operators(types.ModuleType):
+    """Stands in for ``mmcv._ext``: MMCV checks at import that every operator's name exists, and calls it later."""
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def missing(*args, **kwargs):
+            raise NotImplementedError(
+                f"mmcv's compiled operator {name!r} is not covered by det_inception's stand-in; "
+                'install the full mmcv (which needs a compiler) or choose a model that does not use it.'
+            )
+
+        return missing
+
+
+def install_operators() -> bool:
+    """Registers the stand-in for ``mmcv._ext`` unless the compiled module is there.
+
+    Returns:
+        True if the stand-in is in use.
+    """
+    present = sys.modules.get(OPERATORS)
+    if present is not None:
+        return isinstance(present, _Operators)
+    if importlib.util.find_spec(OPERATORS) is not None:
+        return False
+    module = _Operators(OPERATORS, doc=__doc__)
+    module.__dict__.update(_COVERED)
+    # MMEngine looks for the module with find_spec, which refuses a module whose __spec__ is None.
+    module.__spec__ = importlib.machinery.ModuleSpec(OPERATORS, loader=None)
+    sys.modules[OPERATORS] = module
+    import mmcv
+
+    mmcv._ext = module
+    return True
+
+
+# -------------------------------------------------------------------------------------------------- checkpoints
+
+
+def allow_checkpoint_classes() -> None:
+    """Admits the classes of MMEngine's checkpoints to ``torch.load(weights_only=True)``, and no others.
+
+    A checkpoint of MMEngine holds, beside tensors, its log history: ``HistoryBuffer`` objects made of NumPy arrays.
+    None of these classes runs code when it is unpickled, so a stranger's file stays harmless.
+    """
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    multiarray = getattr(np, '_core', None) or np.core
+    classes = [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        multiarray.multiarray._reconstruct,
+        multiarray.multiarray.scalar,
+    ]
+    names = ('Float64DType', 'Float32DType', 'Int64DType', 'Int32DType', 'BoolDType')
+    classes += [getattr(np.dtypes, name) for name in names]
+    # A HistoryBuffer lists its statistics, methods of its own, which pickle stores as calls of getattr. Under that name
+    # the loader finds a function that gives these methods and nothing else.
+    torch.serialization.add_safe_globals([*classes, (_statistics_method, 'builtins.getattr')])
+
+
+def _statistics_method(owner: type, name: str) -> Callable:
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise pickle.UnpicklingError(f'the attribute {name!r} of {owner!r} is no part of a checkpoint')
+    return getattr(HistoryBuffer, name)
+
+
+apply()

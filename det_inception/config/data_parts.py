@@ -1,0 +1,94 @@
+"""The parts of a data set as a config names them: exactly what its training and testing would read."""
+
+from __future__ import annotations
+
+import os.path as osp
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmengine.config import Config
+
+from det_inception.config.loading import LOADERS, ConfigError, datasets_of
+from det_inception.validation.splits import Split
+
+_LAYOUT_OF = {'VOCFolderDataset': 'voc', 'COCOFormatDataset': 'coco', 'ILSVRCDetDataset': 'ilsvrc'}
+
+
+def config_splits(cfg: Config) -> tuple[list[Split], dict[str, str]]:
+    """Returns the parts that a config's data loaders read, each once.
+
+    Args:
+        cfg: From :func:`det_inception.config.loading.read_config`.
+
+    Returns:
+        The splits, the training's first; and what was passed over, with the reason.
+
+    Raises:
+        ConfigError: The config names no data set that is known here.
+    """
+    splits: dict[Split, None] = {}
+    passed_over: dict[str, str] = {}
+    for loader in LOADERS:
+        parts = list(datasets_of(cfg, loader))
+        for number, settings in enumerate(parts, start=1):
+            name = loader.removesuffix('_dataloader') + (f' {number}' if len(parts) > 1 else '')
+            kind = settings.get('type')
+            if kind not in _LAYOUT_OF:
+                passed_over[f'{loader}: {kind}'] = f'none of {", ".join(_LAYOUT_OF)}'
+                continue
+            if not isinstance(settings.get('ann_file'), str):
+                passed_over[f'{loader}: {kind}'] = 'it has no ann_file of a single name'
+                continue
+            split = _split(cfg, name, _LAYOUT_OF[kind], settings)
+            # Most configs test on what they validate on.
+            if not any(_same_data(split, other) for other in splits):
+                splits[split] = None
+    if not splits:
+        reasons = '; '.join(f'{name} is {reason}' for name, reason in passed_over.items()) or 'it has no data loader'
+        raise ConfigError(f'{cfg.filename}: names no data set that can be checked ({reasons}).')
+    return list(splits), passed_over
+
+
+def _same_data(first: Split, second: Split) -> bool:
+    def key(split: Split) -> tuple:
+        return split.layout, split.lists, split.images, split.annotations, split.test_mode, split.classes, split.stores
+
+    return key(first) == key(second)
+
+
+def _split(cfg: Config, name: str, layout: str, settings: Mapping) -> Split:
+    root = settings.get('data_root') or ''
+    prefix = settings.get('data_prefix') or {}
+    if layout == 'voc':
+        folders = (
+            Path(root, settings.get('image_folder', 'JPEGImages')),
+            Path(root, settings.get('annotation_folder', 'Annotations')),
+        )
+    elif layout == 'coco':
+        folders = (Path(osp.join(root, prefix['img'])) if prefix.get('img') else Path(root), None)
+    else:
+        split = settings.get('split', 'train')
+        folders = (Path(root, 'Data', 'DET', split), Path(root, 'Annotations', 'DET', split))
+    classes = cfg.get('classes') or (settings.get('metainfo') or {}).get('classes')
+    classes = (classes,) if isinstance(classes, str) else classes
+    filter_cfg = settings.get('filter_cfg') or {}
+    return Split(
+        name,
+        layout,
+        Path(root),
+        (Path(osp.join(root, settings['ann_file'])),),
+        *folders,
+        test_mode=bool(settings.get('test_mode', False)),
+        filter_empty=bool(filter_cfg.get('filter_empty_gt', False)),
+        min_size=filter_cfg.get('min_size', 0),
+        classes=None if classes is None else tuple(classes),
+        ignore_unknown=settings.get('unknown_classes') == 'ignore',
+        stores=tuple(
+            Path(step['store'])
+            for step in settings.get('pipeline') or []
+            if step.get('type') == 'LoadRegionProposals' and step.get('store')
+        ),
+        labels=tuple(settings.get('lists') or ('positive', 'partial')),
+        exhaustive=settings.get('exhaustive'),
+        discard=None if settings.get('discard') is None else tuple(settings['discard']),
+    )

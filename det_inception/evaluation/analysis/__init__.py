@@ -1,0 +1,1 @@
+"""Arithmetic over the results of a test."""

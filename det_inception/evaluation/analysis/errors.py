@@ -1,0 +1,209 @@
+"""What kinds of errors there are, and how much AP each costs.
+
+From: D. Bolya et al., "TIDE: A General Toolbox for Identifying Object Detection Errors", ECCV 2020, section 2. The
+definitions are those of its authors' program ``tidecv``: overlaps are compared with 0.5 (foreground) and 0.1
+(background), AP is COCO's at 101 recalls, and an error's cost is what the mean AP gains if that error alone is mended:
+
+- classification: overlaps an object of another class by 0.5. Mended: gets that class.
+- localization: overlaps an object of its class by 0.1 to 0.5. Mended: overlaps it enough.
+- both: overlaps an object of another class by 0.1 to 0.5 and none of its own. Mended: gone.
+- duplicate: overlaps an object of its class that a more confident detection has taken. Mended: gone.
+- background: overlaps nothing by 0.1. Mended: gone.
+- missed: an object without a detection, also without one that is wrong in class or place only. Mended: need not be
+  found.
+
+Of several detections that could be mended to the same object, the most confident is, and the others are gone; they
+are gone as well if the object has been found already.
+
+It differs from ``tidecv`` in two points: detections of ignored objects (and of blacklisted pairs) are no errors and
+are never mended, and the mean is over the classes that have objects.
+
+Shape legend: N detections, M objects, C classes, K kinds of error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from det_inception.evaluation.analysis.results import EvalResults
+from det_inception.evaluation.analysis.scoring import (
+    THRESHOLD,
+    average_precision,
+    by_class,
+    curve,
+    match,
+    object_ranges,
+    overlap,
+)
+from det_inception.ilsvrc.scoring import NOT_COUNTED
+
+BACKGROUND_THRESHOLD = 0.1
+# Verdicts on a detection; those from 1 on are positions in KINDS plus 1.
+UNCOUNTED, TRUE, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND, MISSED = range(-1, 7)
+KINDS = ('classification', 'localization', 'both', 'duplicate', 'background', 'missed')
+_MENDED_BY_MOVING = (CLASSIFICATION, LOCALISATION)
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorAnalysis:
+    """The errors of a run.
+
+    Attributes:
+        mean_ap: What the errors are measured against: COCO's mean AP at IoU 0.5.
+        verdicts: int8 (N,): ``UNCOUNTED``, ``TRUE``, ``CLASSIFICATION``, ..., ``BACKGROUND``.
+        targets: int64 (N,): the object that a true detection has taken, and that a detection wrong in class or place is
+            measured against; -1 for the others.
+        missed: bool (M,), objects that are missed altogether.
+        counts: int64 (K,), errors of each kind.
+        costs: float64 (K,), AP that mending one kind gains, 0 to 1.
+        class_costs: float64 (K, C), the same for the AP of each class; NaN for classes without objects.
+        false_positives: AP that is gained if every false detection ranks below all true ones.
+        false_negatives: AP that is gained if what was not found need not be found.
+    """
+
+    mean_ap: float
+    verdicts: NDArray
+    targets: NDArray
+    missed: NDArray
+    counts: NDArray
+    costs: NDArray
+    class_costs: NDArray
+    false_positives: float
+    false_negatives: float
+
+
+def analyse_errors(results: EvalResults) -> ErrorAnalysis:
+    """Sorts the errors of a run into kinds and measures what each kind costs."""
+    found, objects = results.found, results.objects
+    matches = match(results)
+    first, end = object_ranges(results)
+    used = np.zeros(len(objects), bool)
+    used[matches[matches >= 0]] = True
+    verdicts, targets = _classify(
+        found.boxes, found.labels, matches, first, end, objects.boxes, objects.labels, objects.ignored, used
+    )
+    mended = _mendable(results, verdicts, targets, used)
+    missed = ~used & ~objects.ignored
+    found_objects = np.bincount(objects.labels[used], minlength=len(results.class_names))
+    missed[targets[mended]] = False
+
+    counted = matches != NOT_COUNTED
+    is_true = verdicts == TRUE
+    num_objects = results.num_objects
+    num_missed = np.bincount(objects.labels[missed], minlength=len(num_objects))
+    order = np.flatnonzero(counted)
+    order = order[np.argsort(-found.scores[order], kind='stable')]
+
+    def precisions(keep: NDArray, true: NDArray, labels: NDArray, num_objects: NDArray) -> NDArray:
+        kept = order[keep[order]]
+        rankings = by_class(kept, labels[kept], len(num_objects))
+        return _class_precisions([true[ranking] for ranking in rankings], num_objects)
+
+    base = precisions(counted, is_true, found.labels, num_objects)
+    scored = num_objects > 0
+    after = []
+    for kind in range(CLASSIFICATION, BACKGROUND + 1):
+        of_kind = verdicts == kind
+        moved = of_kind & mended if kind in _MENDED_BY_MOVING else np.zeros(len(found), bool)
+        labels = found.labels.copy()
+        labels[moved] = objects.labels[targets[moved]]
+        after.append(precisions(~of_kind | moved, is_true | moved, labels, num_objects))
+    after.append(precisions(counted, is_true, found.labels, num_objects - num_missed))
+    # Where no false detection ranks above a true one, precision is 1 up to the last recall.
+    perfect = [np.ones(count, bool) for count in found_objects]
+    without_false = _class_precisions(perfect, num_objects)
+    # A class of which nothing was found keeps its false detections.
+    without_misses = precisions(counted, is_true, found.labels, found_objects)
+
+    def gain(values: NDArray) -> float:
+        return _mean(values[scored]) - _mean(base[scored])
+
+    return ErrorAnalysis(
+        mean_ap=_mean(base[scored]),
+        verdicts=verdicts,
+        targets=targets,
+        missed=missed,
+        counts=np.append(np.bincount(verdicts[verdicts > 0], minlength=MISSED)[1:], missed.sum()),
+        # Removing one may move the points at which COCO samples precision to worse ones; that is no cost.
+        costs=np.array([max(gain(values), 0) for values in after]),
+        class_costs=np.where(scored, np.stack(after) - base, np.nan),
+        false_positives=gain(np.where(scored, without_false, np.nan)),
+        false_negatives=gain(without_misses),
+    )
+
+
+def _mendable(results: EvalResults, verdicts: NDArray, targets: NDArray, used: NDArray) -> NDArray:
+    """bool (N,): of the detections that miss an object nobody has taken by class or place, the most confident one."""
+    candidates = np.flatnonzero((verdicts == CLASSIFICATION) | (verdicts == LOCALISATION))
+    candidates = candidates[~used[targets[candidates]]]
+    # np.unique gives the first; in each image, and an object lies in one, detections stand by confidence.
+    _, best = np.unique(targets[candidates], return_index=True)
+    mended = np.zeros(len(results.found), bool)
+    mended[candidates[best]] = True
+    return mended
+
+
+def _class_precisions(true: list[NDArray], num_objects: NDArray) -> NDArray:
+    """AP (C,); of a class without objects left, 0 if it has detections, else NaN: it is perfect, or not there."""
+    return np.array(
+        [
+            average_precision(*curve(flags, count), sampled=True) if count else (0.0 if len(flags) else np.nan)
+            for flags, count in zip(true, num_objects)
+        ]
+    )
+
+
+def _mean(values: NDArray) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else 0.0
+
+
+@njit(cache=True)
+def _classify(
+    boxes: NDArray,
+    labels: NDArray,
+    matches: NDArray,
+    first: NDArray,
+    end: NDArray,
+    object_boxes: NDArray,
+    object_labels: NDArray,
+    ignored: NDArray,
+    used: NDArray,
+) -> tuple[NDArray, NDArray]:
+    """Verdict and target of each detection; see the module."""
+    verdicts = np.full(len(boxes), TRUE, dtype=np.int8)
+    targets = matches.copy()
+    for d in range(len(boxes)):
+        if matches[d] >= 0:
+            continue
+        targets[d] = -1
+        if matches[d] == NOT_COUNTED:
+            verdicts[d] = UNCOUNTED
+            continue
+        own, own_overlap, other, other_overlap, used_overlap = -1, 0.0, -1, 0.0, 0.0
+        for m in range(first[d], end[d]):
+            if ignored[m]:
+                continue
+            here = overlap(boxes[d], object_boxes[m])
+            if object_labels[m] == labels[d]:
+                if here > own_overlap:
+                    own, own_overlap = m, here
+                if used[m]:
+                    used_overlap = max(used_overlap, here)
+            elif here > other_overlap:
+                other, other_overlap = m, here
+        if BACKGROUND_THRESHOLD <= own_overlap <= THRESHOLD:
+            verdicts[d], targets[d] = LOCALISATION, own
+        elif other_overlap >= THRESHOLD:
+            verdicts[d], targets[d] = CLASSIFICATION, other
+        elif used_overlap >= THRESHOLD:
+            verdicts[d] = DUPLICATE
+        elif max(own_overlap, other_overlap) <= BACKGROUND_THRESHOLD:
+            verdicts[d] = BACKGROUND
+        else:
+            verdicts[d] = BOTH
+    return verdicts, targets

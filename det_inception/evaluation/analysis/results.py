@@ -1,0 +1,240 @@
+"""What a report is made of: the objects and detections of a test run, as plain arrays.
+
+Shape legend: I images, N detections, M objects, C classes, B blacklisted pairs.
+
+Boxes are x1, y1, x2, y2 in continuous coordinates, width = x2 - x1; labels run from 0 to C - 1; images are known by
+their position in the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from det_inception.ilsvrc import Detections, GroundTruth
+from det_inception.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class Rules:
+    """By which rules detections take objects and AP is computed.
+
+    Attributes:
+        name: As the page says it.
+        sentence: What is particular about them.
+        sampled: AP is the mean precision at 101 recalls (COCO), not the whole area.
+        retries: A detection whose best object is taken may take another.
+        crowds: Ignored objects are crowds: a detection is measured by the share of it that lies inside.
+    """
+
+    name: str
+    sentence: str
+    sampled: bool
+    retries: bool
+    crowds: bool
+
+
+RULES = {
+    'ilsvrc': Rules(
+        'official ILSVRC DET score',
+        'Small objects have a lower overlap threshold of their own, the others 0.5; AP is the whole area under the '
+        'precision envelope; difficult objects count like all others.',
+        sampled=False,
+        retries=True,
+        crowds=False,
+    ),
+    'voc': Rules(
+        'Pascal VOC, IoU 0.5',
+        'A second detection of an object is false; difficult objects count neither way; AP is the whole area under '
+        'the precision envelope.',
+        sampled=False,
+        retries=False,
+        crowds=False,
+    ),
+    'coco': Rules(
+        'COCO, IoU 0.5',
+        'AP is the mean of the precisions at 101 recalls; crowds count neither way. This is COCO’s AP50, not its mean '
+        'over ten thresholds.',
+        sampled=True,
+        retries=True,
+        crowds=True,
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The N detections of all images, image by image, in each the most confident first.
+
+    Attributes:
+        images: int64 (N,), positions of their images, ascending.
+        labels: int64 (N,).
+        scores: float64 (N,), finite.
+        boxes: float64 (N, 4).
+    """
+
+    images: NDArray
+    labels: NDArray
+    scores: NDArray
+    boxes: NDArray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The M annotated objects of all images, image by image.
+
+    Attributes:
+        images: int64 (M,), positions of their images, ascending.
+        labels: int64 (M,).
+        boxes: float64 (M, 4).
+        ignored: bool (M,), objects that count neither for nor against: difficult ones, crowds, blacklisted ones.
+        coverage: float64 (M,), the overlap that the best proposal reaches; None where there are no proposals at hand.
+    """
+
+    images: NDArray
+    labels: NDArray
+    boxes: NDArray
+    ignored: NDArray
+    coverage: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def areas(self) -> NDArray:
+        """float64 (M,), in square pixels."""
+        return (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
+
+
+@dataclass(frozen=True, eq=False)
+class EvalResults:
+    """A test run.
+
+    The arrays may be given in any order; they are put into that of :class:`Found` and :class:`Objects`, and what is
+    equally confident keeps its order.
+
+    Attributes:
+        class_names: The C classes.
+        image_names: The I images, as the page names them.
+        found: The detections.
+        objects: The objects.
+        rules: A key of :data:`RULES`.
+        image_paths: The I image files, None for each that is not at hand; empty: none is.
+        blacklist: int64 (B, 2), pairs of image and label that do not count at all.
+        proposals_per_image: Mean number of proposals, where they are at hand.
+
+    Raises:
+        InputError: There is no image or no object that counts, or a detection is not finite.
+    """
+
+    class_names: tuple[str, ...]
+    image_names: tuple[str, ...]
+    found: Found
+    objects: Objects
+    rules: str
+    image_paths: tuple[Path | None, ...] = ()
+    blacklist: NDArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    proposals_per_image: float | None = None
+
+    def __post_init__(self) -> None:
+        found, objects = self.found, self.objects
+        if not self.image_names:
+            raise InputError('There is no image to report on; check the data set.')
+        if not (np.isfinite(found.scores).all() and np.isfinite(found.boxes).all()):
+            raise InputError(
+                'A detection has a confidence or a coordinate that is not finite; did the training diverge?'
+            )
+        for names in ('class_names', 'image_names'):  # a file may have a name that is no text
+            object.__setattr__(self, names, tuple(_as_text(name) for name in getattr(self, names)))
+        order = np.lexsort((-found.scores, found.images))
+        object.__setattr__(
+            self, 'found', Found(found.images[order], found.labels[order], found.scores[order], found.boxes[order])
+        )
+        order = np.argsort(objects.images, kind='stable')
+        struck = np.isin(_pairs(objects, len(self.class_names)), self._struck)
+        sorted_objects = Objects(
+            objects.images[order],
+            objects.labels[order],
+            objects.boxes[order],
+            (objects.ignored | struck)[order],
+            None if objects.coverage is None else objects.coverage[order],
+        )
+        object.__setattr__(self, 'objects', sorted_objects)
+        if sorted_objects.ignored.all():
+            raise InputError(
+                f'None of the {len(self.image_names)} images has an object that counts, so there is nothing to report '
+                'on; check the annotations.'
+            )
+
+    @property
+    def num_objects(self) -> NDArray:
+        """int64 (C,), objects that count."""
+        return np.bincount(self.objects.labels[~self.objects.ignored], minlength=len(self.class_names))
+
+    @property
+    def blacklisted(self) -> NDArray:
+        """bool (N,), detections that do not count because their image and class are blacklisted."""
+        return np.isin(_pairs(self.found, len(self.class_names)), self._struck)
+
+    @property
+    def _struck(self) -> NDArray:
+        return self.blacklist[:, 0] * len(self.class_names) + self.blacklist[:, 1]
+
+
+def from_submission(
+    detections: Detections,
+    truth: GroundTruth,
+    blacklist: NDArray | None = None,
+    image_files: dict[str, Path] | None = None,
+) -> EvalResults:
+    """Makes a run of a submission file and the official ground truth.
+
+    Args:
+        detections: As :func:`det_inception.ilsvrc.read_detections` gives them; inclusive boxes.
+        truth: As :func:`det_inception.ilsvrc.read_ground_truth` gives it.
+        blacklist: Integers (B, 2), image index and class id.
+        image_files: Image files by name without suffix.
+
+    Raises:
+        InputError: A detection is in an image that is not evaluated, or see :class:`EvalResults`.
+    """
+    order = np.argsort(truth.image_ids)
+    ids = truth.image_ids[order]
+    if not np.isin(detections.image_ids, ids).all():
+        raise InputError('The detections name images that are not among the ground truth; give the right image list.')
+    names = [truth.image_names[i] for i in order] if truth.image_names else [f'image {index}' for index in ids]
+    pairs = np.zeros((0, 2), np.int64) if blacklist is None else np.asarray(blacklist).reshape(-1, 2)
+    pairs = pairs[np.isin(pairs[:, 0], ids)]
+    return EvalResults(
+        class_names=tuple(truth.class_names),
+        image_names=tuple(names),
+        found=Found(
+            np.searchsorted(ids, detections.image_ids),
+            detections.class_ids - 1,
+            detections.scores,
+            detections.boxes + [0, 0, 1, 1],
+        ),
+        objects=Objects(
+            np.searchsorted(ids, truth.object_image_ids),
+            truth.class_ids - 1,
+            truth.boxes + [0, 0, 1, 1],
+            np.zeros(len(truth.class_ids), bool),
+        ),
+        rules='ilsvrc',
+        image_paths=tuple(image_files.get(name) for name in names) if image_files else (),
+        blacklist=np.stack([np.searchsorted(ids, pairs[:, 0]), pairs[:, 1] - 1], axis=1),
+    )
+
+
+def _as_text(name: str) -> str:
+    return name.encode('utf-8', errors='replace').decode('utf-8')
+
+
+def _pairs(things: Found | Objects, num_classes: int) -> NDArray:
+    return things.images * num_classes + things.labels

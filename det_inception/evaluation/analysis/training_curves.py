@@ -1,0 +1,76 @@
+"""Loss and score of training runs over time, as a picture."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def read_scalars(work_dir: str | Path) -> list[dict]:
+    """Returns the entries of a run's logs, one dict a line, in order; a resumed run has several logs.
+
+    Raises:
+        InputError: The folder holds no log.
+    """
+    logs = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
+    lines = [line for log in logs for line in log.read_text().splitlines() if line.strip()]
+    if not lines:
+        raise InputError(f'{work_dir}: holds no log of a training run; name a work directory of tools/train.py.')
+    return [json.loads(line) for line in lines]
+
+
+def plot_training(work_dirs: Sequence[str | Path], out: str | Path, labels: Sequence[str] | None = None) -> None:
+    """Draws the loss of every logged step and the mAP of every validation.
+
+    Args:
+        work_dirs: One work directory a run.
+        out: Picture to write; its suffix chooses the format.
+        labels: Names of the runs.
+
+    Raises:
+        InputError: A folder holds no log, or there are not as many labels as runs.
+    """
+    from matplotlib.figure import Figure
+
+    labels = labels or [Path(work_dir).name for work_dir in work_dirs]
+    if len(labels) != len(work_dirs):
+        raise InputError(f'{len(labels)} labels for {len(work_dirs)} runs; give one each.')
+    figure = Figure(figsize=(11, 4), dpi=110, layout='constrained')
+    losses, scores = figure.subplots(1, 2)
+    for work_dir, label in zip(work_dirs, labels):
+        steps = epochs = 0
+        loss_points, score_points = [], []
+        for entry in read_scalars(work_dir):
+            if 'loss' in entry:
+                steps, epochs = entry.get('iter', entry.get('step')), entry.get('epoch', epochs)
+                loss_points.append((steps, entry['loss']))
+            score = next((value for name, value in entry.items() if name.endswith(('/mAP', '/bbox_mAP_50'))), None)
+            if score is not None:
+                score_points.append((epochs or steps, score))
+        losses.plot(*zip(*loss_points), label=label, linewidth=1.2)
+        if score_points:
+            scores.plot(*zip(*score_points), marker='o', label=f'{label} ({score_points[-1][1]:.3f})')
+    losses.set(xlabel='step', ylabel='loss (mean of the last 20 steps)', title='Training loss', ylim=(0, None))
+    scores.set(xlabel='epoch', ylabel='mAP', title='Validation', ylim=(0, 1))
+    save_curves(figure, out)
+
+
+def save_curves(figure: Figure, out: str | Path) -> None:
+    """Gives every plot of a figure a grid and, where curves have names, a legend; writes it as its suffix says."""
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=Path(out).suffix.lstrip('.') or 'png')
+    write_bytes(out, buffer.getvalue())

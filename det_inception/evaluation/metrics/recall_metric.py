@@ -1,0 +1,92 @@
+"""How much of the ground truth a class-agnostic detector's boxes cover, as a metric of MMDetection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from det_inception.evaluation.metrics.samples import to_array, to_boxes
+from det_inception.proposals import best_overlaps, recall_of
+from det_inception.registry import METRICS
+from det_inception.utils.errors import InputError
+
+AR_THRESHOLDS = np.arange(50, 100, 5) / 100
+
+
+@METRICS.register_module()
+class ProposalRecallMetric(BaseMetric):
+    """Recall of the objects of all classes, at several limits on the number of boxes of an image.
+
+    The arithmetic is :func:`det_inception.proposals.recall`'s, on boxes in the image's original pixels: the test
+    pipeline loads annotations behind its ``Resize``. Objects flagged to be ignored do not count.
+
+    Args:
+        limits: Numbers of best boxes to look at.
+        iou_thresholds: Overlaps that have a recall of their own among the results.
+        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
+        prefix: Replaces ``'proposals'`` in the names of the results.
+
+    Results:
+        For a limit of 200: ``proposals/AR_200``, the recall averaged over IoU 0.5, 0.55, ... 0.95 (COCO's), and
+        ``proposals/recall50_200``, ``proposals/recall70_200`` at IoU 0.5 and 0.7.
+    """
+
+    default_prefix = 'proposals'
+
+    def __init__(
+        self,
+        limits: Sequence[int] = (10, 50, 200),
+        iou_thresholds: Sequence[float] = (0.5, 0.7),
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if not limits or min(limits) < 1:
+            raise ValueError(f'limits are numbers of boxes of at least 1, not {limits}')
+        self.limits, self.iou_thresholds = tuple(limits), tuple(iou_thresholds)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Takes in ``gt_instances`` and ``pred_instances`` of a batch.
+
+        Raises:
+            InputError: A prediction is not finite.
+        """
+        for sample in data_samples:
+            name = sample.get('img_path', sample.get('img_id'))
+            if 'gt_instances' not in sample:
+                raise InputError(
+                    f'{name}: no gt_instances to look for; add LoadAnnotations to the test pipeline, behind Resize.'
+                )
+            found, truth = sample['pred_instances'], to_boxes(sample['gt_instances']['bboxes'])
+            order = np.argsort(-to_array(found['scores']), kind='stable')
+            boxes = to_boxes(found['bboxes'])[order]
+            if not np.isfinite(boxes).all():
+                raise InputError(f'{name}: a box has a coordinate that is not finite; did the training diverge?')
+            self.results.append((len(boxes), best_overlaps([boxes], [truth], self.limits)))
+
+    def compute_metrics(self, results: list[tuple[int, np.ndarray]]) -> dict[str, float]:
+        """Computes the recalls; MMEngine calls it in the main process only.
+
+        Raises:
+            InputError: There is no object to look for.
+        """
+        best = np.concatenate([np.zeros((0, len(self.limits))), *(overlap for _, overlap in results)])
+        if not len(best):
+            raise InputError(
+                f'ProposalRecallMetric: none of the {len(results)} images has an object to look for; check the '
+                'annotations.'
+            )
+        average = recall_of(best, AR_THRESHOLDS).mean(axis=0)
+        recalls = recall_of(best, self.iou_thresholds)
+        metrics = {}
+        for column, limit in enumerate(self.limits):
+            metrics[f'AR_{limit}'] = float(average[column])
+            for row, threshold in enumerate(self.iou_thresholds):
+                metrics[f'recall{round(100 * threshold)}_{limit}'] = float(recalls[row, column])
+        mean = np.mean([count for count, _ in results])
+        print_log(f'{len(best)} objects in {len(results)} images, {mean:.0f} boxes an image', 'current')
+        return metrics

@@ -1,0 +1,107 @@
+"""Writes the region scores of a test to a file, as an MMEngine metric.
+
+See :mod:`det_inception.proposals.region_scores`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.dist import get_rank, get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from det_inception.evaluation.metrics.samples import class_names, to_array
+from det_inception.proposals.region_scores import ImageScores, RegionScoresWriter, image_name, merge
+from det_inception.registry import METRICS
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import atomic_write
+
+
+@METRICS.register_module()
+class RegionScoresMetric(BaseMetric):
+    """Writes what the network says of every proposal; yields no number.
+
+    The detector must keep it (``test_cfg.rcnn.keep_region_scores``). Scores are written as they come; several processes
+    write a part each, in the folder of the file, which they must share, and the first joins them.
+
+    Args:
+        out_file: The file; it appears when the test is complete.
+        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
+        prefix: Not used, as there are no numbers.
+
+    Raises:
+        InputError: The file cannot be written, or the detector keeps no region scores.
+    """
+
+    default_prefix = 'region_scores'
+
+    def __init__(self, out_file: str | os.PathLike, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.out_file = Path(out_file)
+        self.writer: RegionScoresWriter | None = None
+
+    def _part(self, rank: int) -> Path:
+        return self.out_file.with_name(f'.{self.out_file.stem}.part{rank}{self.out_file.suffix}')
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Writes the ``region_scores`` of a batch."""
+        if self.writer is None:
+            self.out_file.parent.mkdir(parents=True, exist_ok=True)
+            self.writer = RegionScoresWriter(
+                self._part(get_rank()), class_names(self.dataset_meta, 'RegionScoresMetric')
+            )
+        for sample in data_samples:
+            if 'region_scores' not in sample:
+                raise InputError(
+                    f'Image {sample["img_id"]}: the detector keeps no region scores; it must be an RCNN or an ensemble '
+                    'of such, with test_cfg.rcnn.keep_region_scores.'
+                )
+            regions = sample['region_scores']
+            height, width = sample['img_shape'][:2]
+            boxes, logits, deltas = (
+                to_array(regions[key], np.float32) if key in regions else None for key in ('boxes', 'logits', 'deltas')
+            )
+            self.writer.add(image_name(sample['img_id']), ImageScores(height, width, boxes, logits, deltas))
+            self.results.append(image_name(sample['img_id']))
+
+    def evaluate(self, size: int) -> dict:
+        """Closes this process's part before the first process looks for all of them."""
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+        return super().evaluate(size)
+
+    def compute_metrics(self, results: list[str]) -> dict[str, float]:
+        """Joins the parts; MMEngine calls it in the main process only."""
+        parts = [part for part in map(self._part, range(get_world_size())) if part.exists()]
+        with atomic_write(self.out_file) as unfinished:
+            if len(parts) == 1:
+                os.replace(parts[0], unfinished)
+            else:
+                merge(parts, unfinished)
+        for part in parts:
+            part.unlink(missing_ok=True)
+        print_log(f'Region scores of {len(set(results))} images written to {self.out_file}', 'current')
+        return {}
+
+
+def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
+    """Lets a test write its region scores to a file.
+
+    Raises:
+        InputError: The config's model classifies no regions, or is read from such files itself.
+    """
+    if cfg.model.type not in ('RCNN', 'RCNNEnsemble'):
+        raise InputError(f'{path}: only an RCNN or an ensemble has region scores, not a {cfg.model.type}.')
+    for settings in (cfg.model, *cfg.model.get('members', ())):
+        if settings.get('test_cfg') is not None:
+            settings.test_cfg.rcnn.keep_region_scores = True
+    evaluator = cfg.test_evaluator
+    evaluators = list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator]
+    cfg.test_evaluator = [*evaluators, dict(type='RegionScoresMetric', out_file=str(path))]

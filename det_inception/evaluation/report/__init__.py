@@ -1,0 +1,42 @@
+"""The HTML report of a test run: score, curves, kinds of errors, sizes, proposals and pictures.
+
+Needs neither PyTorch nor MMDetection. ``write_report(from_submission(...), folder, ...)`` makes one of a submission
+file; :class:`det_inception.evaluation.ReportMetric` makes one of a test. Every report holds its run, and runs can be
+compared: ``compare(draw(read_run(one)), draw(read_run(other)))``.
+"""
+
+from det_inception.evaluation.analysis.comparison import comparison_text
+from det_inception.evaluation.analysis.errors import KINDS, ErrorAnalysis, analyse_errors
+from det_inception.evaluation.analysis.resampling import BootstrapResult, Estimate, compare, draw
+from det_inception.evaluation.analysis.results import RULES, EvalResults, Found, Objects, from_submission
+from det_inception.evaluation.analysis.run_file import read_run, write_run
+from det_inception.evaluation.analysis.scoring import Score, score_run
+from det_inception.evaluation.analysis.sizes import SizeScore, score_by_size
+from det_inception.evaluation.report.write import PICTURES, RUN_FILE, image_files, require_writable, write_report
+
+__all__ = [
+    'KINDS',
+    'PICTURES',
+    'RULES',
+    'RUN_FILE',
+    'BootstrapResult',
+    'ErrorAnalysis',
+    'Estimate',
+    'EvalResults',
+    'Found',
+    'Objects',
+    'Score',
+    'SizeScore',
+    'analyse_errors',
+    'compare',
+    'comparison_text',
+    'draw',
+    'from_submission',
+    'image_files',
+    'read_run',
+    'require_writable',
+    'score_by_size',
+    'score_run',
+    'write_report',
+    'write_run',
+]

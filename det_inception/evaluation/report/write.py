@@ -1,0 +1,126 @@
+"""Puts a report together and writes it: index.html, complete in itself, and its pictures and numbers beside it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from det_inception.evaluation.analysis.errors import KINDS, analyse_errors
+from det_inception.evaluation.analysis.resampling import draw
+from det_inception.evaluation.analysis.results import EvalResults
+from det_inception.evaluation.analysis.run_file import write_run
+from det_inception.evaluation.analysis.scoring import score_run
+from det_inception.evaluation.analysis.sizes import COCO_AREAS, score_by_size, thirds
+from det_inception.evaluation.report.gallery import Galleries, make_galleries
+from det_inception.evaluation.report.page import Report, make_page
+from det_inception.evaluation.report.plots import THEMES, plot_coverage, plot_precision_recall
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import require_writable as require_writable_folder
+from det_inception.utils.files import write_bytes, write_text
+from det_inception.utils.images import IMAGE_SUFFIXES
+
+PICTURES = 12  # of a gallery
+RUN_FILE = 'results.npz'
+
+
+def write_report(
+    results: EvalResults,
+    folder: str | Path,
+    title: str,
+    facts: Sequence[tuple[str, str]] = (),
+    pictures: int = PICTURES,
+    no_pictures: str = 'Left out: no image files are at hand.',
+) -> Path:
+    """Writes the report of a test run.
+
+    Args:
+        results: The run.
+        folder: Where ``index.html`` goes; its figures and the run itself (:data:`RUN_FILE`) go beside it, its
+            galleries into ``pictures/``. Made if need be; an older report in it is overwritten.
+        title: What was tested, such as the config's name.
+        facts: Lines under the title, pairs of a word and its value.
+        pictures: How many pictures a gallery has at most; 0: no galleries.
+        no_pictures: The sentence that stands in place of the galleries where no image is at hand.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    folder = Path(folder)
+    score, errors = score_run(results), analyse_errors(results)
+    coverage = None if results.objects.coverage is None else results.objects.coverage[~results.objects.ignored]
+    at_hand = any(path is not None for path in results.image_paths)
+    report = Report(
+        results=results,
+        score=score,
+        spread=draw(results, score).spread,
+        errors=errors,
+        coco_sizes=score_by_size(results, score, COCO_AREAS),
+        third_sizes=score_by_size(results, score, thirds(results)),
+        precision_recall={theme.name: plot_precision_recall(results, score, theme) for theme in THEMES},
+        coverage=None if coverage is None else {theme.name: plot_coverage(coverage, theme) for theme in THEMES},
+        galleries=make_galleries(results, score, errors, pictures) if at_hand and pictures > 0 else None,
+        no_galleries=no_pictures if pictures > 0 else 'Left out, as none were asked for.',
+        title=title,
+        facts=facts,
+    )
+    files = {}
+    for name, figure in (('precision_recall', report.precision_recall), ('coverage', report.coverage or {})):
+        files |= {f'{name}.png' if theme == 'light' else f'{name}_{theme}.png': png for theme, png in figure.items()}
+    if report.galleries is not None:
+        files |= _gallery_files(report.galleries)
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    _remove_stale(folder, set(files))
+    write_run(results, folder / RUN_FILE)
+    page = folder / 'index.html'
+    write_text(page, make_page(report))  # last: a page is complete
+    return page
+
+
+def require_writable(folder: str | Path) -> None:
+    """Makes sure, before hours of testing, that a report can be written.
+
+    Raises:
+        InputError: The folder cannot be made or written to.
+    """
+    require_writable_folder(folder, 'the report cannot be written there', 'choose another folder')
+
+
+def image_files(folder: str | Path) -> dict[str, Path]:
+    """Returns the image files below a folder by their names without suffix; none of those that share one.
+
+    Raises:
+        InputError: The folder is none, or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f'{folder}: no such folder of images; correct it, or leave it away for a report without them.')
+    files = [path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
+        raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); name the folder of the images.')
+    count = Counter(path.stem for path in files)
+    return {path.stem: path for path in files if count[path.stem] == 1}
+
+
+def _gallery_files(galleries: Galleries) -> dict[str, bytes]:
+    sets = {'true': galleries.true, 'false': galleries.false, **galleries.by_kind, 'missed': galleries.missed}
+    return {
+        f'pictures/{name}_{number:02}.jpg': shot.jpeg
+        for name, shots in sets.items()
+        for number, shot in enumerate(shots, start=1)
+    }
+
+
+def _remove_stale(folder: Path, written: set[str]) -> None:
+    """Removes what an older report had more, and nothing else: its pictures would pass for those of this one."""
+    names = [f'pictures/{name}_[0-9][0-9].jpg' for name in ('true', 'false', *KINDS)]
+    for pattern in ('coverage.png', 'coverage_dark.png', *names):
+        for path in folder.glob(pattern):
+            if path.relative_to(folder).as_posix() not in written:
+                with contextlib.suppress(OSError):
+                    path.unlink()

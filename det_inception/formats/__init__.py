@@ -1,0 +1,1 @@
+"""Annotation files as records: one file a format. Needs neither PyTorch nor MMDetection."""

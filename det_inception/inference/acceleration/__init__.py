@@ -1,0 +1,1 @@
+"""Ways to run a trained detector faster than as it was trained."""

@@ -1,0 +1,327 @@
+"""GoogLeNet as a backbone (Szegedy et al., "Going deeper with convolutions", arXiv 1409.4842, table 1).
+
+Shape legend: N images or region crops, H and W their height and width; a comment behind a line of ``forward`` gives
+channels and stride, for the network's full width.
+
+Three variants, one table of modules:
+
+=============  ==========================  =======================  ==================  ==============
+variant        normalization               "5x5" branch             last max-pool       public weights
+=============  ==========================  =======================  ==================  ==============
+paper          LRN, biases                 5x5                      3x3 / 2             BVLC (Caffe)
+batch_norm     batch norm, no biases       5x5                      3x3 / 2             none
+torchvision    batch norm (eps 1e-3)       3x3 (their issue 906)    2x2 / 2             torchvision
+=============  ==========================  =======================  ==================  ==============
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from det_inception.models.backbones.freezing import Freezable
+from det_inception.registry import MODELS
+
+
+class InceptionWidths(NamedTuple):
+    """Output channels of one module, in the order of the paper's table 1."""
+
+    conv_1x1: int
+    reduce_3x3: int
+    conv_3x3: int
+    reduce_5x5: int
+    conv_5x5: int
+    pool_proj: int
+
+    @property
+    def out(self) -> int:
+        return self.conv_1x1 + self.conv_3x3 + self.conv_5x5 + self.pool_proj
+
+    def scaled(self, width: float) -> InceptionWidths:
+        return InceptionWidths(*(scale_channels(channels, width) for channels in self))
+
+
+INCEPTION = {
+    '3a': InceptionWidths(64, 96, 128, 16, 32, 32),
+    '3b': InceptionWidths(128, 128, 192, 32, 96, 64),
+    '4a': InceptionWidths(192, 96, 208, 16, 48, 64),
+    '4b': InceptionWidths(160, 112, 224, 24, 64, 64),
+    '4c': InceptionWidths(128, 128, 256, 24, 64, 64),
+    '4d': InceptionWidths(112, 144, 288, 32, 64, 64),
+    '4e': InceptionWidths(256, 160, 320, 32, 128, 128),
+    '5a': InceptionWidths(256, 160, 320, 32, 128, 128),
+    '5b': InceptionWidths(384, 192, 384, 48, 128, 128),
+}
+
+STAGES = (
+    ('conv1', ('conv1',)),
+    ('conv2', ('conv2_reduce', 'conv2')),
+    ('inception3b', ('inception3a', 'inception3b')),
+    ('inception4e', ('inception4a', 'inception4b', 'inception4c', 'inception4d', 'inception4e')),
+    ('inception5b', ('inception5a', 'inception5b')),
+)
+"""The five stages, one a stride (2, 4, 8, 16, 32): the name of each one's output, and its modules."""
+
+AUX_LAYERS = ('inception4a', 'inception4d')
+"""The modules whose outputs the paper's auxiliary classifiers look at."""
+
+
+class Variant(NamedTuple):
+    """What tells the public GoogLeNets apart."""
+
+    batch_norm: bool
+    kernel_5x5: int
+    last_pool: int
+
+
+VARIANTS = {
+    'paper': Variant(batch_norm=False, kernel_5x5=5, last_pool=3),
+    'batch_norm': Variant(batch_norm=True, kernel_5x5=5, last_pool=3),
+    'torchvision': Variant(batch_norm=True, kernel_5x5=3, last_pool=2),
+}
+
+
+def scale_channels(channels: int, width: float) -> int:
+    """Channels of a network that is ``width`` times as wide: a multiple of 8, at least 8; unchanged for 1."""
+    return channels if width == 1 else max(8, int(channels * width / 8 + 0.5) * 8)
+
+
+def init_conv_(module: nn.Conv2d) -> None:
+    """Draws random weights: for batch norm where there is no bias, else those of Caffe's GoogLeNet."""
+    if module.bias is None:
+        nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+    else:
+        caffe_xavier_init_(module, bias=0.2)
+
+
+def caffe_xavier_init_(module: nn.Conv2d | nn.Linear, bias: float) -> None:
+    """Draws weights by Caffe's "xavier", which looks at the inputs alone, and sets the biases."""
+    bound = (3 / module.weight[0].numel()) ** 0.5
+    nn.init.uniform_(module.weight, -bound, bound)
+    nn.init.constant_(module.bias, bias)
+
+
+class LocalResponseNorm(nn.Module):
+    """Local response normalization across channels as Caffe computes it (Krizhevsky et al., 2012, section 3.3).
+
+    ``y = x / (k + alpha / size * sum of x^2 over the size nearest channels) ^ 0.75``. The same as
+    ``torch.nn.LocalResponseNorm`` with beta 0.75, which pools over a five-dimensional view and is several times slower.
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-4, k: float = 1.0) -> None:
+        super().__init__()
+        if size % 2 == 0:
+            raise ValueError(f'the window of a LocalResponseNorm is odd, not {size}')
+        self.size, self.alpha, self.k = size, alpha, k
+
+    def extra_repr(self) -> str:
+        return f'size={self.size}, alpha={self.alpha}, beta=0.75, k={self.k}'
+
+    def forward(self, x: Tensor) -> Tensor:
+        reach, channels = self.size // 2, x.size(1)
+        # Scaled before it is squared, so that float16 does not overflow.
+        square = (x * (self.alpha / self.size) ** 0.5).square()
+        padded = nn.functional.pad(square, (0, 0, 0, 0, reach, reach))
+        total = self.k + sum(padded.narrow(1, offset, channels) for offset in range(self.size))
+        # total ** -0.75, without the general and slow power.
+        return x * (total * total.sqrt()).rsqrt()
+
+
+class ConvUnit(nn.Module):
+    """Convolution, batch norm (where the variant has it) and ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
+        self.norm = nn.BatchNorm2d(out_channels, eps=1e-3) if batch_norm else nn.Identity()
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.norm(self.conv(x)))
+
+
+class Inception(nn.Module):
+    """One inception module: four branches side by side (the paper's figure 2b)."""
+
+    def __init__(self, in_channels: int, widths: InceptionWidths, variant: Variant) -> None:
+        super().__init__()
+        norm = variant.batch_norm
+        self.conv_1x1 = ConvUnit(in_channels, widths.conv_1x1, 1, norm)
+        self.reduce_3x3 = ConvUnit(in_channels, widths.reduce_3x3, 1, norm)
+        self.conv_3x3 = ConvUnit(widths.reduce_3x3, widths.conv_3x3, 3, norm)
+        self.reduce_5x5 = ConvUnit(in_channels, widths.reduce_5x5, 1, norm)
+        self.conv_5x5 = ConvUnit(widths.reduce_5x5, widths.conv_5x5, variant.kernel_5x5, norm)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+        self.pool_proj = ConvUnit(in_channels, widths.pool_proj, 1, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = (
+            self.conv_1x1(x),
+            self.conv_3x3(self.reduce_3x3(x)),
+            self.conv_5x5(self.reduce_5x5(x)),
+            self.pool_proj(self.pool(x)),
+        )
+        return torch.cat(branches, dim=1)
+
+
+@MODELS.register_module()
+class GoogLeNet(Freezable):
+    """The convolutional part of GoogLeNet, from the image to inception 5b.
+
+    Args:
+        variant: ``'paper'`` (LRN and biases: the network of the paper and of the BVLC weights), ``'batch_norm'`` (the
+            same with batch norm instead of LRN and biases) or ``'torchvision'`` (exactly torchvision's).
+        out_indices: Which stages' outputs ``forward`` returns, of 0 to 4: ``conv1`` (64 channels, stride 2),
+            ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32). Those
+            behind the last of them are not built.
+        frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
+        norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
+        width: Multiplies every channel count; 1 is the paper's network.
+        init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with any file or address that
+            :func:`det_inception.weights.pretrained.load_backbone` reads, ``'torchvision://googlenet'`` among them.
+
+    Attributes:
+        feature_info: One ``dict(name, channels, stride, first_center)`` a stage, for all five stages. Cell j looks at
+            pixel ``stride j + first_center``, the center of its receptive field.
+        out_channels: Channels of the returned stages, in order.
+        tap_channels: Channels of the maps of :data:`AUX_LAYERS`, by name.
+        first_center: That of the last stage.
+        normalization: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
+            are loaded.
+
+    Example:
+        >>> import torch
+        >>> network = GoogLeNet(out_indices=(3, 4))
+        >>> [tuple(feature.shape) for feature in network(torch.zeros(1, 3, 224, 224))]
+        [(1, 832, 14, 14), (1, 1024, 7, 7)]
+    """
+
+    def __init__(
+        self,
+        variant: str = 'paper',
+        out_indices: Sequence[int] = (4,),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        width: float = 1.0,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if variant not in VARIANTS:
+            raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
+        if not out_indices or any(index not in range(len(STAGES)) for index in out_indices):
+            raise ValueError(f'out_indices are stages 0 to {len(STAGES) - 1}, not {tuple(out_indices)}')
+        if frozen_stages not in range(-1, max(out_indices) + 1):
+            raise ValueError(f'frozen_stages is -1 (none) to {max(out_indices)}, the last stage, not {frozen_stages}')
+        if not 0 < width <= 4:
+            raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
+        self.variant = variant
+        self.out_indices = tuple(out_indices)
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.width = width
+        self.normalization: dict | None = None
+
+        kind = VARIANTS[variant]
+        conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
+        needed = {name for _, modules in STAGES[: max(self.out_indices) + 1] for name in modules}
+        self.conv1 = ConvUnit(3, conv1, 7, kind.batch_norm, stride=2)
+        if 'conv2' in needed:
+            self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
+            self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
+        channels = conv2
+        stage_channels = {'conv1': conv1, 'conv2': conv2}  # of every module's output
+        for name, widths in INCEPTION.items():
+            widths = widths.scaled(width)
+            if f'inception{name}' in needed:
+                setattr(self, f'inception{name}', Inception(channels, widths, kind))
+            channels = stage_channels[f'inception{name}'] = widths.out
+        self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
+        self.lrn = nn.Identity() if kind.batch_norm else LocalResponseNorm()
+
+        # The pools have no padding, so each moves the first cell's center on, which else would be half a stride.
+        centers = [0.5]
+        for kernel in (3, 3, 3, kind.last_pool):
+            centers.append(centers[-1] + (kernel - 1) / 2 * 2 ** len(centers))
+        self.feature_info = tuple(
+            dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1), first_center=centers[index])
+            for index, (name, _) in enumerate(STAGES)
+        )
+        self.first_center = centers[-1]
+        self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
+        self.tap_channels = {name: stage_channels[name] for name in AUX_LAYERS}
+        self._freeze()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Returns the features of the stages in ``out_indices``.
+
+        Args:
+            images: (N, 3, H, W), normalized as the weights want it; for all five stages H and W are at least 31.
+        """
+        return self._run(images, {})
+
+    def forward_with_taps(self, images: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        """Returns what :meth:`forward` does, and the maps that auxiliary classifiers look at while training.
+
+        Returns:
+            The features of the stages in ``out_indices``; and, by the names in :data:`AUX_LAYERS`, the outputs of
+            inception
+            4a (512 channels at full width) and 4d (528), both of stride 16. ``out_indices`` must reach stage 3.
+        """
+        taps = dict.fromkeys(AUX_LAYERS)
+        return self._run(images, taps), taps
+
+    def _run(self, images: Tensor, taps: dict[str, Tensor | None]) -> tuple[Tensor, ...]:
+        """Runs the network and fills in the maps that ``taps`` names; others are freed as soon as they can be."""
+        stages = []
+        # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
+        x = self.conv1(images.contiguous(memory_format=torch.channels_last))  # 64, /2
+        stages.append(x)
+        if self._needs(1):
+            x = self.lrn(self.pool(x))  # 64, /4
+            x = self.conv2(self.conv2_reduce(x))  # 192, /4
+            stages.append(x)
+        if self._needs(2):
+            x = self.pool(self.lrn(x))  # 192, /8
+            x = self.inception3b(self.inception3a(x))  # 480, /8
+            stages.append(x)
+        if self._needs(3):
+            x = self.pool(x)  # 480, /16
+            x = self.inception4a(x)  # 512, /16
+            if taps:
+                taps['inception4a'] = x
+            x = self.inception4d(self.inception4c(self.inception4b(x)))  # 528, /16
+            if taps:
+                taps['inception4d'] = x
+            x = self.inception4e(x)  # 832, /16
+            stages.append(x)
+        if self._needs(4):
+            x = self.last_pool(x)  # 832, /32
+            x = self.inception5b(self.inception5a(x))  # 1024, /32
+            stages.append(x)
+        return tuple(stages[index] for index in self.out_indices)
+
+    def _needs(self, stage: int) -> bool:
+        return max(self.out_indices) >= stage
+
+    def init_weights(self) -> None:
+        """Loads the pretrained weights of ``init_cfg``, or draws random ones that let the variant train."""
+        # Its own, because MMEngine's loads what fits and is silent where nothing does.
+        if self.init_cfg is not None:
+            if not isinstance(self.init_cfg, dict) or self.init_cfg['type'] != 'Pretrained':
+                super().init_weights()
+                return
+            from det_inception.weights.pretrained import load_backbone
+
+            load_backbone(self, self.init_cfg['checkpoint'])
+        else:
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    init_conv_(module)
+        self._is_init = True
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]

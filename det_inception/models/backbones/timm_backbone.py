@@ -1,0 +1,196 @@
+"""Any network of timm as a backbone: Inception v3 and v4, Inception-ResNet v2, Xception, VGG, ResNet and the others.
+
+Shape legend: N images or region crops, H and W their height and width, S stages, C channels of one.
+
+timm is an extra: ``pip install -e '.[backbones]'``. It is imported when a network is built, so that the project works
+without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from det_inception.models.backbones.freezing import Freezable
+from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError, first_line
+
+ADDRESS = 'timm://'
+"""As ``checkpoint``: the weights that timm itself downloads for the network."""
+
+
+def require_timm() -> ModuleType:
+    """Returns timm.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise InputError(
+            f"TimmBackbone needs timm ({error}); install the project's extra with: pip install -e '.[backbones]'"
+        ) from error
+    return timm
+
+
+def timm_normalization(model_name: str) -> dict:
+    """Returns the normalization that timm's weights of a network want, as ``DetDataPreprocessor`` takes it.
+
+    Raises:
+        InputError: timm is missing, or does not know the network or its normalization.
+    """
+    timm = require_timm()
+    _require_known(timm, model_name)
+    settings = timm.get_pretrained_cfg(model_name)
+    if settings is None:
+        raise InputError(f'model.backbone.model_name: timm states no normalization for {model_name!r}; use another.')
+    return dict(
+        mean=[255 * value for value in settings.mean], std=[255 * value for value in settings.std], bgr_to_rgb=True
+    )
+
+
+def _require_known(timm: ModuleType, model_name: str) -> None:
+    if not timm.is_model(model_name.partition('.')[0]):
+        import difflib
+
+        close = difflib.get_close_matches(model_name, timm.list_models(), n=1)
+        hint = f'did you mean {close[0]!r}?' if close else 'timm.list_models() names them all.'
+        raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
+
+
+@MODELS.register_module()
+class TimmBackbone(Freezable):
+    """A network of timm, by its ``features_only`` interface.
+
+    Args:
+        model_name: timm's name, such as ``'inception_v4'``, or with a tag of its weights, ``'inception_v3.tf_in1k'``.
+        out_indices: Which stages' outputs ``forward`` returns; negative ones count from the last.
+        frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
+            Where timm takes a stage's output from the middle of a block, that block is not frozen with it.
+        norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
+        init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with a file of timm's weights for this network (``.pth``,
+            ``.safetensors``; its classifier is left out), or ``'timm://'``: timm downloads them. None: random weights.
+
+    Attributes:
+        feature_info: One ``dict(name, channels, stride)`` a stage, for all S stages.
+        out_channels: Channels of the returned stages, in order.
+        normalization: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
+            are loaded.
+
+    Raises:
+        InputError: timm is missing or does not know the network.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        out_indices: Sequence[int] = (-1,),
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        timm = require_timm()
+        _require_known(timm, model_name)
+        self.model_name, self.frozen_stages, self.norm_eval = model_name, frozen_stages, norm_eval
+        self.normalization: dict | None = None
+        self._requested = tuple(out_indices)
+        try:
+            self.network = timm.create_model(model_name, features_only=True, out_indices=self._requested)
+        except (AssertionError, IndexError, ValueError) as error:
+            raise InputError(
+                f'model.backbone: {model_name} cannot give the stages {self._requested} ({error}); choose others for '
+                'out_indices.'
+            ) from error
+        stages = self.network.feature_info.info
+        self.feature_info = tuple(
+            dict(name=stage['module'], channels=stage['num_chs'], stride=stage['reduction']) for stage in stages
+        )
+        self.out_indices = tuple(index % len(stages) for index in self._requested)
+        self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
+        if frozen_stages not in range(-1, max(self.out_indices) + 1):
+            raise InputError(
+                f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
+                f'with the stages {self.out_indices}.'
+            )
+        self._freeze()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``.
+
+        Args:
+            images: (N, 3, H, W), normalized as the weights want it.
+        """
+        return tuple(self.network(images))
+
+    def init_weights(self) -> None:
+        """Loads the pretrained weights of ``init_cfg``, every layer; without one, timm has drawn random ones."""
+        if self.init_cfg is not None:
+            if not isinstance(self.init_cfg, dict) or self.init_cfg['type'] != 'Pretrained':
+                super().init_weights()
+                return
+            self._load(str(self.init_cfg['checkpoint']))
+        self._is_init = True
+
+    def _load(self, source: str) -> None:
+        timm = require_timm()
+        overlay = {}
+        if source != ADDRESS:
+            self._require_fit(timm, source)
+            overlay = dict(pretrained_cfg_overlay=dict(file=source))
+        try:
+            loaded = timm.create_model(
+                self.model_name, pretrained=True, features_only=True, out_indices=self._requested, **overlay
+            )
+        except Exception as error:  # The network, the hub's client and the unpickler raise nearly anything.
+            raise InputError(
+                f'{source}: timm cannot load weights of {self.model_name} ({first_line(error)}); fetch its file on '
+                'another machine and name that, or correct the network.'
+            ) from error
+        self.network.load_state_dict(loaded.state_dict())
+        self.normalization = timm_normalization(self.model_name)
+        print_log(f'TimmBackbone: loaded the weights of {self.model_name} from {source}', logger='current')
+
+    def _require_fit(self, timm: ModuleType, source: str) -> None:
+        """Refuses a file of other weights, which timm loads as far as it fits and without an error."""
+        if not Path(source).is_file():
+            raise InputError(f"{source}: no such file of weights; correct the path, or write '{ADDRESS}' to download.")
+        try:
+            found = timm.models.load_state_dict(source, weights_only=True)
+        except Exception as error:
+            raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
+        whole = timm.create_model(self.model_name)
+        heads = whole.pretrained_cfg.get('classifier') or ()
+        heads = (heads,) if isinstance(heads, str) else tuple(heads)
+        wanted = {
+            key: value.shape
+            for key, value in whole.state_dict().items()
+            if not key.startswith(tuple(f'{head}.' for head in heads))
+        }
+        wrong = [key for key, shape in wanted.items() if getattr(found.get(key), 'shape', None) != shape]
+        if wrong:
+            raise InputError(
+                f'{source}: {len(wrong)} of the {len(wanted)} arrays of {self.model_name} are missing or of another '
+                f'shape, the first being {wrong[0]}; name a file of timm for this network.'
+            )
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        """The parts that come before the last frozen stage's output, in the order in which they are run."""
+        if self.frozen_stages < 0:
+            return []
+        last = self.feature_info[self.frozen_stages]['name']
+        # timm keeps the parts in a flat list, or, where it takes outputs from inside a block, the network as it is.
+        parts = dict(getattr(self.network, 'body', self.network).named_children())
+        frozen = []
+        for name, part in parts.items():
+            if last.startswith(f'{name}.'):
+                break
+            frozen.append(part)
+            if name in (last, last.replace('.', '_')):
+                break
+        return frozen

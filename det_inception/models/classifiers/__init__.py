@@ -1,0 +1,1 @@
+"""Image classifiers, registered with MMDetection."""

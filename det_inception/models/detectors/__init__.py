@@ -1,0 +1,1 @@
+"""Detectors, registered with MMDetection."""

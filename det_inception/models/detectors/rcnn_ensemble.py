@@ -1,0 +1,183 @@
+"""Several networks that judge the same regions: the headline of 2014 was six GoogLeNets (arXiv 1409.4842, section 8).
+
+Shape legend: B images in a batch, R regions of one image, K classes, N members, S the side of a crop.
+
+How the six were combined is unspecified; the mean of their softmax is the choice here, that of their logits an option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmdet.models.detectors import BaseDetector
+from mmdet.structures import OptSampleList, SampleList
+from mmdet.structures.bbox import bbox2roi
+from torch import Tensor, nn
+
+from det_inception.models.detectors.rcnn import RCNN, detections, region_proposals
+from det_inception.models.layers.chunks import RegionPredictions, predict_in_chunks
+from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+
+COMBINATIONS = ('scores', 'logits')
+
+
+@MODELS.register_module()
+class RCNNEnsemble(BaseDetector):
+    """Averages R-CNNs per region, before one non-maximum suppression.
+
+    Regions are warped once, from the image as it is; every member then normalizes the crops as its weights want it,
+    which comes to the same as warping its own normalized image, since warping is linear and the outside is the mean.
+    Members may differ in variant, width and normalization; not in classes, crops and box regression.
+
+    Args:
+        members: Configs of N :class:`RCNN`, each with its ``data_preprocessor``.
+        combine: ``'scores'``: the mean of the members' softmax; ``'logits'``: the softmax of their mean logits. Box
+            deltas are averaged either way.
+        mirror: Also judge the mirrored crops, and average over both.
+        test_cfg: Post-processing, as for :class:`RCNN`; None: the first member's.
+        data_preprocessor: Batching; must not normalize. None: MMDetection's, without padding.
+        init_cfg: As in MMEngine.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[dict],
+        combine: str = 'scores',
+        mirror: bool = False,
+        test_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        require_combination(combine)
+        super().__init__(data_preprocessor or dict(type='DetDataPreprocessor', pad_size_divisor=1), init_cfg)
+        require_members(members, self.data_preprocessor)
+        self.members: Sequence[RCNN] = nn.ModuleList(MODELS.build(member) for member in members)
+        self.combine, self.mirror = combine, mirror
+        self.test_cfg = test_cfg or self.members[0].test_cfg
+        self._require_alike()
+
+    def _require_alike(self) -> None:
+        first = self.members[0]
+        for number, member in enumerate(self.members, start=1):
+            if not isinstance(member, RCNN):
+                raise InputError(f'member {number} of the ensemble is a {type(member).__name__} and should be an RCNN.')
+            for what, own, others in (
+                ('number of classes', member.bbox_head.num_classes, first.bbox_head.num_classes),
+                ('box regression', member.bbox_head.with_reg, first.bbox_head.with_reg),
+                ('crops', member.region_warp.extra_repr(), first.region_warp.extra_repr()),
+            ):
+                if own != others:
+                    raise InputError(
+                        f'member {number} of the ensemble has another {what} ({own}) than the first ({others}); '
+                        'average networks that answer the same question.'
+                    )
+
+    # ------------------------------------------------------------------------------------------------- inference
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
+        """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
+        results = []
+        for number, data_sample in enumerate(batch_data_samples):
+            rois = bbox2roi([region_proposals(data_sample)])
+            scores, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
+            logits = as_logits(scores)
+            head = self.members[0].bbox_head
+            results.append(detections(head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale))
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
+        """Returns softmax scores (R, K + 1) and box deltas (R, 4 K), or None, means of members and views; float32."""
+        shapes = [sample.metainfo['img_shape'][:2] for sample in data_samples]
+        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
+        return predict_in_chunks(lambda chunk: self._judge(inputs, chunk, shapes), rois, chunk_size)
+
+    def _judge(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> RegionPredictions:
+        # A fourth channel of ones comes out of the warp as the part of each crop that lies inside the image.
+        with torch.no_grad():
+            images = torch.cat([inputs.float(), inputs.new_ones(inputs[:, :1].shape, dtype=torch.float32)], 1)
+            crops = self.members[0].region_warp(images, rois, shapes)
+        answers = []
+        for member in self.members:
+            normalized = normalize_crops(crops, member.data_preprocessor)
+            answers.append(member.judge(normalized))
+            if self.mirror:
+                logits, deltas = member.judge(normalized.flip(3))
+                answers.append((logits, None if deltas is None else mirrored_deltas(deltas)))
+        return combine_answers(answers, self.combine)
+
+    # --------------------------------------------------------------------------------------- MMDetection's contract
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict:
+        """An ensemble is not trained as one."""
+        raise InputError('an ensemble is not trained as one; train its members, e.g. with tools/train_ensemble.py.')
+
+    def extract_feat(self, batch_inputs: Tensor) -> list[tuple[Tensor, ...]]:
+        """Returns every member's features of crops (R, 3, S, S), normalized for it."""
+        return [member.backbone(batch_inputs) for member in self.members]
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: OptSampleList = None):
+        """Returns averaged scores and deltas of all proposals of the batch, without any post-processing."""
+        rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
+        return self.region_scores(batch_inputs, rois, batch_data_samples)
+
+
+def require_combination(combine: str) -> None:
+    """Refuses what is none of :data:`COMBINATIONS`."""
+    if combine not in COMBINATIONS:
+        raise InputError(f'an ensemble combines {" or ".join(COMBINATIONS)}, not {combine!r}; correct "combine".')
+
+
+def require_members(members: Sequence[dict], preprocessor: nn.Module) -> None:
+    """Refuses an ensemble without members, or one that normalizes what its members normalize for themselves."""
+    if not members:
+        raise InputError('an ensemble needs members; give at least one.')
+    if getattr(preprocessor, '_enable_normalize', False):
+        raise InputError("an ensemble's members normalize for themselves; take mean and std out of its preprocessor.")
+
+
+def combine_answers(answers: Sequence[RegionPredictions], combine: str) -> RegionPredictions:
+    """Averages what several networks, or one on several views, say of the same regions.
+
+    Args:
+        answers: Logits (R, K + 1) and deltas (R, 4 K), or None, of each.
+        combine: One of :data:`COMBINATIONS`.
+
+    Returns:
+        Softmax scores (R, K + 1) and deltas, in float32.
+    """
+    logits = torch.stack([logits.float() for logits, _ in answers])
+    scores = logits.softmax(-1).mean(0) if combine == 'scores' else logits.mean(0).softmax(-1)
+    if answers[0][1] is None:
+        return scores, None
+    return scores, torch.stack([deltas.float() for _, deltas in answers]).mean(0)
+
+
+def as_logits(scores: Tensor) -> Tensor:
+    """Returns logits whose softmax is ``scores``, which MMDetection's head wants to have."""
+    return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
+
+
+def normalize_crops(crops: Tensor, preprocessor: nn.Module) -> Tensor:
+    """Normalizes crops of an image that was not, as if it had been before it was warped.
+
+    Args:
+        crops: (R, 4, S, S): three channels of color, 0 to 255, and the part of each pixel that is inside the image.
+        preprocessor: A ``DetDataPreprocessor``, for mean, std and order of channels.
+
+    Returns:
+        (R, 3, S, S), in channels-last memory layout; zero outside the image.
+    """
+    color, inside = crops[:, :3], crops[:, 3:]
+    if preprocessor._channel_conversion:
+        color = color.flip(1)
+    if not preprocessor._enable_normalize:
+        return color.contiguous(memory_format=torch.channels_last)
+    mean, std = (getattr(preprocessor, name).view(1, 3, 1, 1) for name in ('mean', 'std'))
+    return ((color - mean * inside) / std).contiguous(memory_format=torch.channels_last)
+
+
+def mirrored_deltas(deltas: Tensor) -> Tensor:
+    """Deltas (R, 4 K) of mirrored crops, as deltas of the crops themselves: the shift to the right changes sign."""
+    return deltas * deltas.new_tensor([-1, 1, 1, 1]).repeat(deltas.shape[1] // 4)

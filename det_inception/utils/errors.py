@@ -1,0 +1,38 @@
+"""The root of all errors that a user's input causes, how a reader goes on after one, and parts of their messages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+
+class InputError(ValueError):
+    """Something given by the user cannot be used.
+
+    The message is one sentence that names the file or setting, what is wrong with it and what to do; the command-line
+    tools print it and nothing else.
+    """
+
+
+ErrorHandler = Callable[[str, str | os.PathLike, InputError], None]
+"""What a reader calls with every fault that it meets: its kind, the file it is in, and the error.
+
+To train, the first fault is one too many (:func:`raise_error`); to say all that is wrong with a data set, they are
+collected, and the reader leaves out what it cannot understand and goes on.
+"""
+
+
+def raise_error(kind: str, file: str | os.PathLike, error: InputError) -> None:
+    """The :data:`ErrorHandler` that stops at the first fault."""
+    raise error
+
+
+def some(names: Iterable[str], limit: int = 5) -> str:
+    """Returns the first names, for a message; of more than ``limit``, also how many there are."""
+    names = list(names)
+    return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')
+
+
+def first_line(error: Exception) -> str:
+    """Returns what a foreign error says first, for a message of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]

@@ -1,0 +1,202 @@
+"""Writes files beside their place and renames them, so that nobody ever finds half of one."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import errno
+import gzip
+import itertools
+import lzma
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from det_inception.utils.errors import InputError
+
+_COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike, error_type: type[InputError] = InputError) -> Iterator[Path]:
+    """Gives a temporary name in the folder of a file and renames it when the block ends well.
+
+    Whatever goes wrong, ``path`` is either what it was before or complete: the content is on the disk before it gets
+    its name. The temporary name keeps the suffix, by which some libraries choose the format, and is always the same,
+    so that what a killed process left is written over.
+
+    Args:
+        path: The file to come.
+        error_type: What to raise.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        InputError: There is no such folder, it may not be written to, or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f'.{path.stem}.tmp{path.suffix}')
+    try:
+        yield temporary
+        with open(temporary, 'rb+') as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            advice = '' if _disk_is_full(error) else '; choose another place'
+            raise error_type(f'{path}: cannot be written: {reason(error)}{advice}.') from error
+        raise
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file, making its folder; see :func:`atomic_write`."""
+    with atomic_write(path) as temporary:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+
+
+def cache_folder(name: str, chosen: str | os.PathLike | None = None) -> Path | None:
+    """Returns where to keep what can be computed again.
+
+    Args:
+        name: What it is; its folder is ``det_inception/NAME`` in the user's cache folder (``XDG_CACHE_HOME``).
+        chosen: Another folder; ``''``: nowhere, which gives None.
+    """
+    if chosen is None:
+        return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'det_inception' / name
+    return Path(chosen) if chosen != '' else None
+
+
+def require_writable(
+    folder: str | os.PathLike, problem: str, advice: str, error_type: type[InputError] = InputError
+) -> None:
+    """Makes a folder, and makes sure that files can be written to it, before hours of work depend on that.
+
+    Args:
+        folder: The folder.
+        problem: What cannot be done otherwise, for the message.
+        advice: What to do then, as the end of its sentence.
+        error_type: What to raise.
+
+    Raises:
+        InputError: The folder cannot be made or written to.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise error_type(f'{folder}: {problem} ({error.strerror or error}); {advice}.') from error
+
+
+def write_cache(path: Path, content: bytes) -> None:
+    """Writes what several processes may write at a time; where it cannot be written, it is done without."""
+    unfinished = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
+            unfinished = file.name
+            file.write(content)
+        os.replace(unfinished, path)
+    except OSError:
+        if unfinished is not None:
+            Path(unfinished).unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
+    """Writes a text, whole or in pieces, in UTF-8, making the file's folder; see :func:`atomic_write`.
+
+    Args:
+        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
+        content: The text.
+    """
+    compressor = _COMPRESSORS.get(Path(path).suffix, open)
+    with atomic_write(path) as temporary:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        with compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file:
+            file.writelines([content] if isinstance(content, str) else content)
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Writes a picture, uint8 (H, W, 3) BGR, in the format of its suffix; see :func:`write_bytes`."""
+    done, content = cv2.imencode(Path(path).suffix, image)
+    if not done:
+        raise InputError(f'{path}: a picture of {image.shape} cannot be written in this format.')
+    write_bytes(path, content.tobytes())
+
+
+def output_names(paths: Sequence[Path], suffix: str = '.png') -> list[str]:
+    """Returns a different file name for each path: its stem, numbered where several share it."""
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        candidates = (f'{path.stem}_{number}{suffix}' for number in itertools.count(2))
+        name = next(name for name in itertools.chain([f'{path.stem}{suffix}'], candidates) if name not in taken)
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def common_folder(paths: Iterable[str | os.PathLike]) -> str:
+    """Returns the absolute folder that all files share; empty without files."""
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    return os.path.commonpath(folders) if folders else ''
+
+
+def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
+    """Returns the paths as seen from the folder that all of them share: base names if they lie in one folder.
+
+    Example:
+        >>> relative_names(['photos/left/1.jpg', 'photos/right/1.jpg'])
+        ['left/1.jpg', 'right/1.jpg']
+    """
+    root = common_folder(paths)
+    return [Path(os.path.abspath(path)).relative_to(root).as_posix() for path in paths]
+
+
+def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:
+    """Makes sure that no picture takes the place of one of the images that are drawn.
+
+    Args:
+        images: What is read.
+        pictures: What is to be written.
+        option: Where the user named their folder.
+
+    Raises:
+        InputError: One does.
+    """
+    if overwritten := set(map(os.path.realpath, images)) & set(map(os.path.realpath, pictures)):
+        raise InputError(f'{min(overwritten)}: its own drawing would overwrite it; choose another {option}.')
+
+
+def reason(error: BaseException) -> str:
+    """Returns what an operating system's or a library's error means, as the rest of a sentence without full stop."""
+    if _disk_is_full(error):
+        return 'no space is left on the disk (or the quota is used up); free some and run the same command again'
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    # A limit on the size of files (EFBIG) and a quota are full disks to whoever meets them.
+    numbers = {getattr(errno, name, None) for name in ('ENOSPC', 'EDQUOT', 'EFBIG')}
+    return isinstance(error, OSError) and error.errno in numbers - {None}
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a rename survive a power failure; not every file system knows how, and none needs it to be correct."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,168 @@
+"""The stand-ins for mmcv's operators, safe checkpoints, and the silence of Albumentations."""
+
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmcv.ops import RoIAlign, RoIPool, nms, sigmoid_focal_loss
+from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.structures import InstanceData
+
+from det_inception import compat
+
+
+def iou(one, other, offset):
+    width = min(one[2], other[2]) - max(one[0], other[0]) + offset
+    height = min(one[3], other[3]) - max(one[1], other[1]) + offset
+    inner = max(width, 0) * max(height, 0)
+
+    def area(box):
+        return (box[2] - box[0] + offset) * (box[3] - box[1] + offset)
+
+    return inner / (area(one) + area(other) - inner)
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+def test_nms_equals_the_greedy_definition(offset):
+    rng = np.random.default_rng(0)
+    boxes = rng.integers(0, 40, (60, 4)).astype(np.float32)
+    boxes[:, 2:] = boxes[:, :2] + rng.integers(1, 20, (60, 2))
+    scores = rng.permutation(60).astype(np.float32) / 60
+    kept = []
+    for index in np.argsort(-scores):
+        if all(iou(boxes[index], boxes[other], offset) <= 0.4 for other in kept):
+            kept.append(index)
+    dets, indices = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou_threshold=0.4, offset=offset)
+    assert indices.tolist() == kept
+    assert torch.equal(dets[:, 4], torch.from_numpy(scores[kept]))
+
+
+def test_roi_align_and_pool_have_right_gradients():
+    rois = torch.tensor([[0, 0.5, 1.2, 6.3, 7.1], [1, 2, 0, 7, 4]], dtype=torch.float64)
+    image = torch.rand(2, 2, 9, 8, dtype=torch.float64, requires_grad=True)
+    for layer in (RoIAlign(3, 0.9, sampling_ratio=2), RoIPool(3, 0.9)):
+        assert torch.autograd.gradcheck(lambda x, layer=layer: layer(x, rois), (image,))
+
+
+def test_roi_align_of_an_even_image_is_even():
+    image = torch.full((1, 3, 20, 20), 2.5, dtype=torch.bfloat16)
+    crops = RoIAlign(4, 1.0)(image, torch.tensor([[0, 3, 3, 15, 11]], dtype=torch.bfloat16))
+    assert crops.dtype == torch.bfloat16
+    assert torch.all(crops == 2.5)
+
+
+def test_focal_loss_equals_mmdetection_and_its_gradient():
+    logits = torch.randn(7, 4, dtype=torch.float64, requires_grad=True)
+    target = torch.tensor([0, 1, 2, 3, 4, 4, 0])  # 4 is background
+    weight = torch.ones(4, dtype=torch.float64)
+    mine = sigmoid_focal_loss(logits, target, 2.0, 0.25, weight, 'none')
+    hot = torch.nn.functional.one_hot(target, 5)[:, :4]
+    theirs = py_sigmoid_focal_loss(logits, hot, gamma=2.0, alpha=0.25, reduction='none')
+    torch.testing.assert_close(mine, theirs)
+    (mine_gradient,) = torch.autograd.grad(mine.sum(), logits)
+    (their_gradient,) = torch.autograd.grad(theirs.sum(), logits)
+    torch.testing.assert_close(mine_gradient, their_gradient)
+
+
+def test_an_operator_that_is_missing_says_so():
+    from mmcv.ops import soft_nms
+
+    with pytest.raises(NotImplementedError, match='softnms.*install the full mmcv'):
+        soft_nms(torch.rand(3, 4), torch.rand(3))
+    with pytest.raises(NotImplementedError, match="pool_mode='avg'"):
+        RoIAlign(2, 1.0, pool_mode='max')(torch.rand(1, 1, 4, 4), torch.zeros(1, 5))
+
+
+def test_compiled_operators_are_left_alone(monkeypatch):
+    compiled = type(sys)('mmcv._ext')
+    monkeypatch.setitem(sys.modules, 'mmcv._ext', compiled)
+    assert compat.install_operators() is False
+    assert sys.modules['mmcv._ext'] is compiled
+
+
+def tiny_faster_rcnn():
+    """MMDetection's own Faster R-CNN with its own ResNet, at the smallest size that still has every part."""
+    import mmdet
+
+    folder = os.path.join(os.path.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models')
+    model = Config.fromfile(os.path.join(folder, 'faster-rcnn_r50_fpn.py')).model
+    model.backbone.update(depth=18, base_channels=8, init_cfg=None, norm_eval=False)
+    model.neck.update(in_channels=[8, 16, 32, 64], out_channels=16)
+    model.rpn_head.update(in_channels=16, feat_channels=16)
+    model.roi_head.bbox_roi_extractor.out_channels = 16
+    model.roi_head.bbox_head.update(in_channels=16, fc_out_channels=32, num_classes=3)
+    return MODELS.build(model)
+
+
+def test_mmdetections_faster_rcnn_trains_and_predicts():
+    torch.manual_seed(0)
+    detector = tiny_faster_rcnn()
+    sample = DetDataSample(metainfo=dict(img_shape=(96, 128), ori_shape=(96, 128), scale_factor=(1.0, 1.0)))
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor([[10.0, 10, 60, 70], [50, 20, 120, 90]]), labels=torch.tensor([0, 2])
+    )
+    batch = dict(inputs=[torch.randint(0, 255, (3, 96, 128), dtype=torch.uint8)], data_samples=[sample])
+    losses = detector(**detector.data_preprocessor(batch, training=True), mode='loss')
+    total, _ = detector.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total)
+    # Gradients have passed RoIAlign backwards, into the backbone.
+    assert detector.backbone.layer4[0].conv1.weight.grad.abs().sum() > 0
+    detector.eval()
+    with torch.no_grad():
+        (result,) = detector.test_step(dict(inputs=batch['inputs'], data_samples=[sample.clone()]))
+    assert result.pred_instances.bboxes.shape[1] == 4
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_malicious_checkpoint_is_refused_and_does_not_run(tmp_path):
+    proof = tmp_path / 'it_ran'
+    file = tmp_path / 'stranger.pth'
+    torch.save(dict(state_dict={}, meta=Malicious(proof)), file)
+    from mmengine.runner import CheckpointLoader
+
+    from det_inception.weights.checkpoints import DetectorError, read_checkpoint
+
+    with pytest.raises(pickle.UnpicklingError):
+        CheckpointLoader.load_checkpoint(str(file), map_location='cpu')
+    with pytest.raises(DetectorError, match=r'stranger\.pth.*could run code'):
+        read_checkpoint(file)
+    assert not proof.exists()
+
+
+def test_a_log_history_survives_safe_loading(tmp_path):
+    history = HistoryBuffer([0.5, 0.25], [1, 1])
+    torch.save(dict(message_hub=dict(log_scalars=dict(loss=history))), tmp_path / 'own.pth')
+    loaded = torch.load(tmp_path / 'own.pth', weights_only=True)['message_hub']['log_scalars']['loss']
+    assert loaded.mean() == history.mean()
+
+
+def test_a_checkpoint_of_mmengine_loads_in_a_fresh_process_and_getattr_stays_closed(tmp_path):
+    history = HistoryBuffer([0.5], [1])
+    history.__dict__['_statistics_methods'] = dict(history._statistics_methods)  # as MMEngine's hub pickles it
+    torch.save(history, tmp_path / 'own.pth')
+    code = f'import det_inception, torch; print(torch.load({str(tmp_path / "own.pth")!r}).mean())'
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == '0.5'
+    for owner, name in ((HistoryBuffer, '__init__'), (torch.nn.Module, 'mean'), (os, 'mkdir')):
+        with pytest.raises(pickle.UnpicklingError):
+            compat._statistics_method(owner, name)
+
+
+def test_albumentations_does_not_ask_the_network():
+    assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '1'

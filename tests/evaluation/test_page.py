@@ -1,0 +1,179 @@
+"""The page: complete in itself, readable with any number of classes, and closed to what users call their classes."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from report_runs import make_run, write_images
+
+from det_inception.evaluation.report import draw, image_files, require_writable, write_report
+from det_inception.utils.errors import InputError
+
+BOX = [10, 10, 50, 50]
+
+
+class Checker(HTMLParser):
+    """Collects text, pictures and links, and checks that every element is closed."""
+
+    VOID = ('meta', 'img', 'br', 'source')
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.text, self.images, self.ids, self.links, self.tags = [], [], [], [], [], []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [attributes['id']] if 'id' in attributes else []
+        if tag == 'img':
+            self.images.append(attributes)
+        self.links += [attributes[name] for name in ('href', 'src', 'srcset') if name in attributes]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ['style']:
+            self.text.append(data)
+
+
+def write(run, folder, **kwargs):
+    page = write_report(run, folder, title=kwargs.pop('title', 'my_config'), **kwargs)
+    html = page.read_text(encoding='utf-8')
+    return Checker(html), ' '.join(Checker(html).text), html
+
+
+def many_classes(count, **kwargs):
+    """Every other object is found; class 0 has none."""
+    objects = [(number % 2, number, BOX) for number in range(1, count + 1)]
+    found = [(image, label, 0.5, BOX) for image, label, _ in objects[::2]]
+    return make_run(objects, found, classes=[f'class {number}' for number in range(count + 1)], **kwargs)
+
+
+def test_a_page_needs_no_other_file_and_no_network(tmp_path):
+    run = many_classes(3, image_paths=write_images(tmp_path, 2), coverage=[0.9, 0.4, 0.6], proposals_per_image=50.0)
+    checker, text, html = write(run, tmp_path / 'out', facts=[('checkpoint', 'epoch_8.pth')])
+    assert all(link.startswith(('data:image/', '#')) for link in checker.links)
+    assert {link[1:] for link in checker.links if link.startswith('#')} <= set(checker.ids)
+    assert 'script' not in checker.tags and 'url(' not in html and '@import' not in html
+    assert checker.images and all(image['alt'] for image in checker.images)
+    for said in ('my_config', 'checkpoint epoch_8.pth', '0.667', 'COCO, IoU 0.5', '66.7%', 'Missed', 'class 3'):
+        assert said in text
+    assert '1 class has no objects' in text
+    names = {path.relative_to(tmp_path / 'out').as_posix() for path in (tmp_path / 'out').rglob('*') if path.is_file()}
+    assert {
+        'index.html',
+        'precision_recall.png',
+        'coverage.png',
+        'pictures/true_01.jpg',
+        'pictures/missed_01.jpg',
+    } <= names
+    assert not [name for name in names if 'tmp' in name]
+
+
+@pytest.mark.parametrize('count', [1, 3, 16])
+def test_any_number_of_classes(tmp_path, count):
+    checker, text, html = write(many_classes(count), tmp_path)
+    values = [float(value) for value in re.findall(r'<span class="value">([\d.]+)', html)]
+    assert len(values) == count and values == sorted(values, reverse=True)
+    assert ('bars many' in html) == (count > 15)
+    assert len(checker.images) == 1  # the curves; neither proposals nor pictures
+    assert 'brings no proposals' in text and 'no image files are at hand' in text
+
+
+def test_names_are_only_text(tmp_path):
+    evil = '<script>alert("1")</script>'
+    run = make_run(
+        [(0, 0, BOX), (1, 1, BOX), (1, 0, BOX)],
+        [(0, 0, 0.9, BOX), (1, 0, 0.8, BOX), (1, 2, 0.7, BOX)],
+        classes=(evil, '$x^{', '\'"&_'),
+        image_names=('<img src=x onerror=alert(1)>', '"><b>\udcff'),  # the latter as a file system may give it
+        image_paths=write_images(tmp_path, 2),
+        coverage=[1, 1, 1],
+    )
+    checker, text, html = write(run, tmp_path / 'out', title=evil, facts=[(evil, evil)])
+    assert not {'script', 'b onerror'} & set(checker.tags) and '<script' not in html
+    assert evil in text and '<img src=x onerror=alert(1)>' in text
+    assert all(image['src'].startswith('data:') for image in checker.images)
+    assert any(evil in image['alt'] for image in checker.images)
+
+
+def test_nothing_detected(tmp_path):
+    run = make_run([(0, 0, BOX)], [], image_paths=write_images(tmp_path, 2))
+    assert 'none were asked for' in write(run, tmp_path / 'out', pictures=0)[1]
+    checker, text, _ = write(run, tmp_path / 'out')
+    assert 'no detection at all' in text and 'No detection is true.' in text and 'nan' not in text.lower()
+    assert len(checker.images) == 2  # curves and the missed object
+
+
+def test_the_official_mean_where_it_differs(tmp_path):
+    detected = make_run([(0, 0, BOX)], [(0, 0, 0.9, BOX), (0, 1, 0.5, BOX)], rules='ilsvrc')
+    assert 'class without objects was detected' not in write(detected, tmp_path)[1]  # behind the last class
+    detected = make_run([(0, 1, BOX)], [(0, 1, 0.9, BOX), (0, 0, 0.5, BOX)], rules='ilsvrc')
+    text = write(detected, tmp_path)[1]
+    assert 'gives NaN here' in text and '1.000' in text
+    silent = make_run([(0, 1, BOX)], [(0, 1, 0.9, BOX)], rules='ilsvrc')
+    assert 'The official formula gives 0.500' in write(silent, tmp_path)[1]
+
+
+def test_ignored_objects_are_mentioned(tmp_path):
+    run = make_run([(0, 0, BOX), (0, 1, BOX, True)], [(0, 0, 0.9, BOX)], rules='voc')
+    assert '1 object more does not count' in write(run, tmp_path)[1]
+
+
+def test_the_page_says_how_sure_its_score_is(tmp_path):
+    """Found in one image of two: a draw has both in a half of all cases, else one twice, so the deviation is 35 %."""
+    run = make_run([(0, 0, BOX), (1, 0, BOX)], [(0, 0, 0.9, BOX)], rules='voc')
+    error = draw(run).spread.error
+    assert error == pytest.approx(np.sqrt(0.5 * 0.5 / 2), rel=0.1)
+    assert f'mAP sure to ±{196 * error:.1f} points' in re.sub(r'\s+', ' ', write(run, tmp_path)[1])
+    alone = make_run([(0, 0, BOX)], [(0, 0, 0.9, BOX)], images=1)  # One image says nothing about others.
+    assert 'sure to' not in write(alone, tmp_path)[1]
+
+
+def test_folders(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match='file: the report cannot be written there'):
+        require_writable(tmp_path / 'file')
+    require_writable(tmp_path / 'new' / 'folder')
+    assert list((tmp_path / 'new' / 'folder').iterdir()) == []
+    with pytest.raises(InputError, match='no such folder of images'):
+        image_files(tmp_path / 'absent')
+    with pytest.raises(InputError, match='holds no image'):
+        image_files(tmp_path / 'new')
+    write_images(tmp_path, 2)
+    assert sorted(image_files(tmp_path)) == ['image_0', 'image_1']
+    write_images(tmp_path / 'new', 1)
+    assert sorted(image_files(tmp_path)) == ['image_1']  # Which picture is image_0's?
+
+
+def test_an_older_report_leaves_nothing_behind(tmp_path):
+    paths, out = write_images(tmp_path, 2), tmp_path / 'out'
+    write(many_classes(2, image_paths=paths, coverage=[1, 1]), out)
+    own = [out / 'notes.txt', out / 'pictures' / 'mine.jpg', out / 'pictures' / 'true_story.jpg']
+    for path in own:
+        path.write_text('')
+    write(make_run([(0, 0, BOX)], [(0, 0, 0.9, BOX)], image_paths=paths), out)
+    left = {path.relative_to(out).as_posix() for path in out.rglob('*') if path.is_file()}
+    assert left == {
+        'index.html',
+        'precision_recall.png',
+        'precision_recall_dark.png',
+        'pictures/true_01.jpg',
+        'results.npz',
+        *(path.relative_to(out).as_posix() for path in own),
+    }
+
+
+def test_the_same_run_gives_the_same_page(tmp_path):
+    pages = []
+    for folder in ('one', 'two'):
+        rng = np.random.default_rng(0)
+        run = many_classes(2, coverage=rng.random(2))
+        pages.append(write(run, tmp_path / folder)[2])
+    assert pages[0] == pages[1]

@@ -1,0 +1,187 @@
+"""Detecting in images without annotations, and what surrounds it."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from det_inception.config.loading import load_config
+from det_inception.inference.detector import Detections, Detector, class_color, draw, find_images
+from det_inception.registry import MODELS
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import output_names, write_bytes, write_image
+from det_inception.utils.images import ImageError
+
+MINI = Path(__file__).resolve().parent.parent.parent / 'configs/googlenet_rcnn_mini.py'
+OPTIONS = {
+    'model.backbone.width': 0.125,
+    'model.bbox_head.in_channels': 128,
+    'model.region_warp.size': 32,
+    'model.region_warp.context': 2,
+    'test_dataloader.dataset.pipeline.2.max_num': 30,
+    'test_dataloader.dataset.pipeline.2.width': 200,
+}
+CLASSES = ('cat', 'dog', 'owl')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A detector with random weights, whose head is sharp enough to give scores above and below a half."""
+    torch.manual_seed(0)
+    cfg = load_config(MINI, options={**OPTIONS, 'classes': CLASSES})
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    torch.nn.init.normal_(model.bbox_head.fc_cls.weight, std=2.0)
+    path = tmp_path_factory.mktemp('model') / 'random.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))), path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def detector(checkpoint):
+    return Detector(MINI, checkpoint, device='cpu', options=OPTIONS)
+
+
+@pytest.fixture
+def scene():
+    image = np.random.default_rng(1).integers(100, 130, (90, 140, 3), dtype=np.uint8)
+    image[10:50, 10:65] = (20, 40, 220)
+    image[30:80, 85:125] = (200, 180, 20)
+    return image
+
+
+def test_detects(detector, scene):
+    before = scene.copy()
+    found = detector.detect(scene)
+    assert (scene == before).all()
+    count = len(found)
+    assert count > 0 and found.boxes.shape == (count, 4) and found.scores.shape == found.labels.shape == (count,)
+    assert (found.boxes.dtype, found.scores.dtype, found.labels.dtype) == (np.float32, np.float32, np.int64)
+    assert (np.diff(found.scores) <= 0).all() and found.scores.max() <= 1 and set(found.labels) <= {0, 1, 2}
+    assert (found.boxes[:, :2] >= 0).all() and (found.boxes[:, 2:] <= (140, 90)).all()
+    again = detector.detect(scene)
+    assert all((getattr(found, name) == getattr(again, name)).all() for name in ('boxes', 'scores', 'labels'))
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (200, 8000), (3, 400)])
+def test_images_of_every_size(detector, shape):
+    image = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    found = detector.detect(image)
+    assert (found.boxes[:, 2:] <= (shape[1], shape[0])).all()
+    assert draw(image, found).shape == image.shape
+
+
+@pytest.mark.parametrize(
+    'image', [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), 'u1')]
+)
+def test_arrays_that_are_no_images(detector, image):
+    with pytest.raises(InputError, match='an image is uint8'):
+        detector.detect(image)
+
+
+def test_mixed_precision_is_nearly_the_same(checkpoint, scene):
+    plain, mixed = (Detector(MINI, checkpoint, device='cpu', amp=amp, options=OPTIONS) for amp in (False, True))
+    first, second = (item.detect(scene) for item in (plain, mixed))
+    assert second.scores.dtype == second.boxes.dtype == np.float32
+    assert abs(first.scores[0] - second.scores[0]) < 0.1
+
+
+def test_files_in_order(detector, scene, tmp_path):
+    paths = [tmp_path / f'{name}.png' for name in 'ba']
+    for path in paths:
+        cv2.imwrite(str(path), scene)
+    found = list(detector.detect_files(paths))
+    assert [path for path, _, _ in found] == paths and (found[0][1] == scene).all()
+    assert (found[0][2].boxes == detector.detect(scene).boxes).all()
+    with pytest.raises(ImageError, match=r'none\.png'):
+        next(detector.detect_files([tmp_path / 'none.png']))
+
+
+def test_wrong_checkpoints(checkpoint, tmp_path):
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save(dict(content, meta={}), tmp_path / 'nameless.pth')
+    with pytest.raises(InputError, match=r'nameless\.pth: does not say which classes'):
+        Detector(MINI, tmp_path / 'nameless.pth', options=OPTIONS)
+    content['meta']['dataset_meta']['classes'] = (*CLASSES, 'fox')
+    torch.save(content, tmp_path / 'other.pth')
+    with pytest.raises(InputError, match='another number of classes'):
+        Detector(MINI, tmp_path / 'other.pth', device='cpu', options=OPTIONS)
+    with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
+        Detector(MINI, checkpoint, device='abacus', options=OPTIONS)
+
+
+DETECTIONS = Detections(
+    boxes=np.array([[1, 2, 30.06, 40], [5, 5, 50, 50], [0, 0, 9, 9]], np.float32),
+    scores=np.array([0.91234, 0.5, 0.1], np.float32),
+    labels=np.array([2, 0, 1]),
+    classes=CLASSES,
+)
+
+
+def test_detections():
+    assert len(DETECTIONS) == 3
+    assert DETECTIONS.above(0.5).labels.tolist() == [2, 0] and DETECTIONS.above(0, limit=1).labels.tolist() == [2]
+    assert len(DETECTIONS.above(0.95)) == 0
+    assert DETECTIONS.as_dicts()[0] == dict(label='owl', score=0.9123, box=[1.0, 2.0, 30.1, 40.0])
+
+
+def largest_change(drawn, original):
+    """The largest difference of a pixel from all near it; Matplotlib before 3.11 may repeat a row or column."""
+    height, width = drawn.shape[0] - 6, drawn.shape[1] - 6
+    inner = drawn[3:-3, 3:-3].astype(int)
+    near = [
+        np.abs(inner - original[down : down + height, right : right + width]).max(axis=2)
+        for down in range(7)
+        for right in range(7)
+    ]
+    return np.min(near, axis=0).max()
+
+
+def test_drawing(scene):
+    before = scene.copy()
+    drawn = draw(scene, DETECTIONS)
+    assert drawn.shape == scene.shape and drawn.dtype == np.uint8 and drawn.flags.c_contiguous
+    assert (scene == before).all() and (drawn != scene).any()
+    # Far from the boxes and their names nothing changes, in BGR as given.
+    assert largest_change(drawn[60:, 100:], scene[60:, 100:]) <= 2
+    # Every class has a color of its own, and its boxes are drawn in it.
+    green = dataclasses.replace(DETECTIONS.above(0.95), boxes=np.array([[5, 5, 130, 85]], np.float32))
+    green = dataclasses.replace(green, scores=np.array([1], np.float32), labels=np.array([1]))
+    edge = draw(np.zeros_like(scene), green)[60, 3:8].astype(int).max(axis=0)
+    assert (np.argsort(edge) == np.argsort(class_color(1))).all()
+    assert len({class_color(label) for label in range(20)}) == 20
+    assert largest_change(draw(scene, DETECTIONS.above(0.95)), scene) <= 2
+
+
+def test_find_images(tmp_path, monkeypatch):
+    for name in ('b.jpg', 'a.PNG', 'sub/c.webp', 'sub/notes.txt', '.hidden.jpg', 'odd[1].jpg'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    names = lambda *patterns: [path.as_posix() for path in find_images(patterns)]  # noqa: E731
+    assert names('.') == ['a.PNG', 'b.jpg', 'odd[1].jpg', 'sub/c.webp']
+    assert names('b.jpg', '*.jpg', 'odd[1].jpg') == ['b.jpg', 'odd[1].jpg']
+    assert names('**/*.webp') == ['sub/c.webp'] and names('sub/notes.txt') == ['sub/notes.txt']
+    (tmp_path / 'empty').mkdir()
+    for pattern, said in (('none.jpg', 'no such file'), ('*.tif', 'or match'), ('empty', 'holds no image')):
+        with pytest.raises(InputError, match=said):
+            find_images(['b.jpg', pattern])
+
+
+def test_output_names():
+    names = ['a/x.jpg', 'b/x.jpg', 'x.png', 'x_2.jpg', 'y.tar.jpg']
+    assert output_names([Path(name) for name in names]) == ['x.png', 'x_2.png', 'x_3.png', 'x_2_2.png', 'y.tar.png']
+
+
+def test_writing(tmp_path, scene):
+    write_image(tmp_path / 'new' / 'a.png', scene)
+    assert (cv2.imread(str(tmp_path / 'new' / 'a.png')) == scene).all()
+    write_bytes(tmp_path / 'new' / 'a.png', b'other')
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['a.png']
+    for path in (tmp_path / 'new' / 'a.png' / 'b.txt', tmp_path / 'new'):
+        with pytest.raises(InputError, match='cannot be written'):
+            write_bytes(path, b'x')
+    assert [path.name for path in tmp_path.iterdir()] == ['new']

@@ -1,0 +1,99 @@
+"""Files are written whole or not at all, whoever writes them."""
+
+import errno
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from det_inception.proposals import ProposalError
+from det_inception.utils.errors import InputError
+from det_inception.utils.files import atomic_write, reason, write_bytes, write_text
+from det_inception.utils.text_files import open_text
+
+TEXT = ''.join(f'line {number} {number * 7919 % 1009}\n' for number in range(3000))
+
+
+@pytest.mark.parametrize('suffix', ['.txt', '.gz', '.bz2', '.xz'])
+def test_writes_what_it_reads(tmp_path: Path, suffix: str):
+    for content in (TEXT + 'ä\r\n', iter([TEXT, 'ä\r\n'])):
+        path = tmp_path / 'new' / f'list{suffix}'
+        write_text(path, content)
+        with open_text(path) as text:
+            assert text.buffer.read() == (TEXT + 'ä\r\n').encode()
+        assert (path.read_bytes()[:4] == b'line') == (suffix == '.txt')
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
+    path = tmp_path / 'list.txt'
+    path.write_text('old')
+
+    def chunks():
+        yield 'half'
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_text(path, chunks())
+    assert path.read_text() == 'old'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_content_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch):
+    path, done = tmp_path / 'a.txt', []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: (done.append('flush'), fsync(descriptor)))
+    monkeypatch.setattr(os, 'replace', lambda *names: (done.append('rename'), replace(*names)))
+    write_bytes(path, b'new')
+    assert done == ['flush', 'rename', 'flush'] and path.read_bytes() == b'new'
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path: Path):
+    path = tmp_path / 'a.tar.png'
+    child = os.fork()
+    if not child:
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b'half')
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == '.png' and left.name.startswith('.')
+    write_bytes(path, b'whole')
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b'whole'
+
+
+def test_a_full_disk(tmp_path: Path):
+    """The system itself refuses to let any file grow."""
+    path = tmp_path / 'a.bin'
+    write_bytes(path, b'old')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(InputError, match='no space is left on the disk .*; free some') as caught:
+            write_bytes(path, bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert 'choose another place' not in str(caught.value) and str(caught.value).endswith('again.')
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b'old'
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path: Path):
+    (tmp_path / 'file').write_text('')
+    (tmp_path / 'folder').mkdir()
+    for path in (tmp_path / 'file' / 'list.txt', tmp_path / 'folder'):
+        with pytest.raises(InputError, match='cannot be written: .*; choose another place') as caught:
+            write_text(path, 'text')
+        assert str(caught.value).startswith(f'{path}: ')
+    with pytest.raises(ProposalError), atomic_write(tmp_path / 'a', ProposalError):
+        raise OSError(errno.EACCES, 'Permission denied')
+    assert sorted(path.name for path in tmp_path.rglob('*')) == ['file', 'folder']
+
+
+def test_reasons():
+    assert reason(OSError(errno.EACCES, 'Permission denied')) == 'permission denied'
+    assert reason(OSError(errno.EDQUOT, 'Quota exceeded')).startswith('no space is left')
+    assert reason(ValueError('two\n lines')) == 'two lines' and reason(ValueError()) == 'ValueError'

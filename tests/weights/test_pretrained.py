@@ -1,0 +1,605 @@
+"""Weights of every layout, proven against their origin; and every kind of file that is none.
+
+Caffe files are written here by a serializer of the message format, so no Caffe and no download is needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.error import URLError
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from torch import nn
+from torchvision.models import googlenet, resnet18
+
+from det_inception.models import GoogLeNetClassifier
+from det_inception.models.backbones.googlenet import INCEPTION, VARIANTS, GoogLeNet
+from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
+from det_inception.weights.layouts import UNITS
+from det_inception.weights.pretrained import (
+    NORMALISATION,
+    CheckpointError,
+    load_backbone,
+    read_weights,
+    write_backbone,
+    write_classifier,
+)
+
+TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
+WIDTH = 0.25  # of the networks here, where nothing asks for the full one
+
+
+# ------------------------------------------------------------------------------- Caffe's message format, the writing
+
+
+def varint(value: int) -> bytes:
+    coded = b''
+    while value > 0x7F:
+        coded, value = coded + bytes([value & 0x7F | 0x80]), value >> 7
+    return coded + bytes([value])
+
+
+def field(number: int, payload: bytes | int) -> bytes:
+    if isinstance(payload, int):
+        return varint(number << 3) + varint(payload)
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def blob_message(values: np.ndarray, new_shape: bool, packed: bool, double: bool) -> bytes:
+    if new_shape and packed:
+        shape = field(7, field(1, b''.join(map(varint, values.shape))))
+    elif new_shape:
+        shape = field(7, b''.join(field(1, size) for size in values.shape))
+    else:
+        sizes = (1,) * (4 - values.ndim) + values.shape
+        shape = b''.join(field(number, size) for number, size in enumerate(sizes, start=1))
+    number, kind, wire = (8, '<f8', 1) if double else (5, '<f4', 5)
+    data = values.astype(kind)
+    if packed:
+        return shape + field(number, data.tobytes())
+    keyed = np.empty(data.size, np.dtype([('key', 'u1'), ('value', kind)]))
+    keyed['key'], keyed['value'] = number << 3 | wire, data.ravel()
+    return shape + keyed.tobytes()
+
+
+def caffemodel(
+    layers: dict[str, list[np.ndarray]], v1: bool = False, packed: bool = True, double: bool = False
+) -> bytes:
+    """Serializes layers as Caffe does: ``v1`` the messages and shapes of 2014, else those since."""
+    message = field(1, b'GoogLeNet')
+    # Layers without parameters, and fields around the ones that matter.
+    relu = field(2, b'data') + field(4, b'conv1/relu') + field(5, 18) if v1 else field(1, b'conv1/relu')
+    message += field(2 if v1 else 100, relu)
+    for name, arrays in layers.items():
+        blobs = [blob_message(array, new_shape=not v1, packed=packed, double=double) for array in arrays]
+        rate = varint(7 << 3 | 5) + struct.pack('<f', 1.0)  # V1's blobs_lr, unpacked
+        if v1:
+            layer = field(2, b'in') + field(3, b'out') + field(4, name.encode()) + field(5, 4)
+            layer += b''.join(field(6, blob) for blob in blobs) + rate + rate
+        else:
+            layer = field(1, name.encode()) + field(2, b'Convolution') + field(3, b'in') + field(10, 0)
+            layer += b''.join(field(7, blob) for blob in blobs)
+        message += field(2 if v1 else 100, layer)
+    return message
+
+
+@functools.cache
+def caffe_layers(width: float = WIDTH, classes: int = 10) -> dict[str, list[np.ndarray]]:
+    """Random arrays of a GoogLeNet as Caffe trains it: with both auxiliary classifiers."""
+    draw = np.random.default_rng(0)
+    state = GoogLeNet(width=width).state_dict()
+    layers = {}
+    for unit in UNITS:
+        shapes = [tuple(state[f'{unit.own}.conv.{kind}'].shape) for kind in ('weight', 'bias')]
+        layers[unit.caffe] = [draw.standard_normal(shape, np.float32) for shape in shapes]
+        if unit.caffe == 'inception_4a/pool_proj':
+            for head in ('loss1', 'loss2'):
+                layers[f'{head}/conv'] = [draw.standard_normal(shape, np.float32) for shape in ((8, 16, 1, 1), (8,))]
+                layers[f'{head}/fc'] = [draw.standard_normal(shape, np.float32) for shape in ((32, 128), (32,))]
+                layers[f'{head}/classifier'] = [
+                    draw.standard_normal(shape, np.float32) for shape in ((classes, 32), (classes,))
+                ]
+    channels = INCEPTION['5b'].scaled(width).out
+    layers['loss3/classifier'] = [
+        draw.standard_normal(shape, np.float32) for shape in ((classes, channels), (classes,))
+    ]
+    return layers
+
+
+def assert_holds_caffe_layers(weights, layers) -> None:
+    for unit in UNITS:
+        for kind, expected in zip(('weight', 'bias'), layers[unit.caffe]):
+            assert np.array_equal(weights.backbone[f'{unit.own}.conv.{kind}'].numpy(), expected), unit.caffe
+    for kind, expected in zip(('weight', 'bias'), layers['loss3/classifier']):
+        assert np.array_equal(weights.classifier[f'fc.{kind}'].numpy(), expected)
+
+
+# ------------------------------------------------------------------------------------------------- proof: Caffe's
+
+
+def test_caffes_weights_reproduce_caffes_results(shared_data):
+    source = shared_data / 'weights' / 'bvlc_googlenet.npz'
+    classifier = GoogLeNetClassifier(
+        num_classes=1000,
+        backbone=dict(type='GoogLeNet', variant='paper'),
+        init_cfg=dict(type='Pretrained', checkpoint=str(source)),
+    )
+    classifier.init_weights()
+    classifier.eval()
+    assert classifier.backbone.normalization == dict(mean=[104, 117, 123], std=[1, 1, 1], bgr_to_rgb=False)
+
+    expected = np.load(shared_data / 'caffe_reference' / 'googlenet_0_expected.npz')
+    picture = cv2.imread(str(shared_data / 'caffe_reference' / 'googlenet_0.png'))
+    # For this pair the input is the picture in RGB order without a mean subtracted.
+    images = torch.from_numpy(picture[:, :, ::-1].astype(np.float32)).permute(2, 0, 1)[None]
+    inner = {}
+    before_relu = classifier.backbone.inception4c.conv_1x1.conv
+    before_relu.register_forward_hook(lambda module, inputs, output: inner.update(value=output.clone()))
+    with torch.no_grad():
+        (sample,) = classifier(images, mode='predict')
+    np.testing.assert_allclose(sample.pred_score, expected['prob'].ravel(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(inner['value'][0], expected['inception_4c_1x1'].reshape(128, 14, 14), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize('v1', [False, True], ids=['layer', 'V1 layers'])
+@pytest.mark.parametrize('packed', [False, True], ids=['unpacked', 'packed'])
+@pytest.mark.parametrize('double', [False, True], ids=['float', 'double'])
+def test_caffemodel_is_read_whichever_way_it_is_written(tmp_path, v1, packed, double):
+    path = tmp_path / 'network.caffemodel'
+    path.write_bytes(caffemodel(caffe_layers(), v1, packed, double))
+    weights = read_weights(path)
+    assert_holds_caffe_layers(weights, caffe_layers())
+    assert (weights.variant, weights.width, weights.classes) == ('paper', WIDTH, None)
+    assert weights.normalization == NORMALISATION['paper']
+    load_backbone(GoogLeNet(width=WIDTH), path)
+
+
+@pytest.mark.parametrize(
+    ('shape', 'bias_shape'),
+    [
+        ((1, 1, 10, -1), (1, 1, 1, 10)),  # inner product, old
+        ((10, -1, 1, 1), (10,)),  # turned into a convolution
+    ],
+)
+def test_classifiers_of_every_shape_become_a_matrix(tmp_path, shape, bias_shape):
+    layers = dict(caffe_layers())
+    weight, bias = layers['loss3/classifier']
+    layers['loss3/classifier'] = [weight.reshape(shape), bias.reshape(bias_shape)]
+    (tmp_path / 'a.caffemodel').write_bytes(caffemodel(layers))
+    assert_holds_caffe_layers(read_weights(tmp_path / 'a.caffemodel'), caffe_layers())
+
+
+def test_a_fine_tuned_caffemodel_may_rename_its_classifier_or_lack_it(tmp_path):
+    layers = dict(caffe_layers())
+    layers['loss3/classifier_birds'] = layers.pop('loss3/classifier')
+    (tmp_path / 'birds.caffemodel').write_bytes(caffemodel(layers))
+    assert len(read_weights(tmp_path / 'birds.caffemodel').classifier['fc.bias']) == 10
+    del layers['loss3/classifier_birds']
+    (tmp_path / 'none.caffemodel').write_bytes(caffemodel(layers))
+    assert read_weights(tmp_path / 'none.caffemodel').classifier == {}
+
+
+def test_a_caffemodel_with_layers_that_googlenet_lacks_is_refused(tmp_path):
+    layers = dict(caffe_layers()) | {'inception_3a/1x1/bn': [np.ones(16, np.float32)]}
+    (tmp_path / 'bn.caffemodel').write_bytes(caffemodel(layers))
+    with pytest.raises(CheckpointError, match='1 too many, the first being inception_3a/1x1/bn'):
+        read_weights(tmp_path / 'bn.caffemodel')
+
+
+def test_a_caffemodel_that_is_cut_off_anywhere_is_refused(tmp_path):
+    whole = caffemodel(caffe_layers())
+    path = tmp_path / 'cut.caffemodel'
+    for length in np.random.default_rng(0).integers(1, len(whole) - 100, 40):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=r'cut\.caffemodel'):
+            read_weights(path)
+
+
+@pytest.mark.parametrize('v1', [False, True])
+@pytest.mark.parametrize('packed', [False, True])
+def test_a_damaged_caffemodel_raises_its_own_error_and_no_other(tmp_path, v1, packed):
+    draw = np.random.default_rng(0)
+    layers = {'conv1/7x7_s2': [np.ones((2, 3, 2, 2), np.float32), np.ones(2, np.float32)], 'fc': [np.ones((2, 3))]}
+    whole = np.frombuffer(caffemodel(layers, v1, packed), np.uint8)
+    path = tmp_path / 'damaged.caffemodel'
+    for _ in range(500):
+        damaged = whole.copy()
+        damaged[draw.integers(len(whole), size=2)] = draw.integers(256, size=2)
+        path.write_bytes(damaged.tobytes())
+        try:
+            read_caffemodel(path)
+        except CaffemodelError:
+            pass
+
+
+# -------------------------------------------------------------------------------------------- proof: torchvision's
+
+
+@pytest.fixture(scope='module')
+def torchvision_network() -> nn.Module:
+    """torchvision's network with random weights, and batch norms that have seen data: its output is alive."""
+    torch.manual_seed(0)
+    network = googlenet(weights=None, init_weights=False, aux_logits=True)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = None
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.5, 0.5)
+        network.train()(torch.randn(4, 3, 96, 96))
+    return network.eval()
+
+
+def outputs_by_name(network: nn.Module, names: dict[str, str], images: torch.Tensor) -> dict[str, torch.Tensor]:
+    found = {}
+    hooks = [
+        network.get_submodule(path).register_forward_hook(
+            lambda module, inputs, output, name=name: found.update({name: output.clone()})
+        )
+        for name, path in names.items()
+    ]
+    with torch.no_grad():
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+@pytest.mark.parametrize(('size', 'old_format'), [((224, 224), False), ((97, 131), True), ((65, 33), False)])
+def test_torchvisions_weights_give_torchvisions_outputs_at_every_stage(tmp_path, torchvision_network, size, old_format):
+    path = tmp_path / 'googlenet.pth'
+    # torchvision's own file is still in the format that PyTorch wrote before 1.6.
+    torch.save(torchvision_network.state_dict(), path, _use_new_zipfile_serialization=not old_format)
+    classifier = GoogLeNetClassifier(
+        num_classes=1000,
+        backbone=dict(type='GoogLeNet', variant='torchvision'),
+        init_cfg=dict(type='Pretrained', checkpoint=str(path)),
+    )
+    classifier.init_weights()
+    classifier.eval()
+    modules = {f'inception{name}': f'inception{name}' for name in INCEPTION}
+    theirs = {'conv1': 'conv1', 'conv2_reduce': 'conv2', 'conv2': 'conv3', **modules, 'fc': 'fc'}
+    ours = {name: f'backbone.{name}' for name in theirs} | {'fc': 'fc'}
+    # In the layout that ours takes by itself, so that both use the same convolutions.
+    images = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
+    images = images.contiguous(memory_format=torch.channels_last)
+    expected = outputs_by_name(torchvision_network, theirs, images)
+    for name, output in outputs_by_name(classifier, ours, images).items():
+        reference = expected[name].relu() if name != 'fc' else expected[name]
+        assert reference.std() > 0.01, f'{name} is dead, which proves nothing'
+        torch.testing.assert_close(output, reference, rtol=0, atol=1e-5, msg=lambda text, name=name: f'{name}: {text}')
+
+
+@pytest.mark.parametrize('aux_logits', [False, True])
+def test_torchvisions_auxiliary_heads_and_batch_counters_may_be_there_or_not(tmp_path, aux_logits):
+    state = googlenet(weights=None, init_weights=False, aux_logits=aux_logits).state_dict()
+    state = {f'module.{key}': value for key, value in state.items() if 'num_batches' not in key}  # as DDP saves it
+    torch.save(dict(model=state, epoch=3), tmp_path / 'a.pth')
+    weights = read_weights(tmp_path / 'a.pth')
+    assert (weights.variant, weights.width) == ('torchvision', 1)
+    assert weights.num_parameters == 6_624_904
+    assert weights.normalization == dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
+
+
+# ---------------------------------------------------------------------------------------------- this project's own
+
+
+@pytest.mark.parametrize('variant', VARIANTS)
+@pytest.mark.parametrize('width', [1, 0.5, 0.3, 1 / 3, 0.01, 1.5])
+def test_variant_and_width_are_told_from_the_arrays_alone(tmp_path, variant, width):
+    network = GoogLeNet(variant=variant, width=width)
+    torch.save(network.state_dict(), tmp_path / 'a.pth')
+    weights = read_weights(tmp_path / 'a.pth')
+    assert weights.variant == variant
+    load_backbone(GoogLeNet(variant=variant, width=weights.width), tmp_path / 'a.pth')
+    load_backbone(network, tmp_path / 'a.pth')
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    (tmp_path / 'a.caffemodel').write_bytes(caffemodel(caffe_layers()))
+    weights = read_weights(tmp_path / 'a.caffemodel')
+    write_backbone(tmp_path / 'new' / 'backbone.pth', weights)
+    write_classifier(tmp_path / 'new' / 'classifier.pth', weights)
+    assert sorted(path.name for path in (tmp_path / 'new').iterdir()) == ['backbone.pth', 'classifier.pth']
+    for name in ('backbone', 'classifier'):
+        again = read_weights(tmp_path / 'new' / f'{name}.pth')
+        for key, value in weights.backbone.items():
+            assert torch.equal(again.backbone[key], value)
+        assert again.classifier.keys() == (weights.classifier.keys() if name == 'classifier' else set())
+        assert (again.variant, again.width, again.normalization) == ('paper', WIDTH, NORMALISATION['paper'])
+    meta = torch.load(tmp_path / 'new' / 'classifier.pth', weights_only=True)['meta']
+    assert meta['source'] == 'a.caffemodel' and re.fullmatch('[0-9a-f]{64}', meta['source_sha256'])
+    classifier = GoogLeNetClassifier(10, dict(type='GoogLeNet', width=WIDTH))
+    written = torch.load(tmp_path / 'new' / 'classifier.pth', weights_only=True)['state_dict']
+    classifier.load_state_dict(written)  # as MMEngine's load_from does
+
+
+def test_the_normalization_of_other_weights_is_kept(tmp_path):
+    normalization = dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=False)
+    state = GoogLeNet('batch_norm', width=WIDTH).state_dict()
+    torch.save(dict(state_dict=state, meta=dict(normalization=normalization)), tmp_path / 'a.pth')
+    backbone = GoogLeNet('batch_norm', width=WIDTH)
+    assert backbone.normalization is None
+    load_backbone(backbone, tmp_path / 'a.pth')
+    assert backbone.normalization == normalization
+    write_backbone(tmp_path / 'b.pth', read_weights(tmp_path / 'a.pth'))
+    assert read_weights(tmp_path / 'b.pth').normalization == normalization
+
+
+def test_a_trained_detectors_checkpoint_gives_its_backbone_and_its_configs_normalization(tmp_path):
+    preprocessor = dict(
+        type='DetDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+    )
+    config = Config(dict(model=dict(type='RCNN', data_preprocessor=preprocessor), train_cfg=dict(max_epochs=2)))
+    state = {f'backbone.{key}': value for key, value in GoogLeNet(width=WIDTH).state_dict().items()}
+    state |= {'bbox_head.fc_cls.weight': torch.zeros(21, 256), 'bbox_head.fc_cls.bias': torch.zeros(21)}
+    # The parts of a checkpoint that MMEngine's hook writes, its log history among them.
+    meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=('a', 'b')), epoch=2)
+    history = dict(log_scalars={'train/loss': HistoryBuffer([1.0], [1])}, runtime_info=dict(iter=3))
+    torch.save(dict(meta=meta, state_dict=state, message_hub=history), tmp_path / 'epoch_2.pth')
+    weights = read_weights(tmp_path / 'epoch_2.pth')
+    assert weights.normalization == {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')}
+    assert weights.classifier == {} and weights.classes is None
+    load_backbone(GoogLeNet(width=WIDTH), tmp_path / 'epoch_2.pth')
+
+
+# -------------------------------------------------------------------------------------------------------- addresses
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache of PyTorch, with no network behind it."""
+
+    def no_network(*arguments, **options):
+        raise URLError('no network')
+
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(torch.hub, '_hub_dir', None)
+    monkeypatch.setattr(torch.hub, 'urlopen', no_network)
+    folder = tmp_path / 'cache' / 'hub' / 'checkpoints'
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder, and the address under which a server on this machine offers it."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def test_torchvisions_address_works_from_a_config(cache, torchvision_network):
+    torch.save(torchvision_network.state_dict(), cache / 'googlenet-1378be20.pth')
+    init_cfg = dict(type='Pretrained', checkpoint='torchvision://googlenet')
+    backbone = GoogLeNet('torchvision', init_cfg=init_cfg)
+    backbone.init_weights()
+    assert torch.equal(backbone.conv1.conv.weight, torchvision_network.conv1.conv.weight)
+    assert backbone.normalization == NORMALISATION['torchvision']
+    with pytest.raises(CheckpointError, match=r"'torchvision' variant .* asks for 'paper'; set model\.backbone\.v"):
+        GoogLeNet('paper', init_cfg=init_cfg).init_weights()
+
+
+def test_without_a_network_the_error_says_which_file_goes_where(cache):
+    expected = rf'fetch https://\S+/googlenet-1378be20\.pth on another machine .* {re.escape(str(cache))}'
+    with pytest.raises(CheckpointError, match=expected):
+        read_weights('torchvision://googlenet')
+    with pytest.raises(CheckpointError, match='cannot be downloaded'):
+        read_weights('http://example.org/bvlc_googlenet.caffemodel')
+
+
+def test_a_truncated_file_in_the_cache_is_named(cache):
+    (cache / 'googlenet-1378be20.pth').write_bytes(b'\x80\x02\x8a\nl\xfc')
+    with pytest.raises(CheckpointError, match=re.escape(str(cache / 'googlenet-1378be20.pth'))):
+        read_weights('torchvision://googlenet')
+
+
+@pytest.mark.parametrize('address', ['torchvision://resnet50', 'ftp://example.org/googlenet.pth'])
+def test_other_addresses_are_refused(address):
+    with pytest.raises(CheckpointError, match=address):
+        read_weights(address)
+
+
+@pytest.fixture
+def online(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(torch.hub, '_hub_dir', None)
+    for variable in ('http_proxy', 'HTTP_PROXY'):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_files_behind_http_are_read(online, served):
+    folder, address = served
+    torch.save(GoogLeNet(width=WIDTH).state_dict(), folder / 'a.pth')
+    (folder / 'b.caffemodel').write_bytes(caffemodel(caffe_layers()))
+    assert read_weights(f'{address}/a.pth').variant == 'paper'
+    assert_holds_caffe_layers(read_weights(f'{address}/b.caffemodel'), caffe_layers())
+    with pytest.raises(CheckpointError, match='cannot be downloaded'):
+        read_weights(f'{address}/missing.pth')
+
+
+# ------------------------------------------------------------------------------------------------------- bad files
+
+
+class RunsCode:
+    """Creates a file when it is unpickled by a loader that permits it."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+class ReachesOut:
+    """Takes something from a class by ``getattr``, which checkpoints of MMEngine do for their log history."""
+
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, '__init__')
+
+
+@pytest.mark.parametrize('permissive', [False, True])
+@pytest.mark.parametrize('old_format', [False, True])
+@pytest.mark.parametrize('over_http', [False, True])
+def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch, online, served, permissive, old_format, over_http):
+    if permissive:  # a user's environment that lets PyTorch load anything
+        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    folder, address = served
+    trace = tmp_path / 'it_ran'
+    checkpoint = dict(state_dict=GoogLeNet(width=WIDTH).state_dict(), payload=RunsCode(trace))
+    torch.save(checkpoint, folder / 'evil.pth', _use_new_zipfile_serialization=not old_format)
+    with pytest.raises(CheckpointError, match='could run code'):
+        read_weights(f'{address}/evil.pth' if over_http else folder / 'evil.pth')
+    assert not trace.exists()
+
+
+def test_the_getattr_of_mmengines_log_history_reaches_nothing_else(tmp_path):
+    torch.save(dict(state_dict=GoogLeNet(width=WIDTH).state_dict(), payload=ReachesOut()), tmp_path / 'evil.pth')
+    with pytest.raises(CheckpointError, match='not loaded'):
+        read_weights(tmp_path / 'evil.pth')
+
+
+def write_bad_files(folder: Path) -> None:
+    state = GoogLeNet(width=WIDTH).state_dict()
+    torch.save(state, folder / 'good.pth')
+    whole = (folder / 'good.pth').read_bytes()
+    (folder / 'cut.pth').write_bytes(whole[: len(whole) // 2])
+    torch.save(state, folder / 'good_old.pth', _use_new_zipfile_serialization=False)
+    (folder / 'cut_old.pth').write_bytes((folder / 'good_old.pth').read_bytes()[: len(whole) // 2])
+    (folder / 'garbage.caffemodel').write_bytes(np.random.default_rng(0).bytes(4096))
+    (folder / 'page.pth').write_text('<!DOCTYPE html><title>404</title>')
+    (folder / 'empty.pth').touch()
+    (folder / 'folder').mkdir()
+    torch.save(resnet18().state_dict(), folder / 'resnet.pth')
+    torch.save({f'backbone.{key}': value for key, value in resnet18().state_dict().items()}, folder / 'det_resnet.pth')
+    torch.save({}, folder / 'nothing.pth')
+    torch.save([1, 2], folder / 'list.pth')
+    np.savez(folder / 'empty.npz')
+    np.savez(folder / 'objects.npz', a=np.array([dict()], dtype=object))
+    np.savez(folder / 'other.npz', a=np.zeros(3), b=np.array('text'))
+    first = 'inception3a.conv_3x3.conv.weight'
+    torch.save(state | {first: state[first][:, :-1]}, folder / 'shape.pth')
+    torch.save({key: value for key, value in state.items() if key != first}, folder / 'missing.pth')
+    torch.save({key: value for key, value in state.items() if key.startswith('conv')}, folder / 'stem.pth')
+    torch.save(state | {'inception6a.conv.weight': torch.zeros(1)}, folder / 'excess.pth')
+    torch.save(state | {first: torch.full_like(state[first], float('nan'))}, folder / 'nan.pth')
+    torch.save(state | {'inception4a.conv_3x3.conv.weight': torch.zeros(50, 24, 3, 3)}, folder / 'width.pth')
+    torch.save(state | {'fc.weight': torch.zeros(10, 1024), 'fc.bias': torch.zeros(10)}, folder / 'fc.pth')
+
+
+@pytest.fixture(scope='module')
+def bad_files(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp('bad')
+    write_bad_files(folder)
+    return folder
+
+
+BAD_FILES = {
+    'cut.pth': 'damaged or was cut off',
+    'cut_old.pth': 'damaged or was cut off',
+    'garbage.caffemodel': 'no whole .caffemodel',
+    'page.pth': 'no whole .caffemodel',  # what a download behind a login leaves
+    'empty.pth': 'is empty',
+    'folder': 'is a directory',
+    'absent.pth': 'does not exist',
+    'resnet.pth': 'none of them fits GoogLeNet',
+    'det_resnet.pth': 'none of them fits GoogLeNet',
+    'nothing.pth': '0 arrays',
+    'list.pth': 'no state_dict',
+    'empty.npz': '0 arrays',
+    'objects.npz': 'cannot be read as .npz',
+    'other.npz': 'none of them fits GoogLeNet',
+    'shape.pth': r'1 of another shape, the first being inception3a.conv_3x3.conv.weight \(32x23x3x3 instead of 32x24',
+    'missing.pth': '1 missing, the first being inception3a.conv_3x3.conv.weight',
+    'stem.pth': 'a part of GoogLeNet only',
+    'excess.pth': '1 too many, the first being inception6a',
+    'nan.pth': 'not finite',
+    'width.pth': 'no width of GoogLeNet gives',
+    'fc.pth': r'classifier \(fc.weight 10x1024, fc.bias 10\) that is not Kx256',
+}
+
+
+@pytest.mark.parametrize('name', BAD_FILES)
+def test_a_bad_file_is_an_error_of_one_sentence_that_names_it(bad_files, name):
+    with pytest.raises(CheckpointError, match=BAD_FILES[name]) as caught:
+        load_backbone(GoogLeNet(width=WIDTH), bad_files / name)
+    message = str(caught.value)
+    assert message.startswith(str(bad_files / name)) and message.endswith('.') and '\n' not in message
+
+
+def test_a_refused_file_leaves_the_network_as_it_was(bad_files):
+    network = GoogLeNet(width=WIDTH)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    for name in ('shape.pth', 'missing.pth', 'excess.pth'):
+        with pytest.raises(CheckpointError):
+            load_backbone(network, bad_files / name)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_weights_of_another_width_are_refused(bad_files):
+    with pytest.raises(CheckpointError, match=r'width 0\.25 and the config asks for 1; set model.backbone.width=0\.25'):
+        load_backbone(GoogLeNet(), bad_files / 'good.pth')
+
+
+# --------------------------------------------------------------------------------------------------------- the tool
+
+
+def convert(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(TOOL), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=TOOL.parents[1], timeout=120)
+
+
+def test_the_tool_writes_both_checkpoints_and_says_what_they_are(tmp_path):
+    source, names = tmp_path / 'net.caffemodel', tmp_path / 'words.txt'
+    source.write_bytes(caffemodel(caffe_layers(), v1=True))
+    names.write_text(''.join(f'n{index:08} name {index}\n' for index in range(10)))
+    done = convert(source, tmp_path / 'out', '--classes', names)
+    assert done.returncode == 0, done.stderr
+    for expected in ('paper, width 0.25', '10 classes', 'BGR, mean 104 117 123, std 1 1 1', 'net_backbone.pth'):
+        assert expected in done.stdout
+    written = read_weights(tmp_path / 'out' / 'net_classifier.pth')
+    assert_holds_caffe_layers(written, caffe_layers())
+    assert written.classes[3] == 'n00000003 name 3'
+
+
+def test_the_tools_errors_are_one_sentence_and_leave_nothing_behind(tmp_path, bad_files):
+    done = convert(bad_files / 'good.pth', '--backbone', tmp_path / 'b.pth', '--classifier', tmp_path / 'c.pth')
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == f'error: {bad_files / "good.pth"} has no classifier; leave --classifier out.'
+    assert 'Traceback' not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_classifier_cannot_be_written_without_one_nor_to_a_place_that_takes_none(tmp_path, bad_files):
+    weights = read_weights(bad_files / 'good.pth')
+    with pytest.raises(CheckpointError, match='no classifier'):
+        write_classifier(tmp_path / 'a.pth', weights)
+    (tmp_path / 'file').touch()
+    (tmp_path / 'folder').mkdir()
+    for path in (tmp_path / 'file' / 'a.pth', tmp_path / 'folder'):
+        with pytest.raises(CheckpointError, match='cannot be written'):
+            write_backbone(path, weights)
+    assert sorted(path.name for path in tmp_path.rglob('*')) == ['file', 'folder']
