@@ -10,8 +10,9 @@ from mmengine.structures import InstanceData
 from test_detection import write_image, write_xml
 
 from det_inception.config.loading import load_config
-from det_inception.datasets import ILSVRCDetDataset, annotation_cache
+from det_inception.datasets import ILSVRCDetDataset
 from det_inception.datasets.detection import DataError
+from det_inception.formats import annotation_cache
 from det_inception.formats.annotation_cache import read_annotations
 from det_inception.ilsvrc.splits import BAD_IMAGES
 from det_inception.registry import MODELS, TRANSFORMS

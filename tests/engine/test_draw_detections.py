@@ -11,7 +11,7 @@ from mmdet.visualization import DetLocalVisualizer
 from mmengine.structures import InstanceData
 from PIL import Image
 
-from det_inception.evaluation import DrawDetectionsHook
+from det_inception.engine import DrawDetectionsHook
 from det_inception.utils.errors import InputError
 
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from det_inception.config.loading import load_config
-from det_inception.evaluation import report_metric
+from det_inception.evaluation.metrics import report_metric
 from det_inception.evaluation.metrics.report_metric import ReportMetric, add_report
 from det_inception.evaluation.report import score_run
 from det_inception.registry import METRICS

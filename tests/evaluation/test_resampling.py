@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import make_run, random_runs
 
+from det_inception.evaluation.analysis import run_file
 from det_inception.evaluation.analysis.resampling import average_precisions
 from det_inception.evaluation.analysis.results import EvalResults, Found, Objects
 from det_inception.evaluation.analysis.scoring import average_precision, curve
-from det_inception.evaluation.report import compare, comparison_text, draw, read_run, run_file, score_run, write_run
+from det_inception.evaluation.report import compare, comparison_text, draw, read_run, score_run, write_run
 from det_inception.utils.errors import InputError
 
 BOX, ELSEWHERE = [10, 10, 50, 50], [60, 60, 90, 90]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from det_inception.inference.acceleration import engines
 from det_inception.inference.acceleration.engines import accelerate, fast_precision, fuse, make_engine
-from det_inception.models import engines
 from det_inception.models.backbones.googlenet import VARIANTS
 from det_inception.models.layers.chunks import predict_in_chunks
 from det_inception.registry import MODELS
@@ -129,7 +129,7 @@ def test_openvino_leaves_its_threads_where_they_may_run(threads, crops, monkeypa
 
 @needs_openvino
 def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatch):
-    from det_inception.models import openvino_engine
+    from det_inception.inference.acceleration import openvino_engine
 
     monkeypatch.setattr(openvino_engine, 'CALIBRATION', 24)
     model = detector()

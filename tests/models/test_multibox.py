@@ -13,9 +13,10 @@ from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
+from det_inception.engine import MultiBoxPriorsHook
 from det_inception.engine.hooks.multibox_priors import dataset_boxes
 from det_inception.evaluation import ProposalRecallMetric
-from det_inception.models import MultiBox, MultiBoxPriorsHook
+from det_inception.models import MultiBox
 from det_inception.models.detectors.multibox import MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.heads.multibox_loss import multibox_loss
 from det_inception.proposals.multibox import write_priors
