@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from det_inception.ilsvrc import DET_CLASSES, Detections, DetectionScore, GroundTruth, evaluate
 from det_inception.inference.detector import Detector
-from det_inception.proposals.recall import overlaps
+from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
 
@@ -110,7 +110,7 @@ def score_photos(
         if len(found):
             rival = truth.boxes[(truth.object_image_ids == index) & (truth.class_ids == classes[-1][0])]
             named += len(rival) > 0
-            localized += bool((overlaps(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
+            localized += bool((pairwise_iou(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
     if not sum(map(len, images)):
         raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
     detections = Detections(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))

@@ -4,7 +4,7 @@ from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
 from det_inception.proposals.make import METHODS, SelectiveSearch, make_proposals
 from det_inception.proposals.mixing import Mix, mix
-from det_inception.proposals.recall import average_recall, best_overlaps, overlaps, recall, recall_of
+from det_inception.proposals.recall import average_recall, best_overlaps, recall, recall_of
 from det_inception.proposals.selective_search import selective_search, selective_search_parameters
 from det_inception.proposals.sources import GroundTruth, Images, list_images, read_ground_truth, read_image
 from det_inception.proposals.store import (
@@ -42,7 +42,6 @@ __all__ = [
     'make_proposals',
     'merge_stores',
     'mix',
-    'overlaps',
     'rank_scores',
     'read_ground_truth',
     'read_image',

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from det_inception.utils.boxes import pairwise_ioa, pairwise_iou
+
 Array = NDArray  # shapes and dtypes are in the docstrings
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5)
@@ -89,24 +91,6 @@ def rescore(scores: Array, fits: Array, areas: Array) -> Array:
     return (scores * fits**2 * areas**0.5).astype(np.float32)
 
 
-def overlaps(boxes: Array) -> tuple[Array, Array]:
-    """Computes the IoU of every two boxes, and the share of the first that lies inside the second.
-
-    Args:
-        boxes: float (R, 4).
-
-    Returns:
-        Two arrays, float64 (R, R).
-    """
-    boxes = np.asarray(boxes, np.float64)
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=-1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=-1)
-    union = areas[:, None] + areas[None, :] - common
-    return common / np.maximum(union, 1e-12), common / np.maximum(areas[:, None], 1e-12)
-
-
 def pick(
     boxes: Array, scores: Array, iou: Array, inside: Array, nms: float = 0.3, part: float = 0.8, vote: float = 0.4
 ) -> tuple[Array, Array]:
@@ -120,8 +104,8 @@ def pick(
     Args:
         boxes: float (R, 4).
         scores: float (R,), not negative; those of 0 are never picked.
-        iou: float (R, R), from :func:`overlaps`.
-        inside: float (R, R), from the same.
+        iou: float (R, R), from :func:`~det_inception.utils.boxes.pairwise_iou`.
+        inside: float (R, R), from :func:`~det_inception.utils.boxes.pairwise_ioa`.
         nms: IoU above which the lower of two boxes goes.
         part: Share of a box inside the other above which the lower of the two goes.
         vote: IoU above which a box has a vote.
@@ -135,7 +119,7 @@ def pick(
         voters = np.flatnonzero(iou[best] > vote)
         weights = scores[voters, None].astype(np.float64)
         edges[row] = (boxes[voters] * weights).sum(axis=0) / weights.sum()
-    kept = _suppress(scores[picked], *overlaps(edges), nms, part)
+    kept = _suppress(scores[picked], pairwise_iou(edges, edges), pairwise_ioa(edges, edges), nms, part)
     return picked[kept], edges[kept].astype(np.float32)
 
 

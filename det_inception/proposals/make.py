@@ -25,6 +25,7 @@ from det_inception.proposals.selective_search import MODES, selective_search, se
 from det_inception.proposals.sources import Images, read_image
 from det_inception.proposals.store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
 from det_inception.proposals.writer import ProposalWriter
+from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write, reason
 
@@ -192,17 +193,6 @@ def make_proposals(
     else:
         list_file.unlink(missing_ok=True)
     return Summary(made, len(known), unreadable, proposals, list_file if unreadable else None)
-
-
-def available_cores() -> int:
-    """Number of cores that this process may use, which a cluster's scheduler may have limited.
-
-    Returns:
-        At least 1.
-    """
-    if hasattr(os, 'sched_getaffinity'):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _shard_of(keys: list[str], shard: tuple[int, int] | None) -> list[str]:

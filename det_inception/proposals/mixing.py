@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from det_inception.proposals.make import Method, propose_together
-from det_inception.proposals.recall import overlaps
+from det_inception.utils.boxes import pairwise_iou
 
 MAX_OVERLAP = 0.85
 
@@ -33,7 +33,7 @@ def mix(first: np.ndarray, second: np.ndarray, max_overlap: float = MAX_OVERLAP)
     """
     first, second = np.asarray(first, np.float32).reshape(-1, 4), np.asarray(second, np.float32).reshape(-1, 4)
     if len(first):
-        second = second[~(overlaps(second, first) > max_overlap).any(axis=1)]
+        second = second[~(pairwise_iou(second, first) > max_overlap).any(axis=1)]
     return np.concatenate([first, second])
 
 

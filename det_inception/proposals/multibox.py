@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from det_inception.proposals.errors import ProposalError
-from det_inception.proposals.recall import overlaps
+from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.files import atomic_write, reason
 
 SEED = 2014
@@ -136,7 +136,7 @@ def mean_best_overlap(priors: np.ndarray, boxes: np.ndarray, limit: int = 5000) 
         Between 0 and 1.
     """
     boxes = boxes[:: -(-len(boxes) // limit)]
-    return float(np.mean([overlaps(box[None], priors).max() for box in boxes]))
+    return float(np.mean([pairwise_iou(box[None], priors).max() for box in boxes]))
 
 
 def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:

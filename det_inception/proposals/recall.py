@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from det_inception.proposals.errors import ProposalError
+from det_inception.utils.boxes import pairwise_iou
 
 
 def recall(
@@ -117,31 +118,9 @@ def best_overlaps(
         if len(image_proposals) == 0:
             best.append(np.zeros((len(image_truth), len(counts))))
             continue
-        running = np.maximum.accumulate(overlaps(image_truth, image_proposals), axis=1)  # (G, N)
+        running = np.maximum.accumulate(pairwise_iou(image_truth, image_proposals), axis=1)  # (G, N)
         best.append(running[:, np.minimum(counts, len(image_proposals)) - 1])
     return np.concatenate(best)
-
-
-def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of every box with every other.
-
-    Args:
-        boxes: (M, 4).
-        others: (N, 4).
-
-    Returns:
-        float64 (M, N); 0 where both boxes are empty.
-    """
-    boxes, others = np.asarray(boxes, np.float64), np.asarray(others, np.float64)
-    corner = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    opposite = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    intersection = np.maximum(opposite - corner, 0).prod(axis=2)
-    union = _areas(boxes)[:, None] + _areas(others)[None, :] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
 def _as_boxes(boxes: np.ndarray, what: str) -> np.ndarray:

@@ -17,7 +17,6 @@ Search for Object Recognition", ICCV 2011.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral, Real
@@ -30,6 +29,7 @@ from numba import njit
 from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
 from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
 from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
+from det_inception.utils.cores import available_cores
 
 MODES: dict[str, dict[str, Any]] = {
     # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN
@@ -256,12 +256,6 @@ def _map(pool: ThreadPoolExecutor | None, function: Callable, *arguments: Sequen
     return list(map(function, *arguments) if pool is None else pool.map(function, *arguments))
 
 
-def _available_cores() -> int:
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def selective_search(
     image: np.ndarray,
     mode: str = 'fast',
@@ -329,7 +323,7 @@ def selective_search(
         max_overlap=max_overlap,
         min_size=min_size,
     )
-    threads = _whole('threads', threads, 'the number of available cores') or _available_cores()
+    threads = _whole('threads', threads, 'the number of available cores') or available_cores()
     image = _checked_image(image)
     scaled = _resized(image, parameters['width'])
     height, width = scaled.shape[:2]

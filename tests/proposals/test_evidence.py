@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals.evidence import coverage, fit, overlaps, pick, rescore
+from det_inception.proposals.evidence import coverage, fit, pick, rescore
+from det_inception.utils.boxes import pairwise_ioa, pairwise_iou
 
 WIDTH, HEIGHT, CELLS = 64.0, 32.0, 8
 
@@ -34,15 +35,6 @@ def test_coverage_adds_up_to_the_area(seed):
 def test_coverage_of_known_boxes():
     covered = coverage(np.array([[0, 0, 12, 4], [0, 0, WIDTH, HEIGHT]]), WIDTH, HEIGHT, CELLS)
     assert covered[0, 0, :3].tolist() == [1, 0.5, 0] and covered[0, 1:].max() == 0 and covered[1].min() == 1
-
-
-@given(st.integers(0, 10**6))
-def test_overlaps_are_those_of_a_loop(seed):
-    boxes = random_boxes(seed, 6)
-    iou, inside = overlaps(boxes)
-    for i, a in enumerate(boxes):
-        for j, b in enumerate(boxes):
-            assert (iou[i, j], inside[i, j]) == pytest.approx(plain_iou(a, b), abs=1e-9)
 
 
 def test_the_box_around_the_evidence_fits_best():
@@ -105,18 +97,18 @@ def test_picked_boxes_are_those_of_a_slow_loop(seed):
     boxes = random_boxes(seed)
     scores = np.random.default_rng(seed).random(len(boxes)).astype(np.float32)
     scores[::5] = 0
-    picked, edges = pick(boxes, scores, *overlaps(boxes))
+    picked, edges = pick(boxes, scores, pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
     expected, moved = plain_pick(boxes, scores, 0.3, 0.8, 0.4)
     assert picked.tolist() == expected and (np.diff(scores[picked]) <= 0).all()
     np.testing.assert_allclose(edges, moved, atol=1e-4)
-    again, inside = overlaps(edges)
+    again = pairwise_iou(edges, edges)
     np.fill_diagonal(again, 0)
     assert again.max() <= 0.3 + 1e-5
 
 
 def test_parts_and_surroundings_of_an_object_go():
     boxes = np.array([[10, 10, 30, 20], [12, 11, 18, 15], [0, 0, 60, 30], [40, 2, 60, 30]], float)
-    picked, edges = pick(boxes, np.array([0.9, 0.8, 0.7, 0.6]), *overlaps(boxes))
+    picked, edges = pick(boxes, np.array([0.9, 0.8, 0.7, 0.6]), pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
     assert picked.tolist() == [0, 3] and np.array_equal(edges, boxes[[0, 3]])
-    nothing, none = pick(boxes, np.zeros(4), *overlaps(boxes))
+    nothing, none = pick(boxes, np.zeros(4), pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
     assert nothing.tolist() == [] and none.shape == (0, 4)

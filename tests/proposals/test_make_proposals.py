@@ -31,7 +31,6 @@ from det_inception.proposals import (
     rank_scores,
     selective_search,
 )
-from det_inception.proposals.make import available_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -406,7 +405,3 @@ def test_make_proposals_asks_for_a_task(monkeypatch, capsys, arguments):
 def test_help(monkeypatch, capsys, name):
     assert run_tool(monkeypatch, name, '--help') == 0
     assert 'example' in capsys.readouterr().out
-
-
-def test_available_cores():
-    assert 1 <= available_cores() <= os.cpu_count()

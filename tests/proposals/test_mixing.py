@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from det_inception.proposals import Mix, ProposalStore, SelectiveSearch, list_images, make_proposals, mix, overlaps
+from det_inception.proposals import Mix, ProposalStore, SelectiveSearch, list_images, make_proposals, mix
+from det_inception.utils.boxes import pairwise_iou
 
 
 def random_boxes(count, seed):
@@ -19,7 +20,7 @@ def random_boxes(count, seed):
 def test_mix_keeps_the_first_and_of_the_second_what_is_new(max_overlap):
     first, second = random_boxes(20, seed=1), random_boxes(200, seed=2)
     mixed = mix(first, second, max_overlap)
-    kept = [box for box in second.tolist() if max(overlaps(np.array([box]), first)[0]) <= max_overlap]
+    kept = [box for box in second.tolist() if max(pairwise_iou([box], first)[0]) <= max_overlap]
     assert mixed.dtype == np.float32
     assert mixed[:20].tolist() == first.tolist() and mixed[20:].tolist() == kept
     assert max_overlap == 1 or len(kept) < 200

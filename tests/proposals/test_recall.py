@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals import average_recall, best_overlaps, overlaps, recall, recall_of
+from det_inception.proposals import average_recall, best_overlaps, recall, recall_of
 
 # Whole numbers from a small range make equal overlaps and exact thresholds likely.
 BOX = st.tuples(*[st.integers(0, 12)] * 4).map(
@@ -62,13 +62,6 @@ def test_invariants(images):
     # The area under the curve, by adding up.
     steps = recall_of(best, np.linspace(0.5, 1, 501)[1:]).mean(axis=0)
     np.testing.assert_allclose(average_recall(best), steps, atol=1 / 500)
-
-
-@given(BOXES, BOXES)
-def test_overlaps(boxes, others):
-    found = overlaps(np.array(boxes).reshape(-1, 4), np.array(others).reshape(-1, 4))
-    expected = [[plain_overlap(a, b) for b in others] for a in boxes]
-    np.testing.assert_allclose(found, np.array(expected).reshape(len(boxes), len(others)), rtol=1e-12)
 
 
 def test_perfect_proposals_cover_everything():

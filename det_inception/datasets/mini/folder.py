@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from det_inception.datasets.mini.canvas import Array
 from det_inception.datasets.mini.scene import CLASSES, Box, compose
+from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 
 GENERATOR_VERSION = 1
@@ -69,7 +70,7 @@ def make_mini(
         raise MiniSetError(f'train and val must each be at least 1 image, not {train} and {val}.')
     if seed < 0:
         raise MiniSetError(f'The seed must not be negative, but it is {seed}.')
-    workers = _usable_cores() if workers is None else workers
+    workers = min(available_cores(), 8) if workers is None else workers
     if workers < 1:
         raise MiniSetError(f'There must be at least 1 worker, not {workers}.')
     wanted = {'generator': GENERATOR_VERSION, 'seed': seed, 'train': train, 'val': val}
@@ -151,11 +152,6 @@ def contact_sheet(root: str | Path, count: int = 24, columns: int = 6, seed: int
         y, x = k // columns * cell + 3, k % columns * cell + 3
         sheet[y : y + image.shape[0], x : x + image.shape[1]] = image
     return sheet
-
-
-def _usable_cores() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return min(cores, 8)
 
 
 def _is_made(root: Path, wanted: dict[str, int], force: bool) -> bool:

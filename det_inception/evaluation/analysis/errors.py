@@ -37,9 +37,9 @@ from det_inception.evaluation.analysis.scoring import (
     curve,
     match,
     object_ranges,
-    overlap,
 )
 from det_inception.ilsvrc.scoring import NOT_COUNTED
+from det_inception.utils.boxes import overlap
 
 BACKGROUND_THRESHOLD = 0.1
 # Verdicts on a detection; those from 1 on are positions in KINDS plus 1.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from det_inception.evaluation.analysis.results import RULES, EvalResults
 from det_inception.ilsvrc import Detections, GroundTruth, evaluate
 from det_inception.ilsvrc.scoring import FALSE_POSITIVE, NOT_COUNTED
+from det_inception.utils.boxes import overlap
 
 THRESHOLD = 0.5
 RECALLS = np.linspace(0, 1, 101)
@@ -152,19 +153,6 @@ def _official(results: EvalResults):
         ),
         blacklist,
     )
-
-
-@njit(cache=True)
-def overlap(box: NDArray, other: NDArray, of_box: bool = False) -> float:
-    """Intersection over union, or over the area of ``box``; 0 for boxes that do not meet, or are reversed."""
-    width = min(box[2], other[2]) - max(box[0], other[0])
-    height = min(box[3], other[3]) - max(box[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    if of_box:
-        return width * height / area
-    return width * height / (area + (other[2] - other[0]) * (other[3] - other[1]) - width * height)
 
 
 @njit(cache=True)

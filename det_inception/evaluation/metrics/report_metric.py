@@ -18,8 +18,8 @@ from mmengine.logging import print_log
 from det_inception.evaluation.metrics.samples import class_names, require_annotated, to_array, to_boxes, to_labels
 from det_inception.evaluation.report import PICTURES, RULES, EvalResults, Found, Objects, require_writable, write_report
 from det_inception.ilsvrc import read_blacklist, read_image_list
-from det_inception.proposals.recall import overlaps
 from det_inception.registry import METRICS
+from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import relative_names
 
@@ -230,4 +230,4 @@ def _coverage(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, int]:
     proposals /= [width_factor, height_factor, width_factor, height_factor]
     if not len(proposals):
         return np.zeros(len(truth)), 0
-    return overlaps(truth, proposals).max(axis=1), len(proposals)
+    return pairwise_iou(truth, proposals).max(axis=1), len(proposals)

@@ -25,7 +25,8 @@ from det_inception.evaluation.analysis.errors import (
     ErrorAnalysis,
 )
 from det_inception.evaluation.analysis.results import EvalResults
-from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, object_ranges, overlap
+from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, object_ranges
+from det_inception.utils.boxes import overlap
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
 

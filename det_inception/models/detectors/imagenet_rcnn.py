@@ -26,8 +26,9 @@ from torchvision.ops import nms
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
-from det_inception.proposals.evidence import coverage, fit, overlaps, pick, rescore
+from det_inception.proposals.evidence import coverage, fit, pick, rescore
 from det_inception.registry import MODELS
+from det_inception.utils.boxes import pairwise_ioa, pairwise_iou
 from det_inception.utils.errors import InputError
 
 STRIDE = 32
@@ -190,7 +191,8 @@ class ImageNetRCNN(RCNN):
         ).mean(dim=0)
         evidence = torch.einsum('lf,fij->lij', weights, grid).cpu().numpy()
         regions, scores = boxes.cpu().numpy(), scores.cpu().numpy()
-        covered, (iou, inside) = coverage(regions, width, height, GRID), overlaps(regions)
+        covered = coverage(regions, width, height, GRID)
+        iou, inside = pairwise_iou(regions, regions), pairwise_ioa(regions, regions)
         areas = (regions[:, 2:] - regions[:, :2]).prod(axis=1) / (height * width)
         found = dict(bboxes=[np.zeros((0, 4), np.float32)], scores=[np.zeros(0, np.float32)], labels=[np.zeros(0, int)])
         for label, place in zip(labels.tolist(), evidence):
