@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import textwrap
 from pathlib import Path
 
 import cv2
 
 from det_inception.cli import common as cli
-from det_inception.datasets.mini import CLASSES, contact_sheet, cut_objects, make_mini
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'examples'))
+from mini_set import CLASSES, contact_sheet, cut_objects, make_mini
 
 DESCRIPTION = f"""
 Makes a small detection set in the folder layout of ILSVRC DET: {len(CLASSES)} of its 200 classes, drawn by

@@ -10,17 +10,20 @@ boats). One is added: ``tiger cat``, WordNet's child of domestic cat, which the 
 it half of the probability of many a striped cat. Every DET class has at least one leaf, but some only special ones:
 ``person`` has ballplayer, groom and scuba diver.
 
+The table is ``imagenet_classes.tsv`` beside this module: WordNet id, DET class id (0: none) and name, in the order of a
+classifier's outputs.
+
 Shapes: R regions, C = 1000 classes of ImageNet, K = 200 DET classes.
 """
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 
 from det_inception.formats.synsets import DET_CLASSES
-from det_inception.ilsvrc.imagenet_table import TABLE
 
 
 class Leaf(NamedTuple):
@@ -37,12 +40,11 @@ class Leaf(NamedTuple):
     name: str
 
 
-def _read(line: str) -> Leaf:
-    wnid, det_id, name = line.split(' ', 2)
-    return Leaf(wnid, int(det_id), name)
+_ROWS = files(__package__).joinpath('imagenet_classes.tsv').read_text(encoding='utf-8').splitlines()[1:]
 
-
-IMAGENET: tuple[Leaf, ...] = tuple(_read(line) for line in TABLE.strip().splitlines())
+IMAGENET: tuple[Leaf, ...] = tuple(
+    Leaf(wnid, int(det_id), name) for wnid, det_id, name in (row.split('\t') for row in _ROWS)
+)
 """The 1000 classes in the order of a classifier's outputs, which is that of Caffe's and torchvision's weights."""
 
 IMAGENET_CLASSES: tuple[str, ...] = tuple(leaf.name for leaf in IMAGENET)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from det_inception.datasets.mini.canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
+from mini_set.canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
 
 
 def banana(canvas: Canvas) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from det_inception.datasets.mini.canvas import (
+from mini_set.canvas import (
     Array,
     Canvas,
     ellipse,

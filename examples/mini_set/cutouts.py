@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from det_inception.datasets.mini.folder import SPLITS, MiniSetError
-from det_inception.datasets.mini.scene import CLASSES
+from mini_set.folder import SPLITS, MiniSetError
+from mini_set.scene import CLASSES
 
 
 def cut_objects(

@@ -8,13 +8,14 @@ equal files, whatever the number of workers and the order of the work, because e
 own. Other versions or processors may round differently: single pixels, and seldom a side of a box by a pixel,
 can then differ.
 
-The modules need NumPy, OpenCV and tqdm alone: the worker processes load this folder without the rest of the
-project (see `folder.py`).
+The program lies outside the package, as an example of how a data set comes about. `tools/make_mini.py` runs it. Put
+`examples/` on Python's path to import it: `from mini_set import make_mini`. It needs NumPy, OpenCV, tqdm and the
+package's error class, no PyTorch.
 """
 
-from det_inception.datasets.mini.cutouts import cut_objects
-from det_inception.datasets.mini.folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
-from det_inception.datasets.mini.scene import CLASSES, Scene, compose, render
+from mini_set.cutouts import cut_objects
+from mini_set.folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
+from mini_set.scene import CLASSES, Scene, compose, render
 
 __all__ = [
     'CLASSES',

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.datasets.mini.canvas import Array
-from det_inception.datasets.mini.scene import CLASSES, Box, compose
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
+from mini_set.canvas import Array
+from mini_set.scene import CLASSES, Box, compose
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pictures than before."""
@@ -218,29 +218,20 @@ def _annotation(split: str, name: str, width: int, height: int, boxes: list[Box]
     return '\n'.join([*lines, '</annotation>']) + '\n'
 
 
-# Workers import this folder's modules without running the `__init__` of the packages above it: those would
-# first load torch and MMDetection, for seconds, as they would in a process that unpickles a function. Forking
-# is no way out: a forked process could hang on the threads that OpenCV had in its parent.
-_WORKER = """
-import importlib, os, sys, types
-here = sys.argv[1]
-for name, folder in ("det_inception", os.path.dirname(here)), ("det_inception.datasets", here):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = [folder]
-importlib.import_module("det_inception.datasets.mini.folder").work(*sys.argv[2:])
-"""
+# A new interpreter a worker: a forked process could hang on the threads that OpenCV had in its parent.
+_WORKER = 'import sys; from mini_set.folder import work; work(*sys.argv[1:])'
 
 
 def _run_workers(root: Path, seed: int, tasks: list[tuple[str, int]], workers: int, bar: tqdm) -> None:
     """Deals the tasks out to processes; each puts one byte into a common pipe for each image written."""
     reading, writing = os.pipe()
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(os.path.abspath, sys.path))}  # What is found here.
     processes: list[subprocess.Popen] = []
     try:
         for k in range(workers):
             share = json.dumps(tasks[k::workers])
-            datasets = Path(__file__).resolve().parent.parent
-            command = [sys.executable, '-c', _WORKER, str(datasets), str(root.resolve()), str(seed)]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=writing, text=True)
+            command = [sys.executable, '-c', _WORKER, str(root.resolve()), str(seed)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=writing, text=True, env=environment)
             processes.append(process)
             process.stdin.write(share)
             process.stdin.close()
