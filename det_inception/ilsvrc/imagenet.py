@@ -63,7 +63,7 @@ def leaves_of(det_id: int) -> tuple[Leaf, ...]:
 
     Example:
         >>> [leaf.name for leaf in leaves_of(70)]
-        ['red fox', 'kit fox', 'Arctic fox', 'gray fox']
+        ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
     """
     return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)
 
