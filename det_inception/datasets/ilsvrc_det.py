@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
-from det_inception.formats.annotation_cache import read_annotations
 from det_inception.formats.annotation_xml import ImageAnnotation
-from det_inception.ilsvrc import DET_CLASSES, DET_SYNSETS, DET_WNIDS
-from det_inception.ilsvrc.splits import BAD_IMAGES, is_training_image, limit_objects, read_train_lists
+from det_inception.formats.cache import read_annotations
+from det_inception.formats.ilsvrc_lists import is_training_image
+from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES, DET_SYNSETS, DET_WNIDS, limit_objects, read_train_lists
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
@@ -38,14 +38,14 @@ class ILSVRCDetDataset(DetectionDataset):
         split: Folder below ``Data/DET`` and ``Annotations/DET``: ``'train'``, ``'val'``, or ``'test'``, of which there
             are no annotations: a test of it writes a submission.
         lists: Which images of the training lists: some of ``'positive'``, ``'partial'``, ``'negative'``, as they are
-            for at least one class; see :data:`det_inception.ilsvrc.splits.LABELS`.
+            for at least one class; see :data:`det_inception.formats.ilsvrc_lists.LABELS`.
         max_objects_per_class: At most this many objects of each class, chosen at random: N of R-CNN's ``train_N``.
             Images of which no object is chosen are left out. None: all.
         seed: Another one chooses others.
         exhaustive: Whether all objects of every image are annotated; None: in all images but those of the official
             training set, which are known by their names.
         discard: Names of images to leave out; None: in training those known to be bad
-            (:data:`det_inception.ilsvrc.splits.BAD_IMAGES`), in a test none, so that its score is the official one.
+            (:data:`det_inception.ilsvrc.BAD_IMAGES`), in a test none, so that its score is the official one.
         cache_dir: Where the annotations are kept; None: ``det_inception/annotations`` in the user's cache folder;
             ``''``: nowhere.
         **kwargs: See :class:`DetectionDataset`. ``metainfo['classes']`` may name some of the 200 classes.

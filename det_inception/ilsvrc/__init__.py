@@ -4,6 +4,7 @@ Needs neither PyTorch nor MMDetection. ``evaluate(read_detections(...), read_gro
 read_blacklist(...))`` is the whole of it; ``tools/eval_detections.py`` does that from the command line.
 """
 
+from det_inception.formats.ilsvrc_lists import BAD_IMAGES, TrainLists, read_train_lists
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
 from det_inception.ilsvrc.crops import CROPS, CropPlan, crop_plan
 from det_inception.ilsvrc.ground_truth import (
@@ -22,15 +23,7 @@ from det_inception.ilsvrc.scoring import (
     format_table,
     object_thresholds,
 )
-from det_inception.ilsvrc.splits import (
-    BAD_IMAGES,
-    TrainLists,
-    balanced_split,
-    imbalance,
-    limit_objects,
-    rcnn_val_split,
-    read_train_lists,
-)
+from det_inception.ilsvrc.splits import balanced_split, imbalance, limit_objects, rcnn_val_split
 from det_inception.ilsvrc.submission import read_detections, write_detections
 
 __all__ = [

@@ -12,9 +12,9 @@ from test_detection import write_image, write_xml
 from det_inception.config.loading import load_config
 from det_inception.datasets import ILSVRCDetDataset
 from det_inception.datasets.detection import DataError
-from det_inception.formats import annotation_cache
-from det_inception.formats.annotation_cache import read_annotations
-from det_inception.ilsvrc.splits import BAD_IMAGES
+from det_inception.formats import cache as annotation_cache
+from det_inception.formats.cache import read_annotations
+from det_inception.ilsvrc import BAD_IMAGES
 from det_inception.registry import MODELS, TRANSFORMS
 
 DOG, CAR = 'n02084071', 'n02958343'

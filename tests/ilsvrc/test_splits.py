@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from det_inception.formats.ilsvrc_lists import is_training_image
 from det_inception.ilsvrc import (
     balanced_split,
     imbalance,
@@ -16,7 +17,6 @@ from det_inception.ilsvrc import (
     read_image_list,
     read_train_lists,
 )
-from det_inception.ilsvrc.splits import is_training_image
 from det_inception.utils.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ training lists

@@ -1,0 +1,304 @@
+"""COCO: one JSON file of images, annotations and categories."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from det_inception.formats.base import Format, FoundSplits, Note, Split, SplitContent, sized, training_first
+from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord
+from det_inception.utils.errors import ErrorHandler, raise_error
+
+# Other tasks' files that lie beside COCO's instances_*.json.
+_NO_BOXES = ('captions', 'image_info', 'panoptic', 'person_keypoints', 'stuff')
+# What a value of another kind than the format has raises when it is used.
+_WRONG_CONTENT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_PARTS = ('train', 'valid', 'val', 'test')
+_SAMPLE = 50  # images by which the folder of a file is recognized
+_CHUNK = 1 << 20
+_UNNAMED = 'object'  # the class of all objects of a file without categories
+
+
+class COCO(Format):
+    """COCO's JSON files: ``annotations/*.json``, one in the folder itself, or Roboflow's beside the images of a part.
+
+    Boxes are ``x y width height``, continuous. Categories of one name are one class.
+    """
+
+    name = 'coco'
+    title = 'COCO format'
+    layout = 'COCO (annotations/*.json)'
+    takes_image_root = True
+
+    def claim(self, path: Path) -> str | None:
+        """See :meth:`Format.claim`."""
+        if path.is_file():
+            return path.name if path.suffix.lower() == '.json' else None
+        return next((str(file.relative_to(path)) for file in self._files(path)), None)
+
+    def splits(self, path: Path, image_root: Path | None = None) -> FoundSplits:
+        """See :meth:`Format.splits`."""
+        root, files = (_root_of(path), [path]) if path.is_file() else (path, self._files(path))
+        passed_over = {file.name: 'no boxes by its name' for file in files if file.name.startswith(_NO_BOXES)}
+        taken = [file for file in files if file.name not in passed_over]
+        if not taken:
+            raise DataError(f'{path}: {", ".join(passed_over)} and no file of objects; add one in COCO format.')
+        return FoundSplits(
+            training_first(split for file in taken for split in self.split_of(root, file, image_root)), passed_over
+        )
+
+    def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
+        """See :meth:`Format.split_of`."""
+        if source is None:
+            return self.splits(root, image_root).splits
+        name = source.parent.name if source.name.startswith('_annotations') else source.stem
+        return [Split(name.removeprefix('instances_'), self.name, root, (source,), image_root)]
+
+    def read(self, split: Split, on_error: ErrorHandler = raise_error) -> SplitContent:
+        """See :meth:`Format.read`."""
+        (source,) = split.lists
+        try:
+            content = read_json(source)
+        except DataError as error:
+            on_error('list', source, error)
+            return SplitContent(iter(()), None, split.images or split.root)
+        folder = split.images or _image_folder(split.root, source, content)
+        notes: list[Note] = []
+        names = category_names(content, source, on_error)
+        classes = None if names is None else _classes(content, names)
+        return SplitContent(_records(content, source, folder, names, on_error, notes), classes, folder, notes)
+
+    def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
+        """See :meth:`Format.as_in_file`."""
+        x1, y1, x2, y2 = box
+        return x1, y1, x2 - x1, y2 - y1
+
+    def _files(self, root: Path) -> list[Path]:
+        files = sorted((root / 'annotations').glob('*.json'))
+        if not files:
+            mixed = [root / part / '_annotations.coco.json' for part in _PARTS]
+            files = [*mixed, *sorted(root.glob('*.json'))]
+        return [path for path in files if path.is_file() and (path.parent != root or _mentions_images(path))]
+
+
+def read_json(path: str | Path) -> dict:
+    """Reads a file of COCO's format, of which it checks no more than that it is a JSON object.
+
+    Raises:
+        DataError: The file cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise DataError(
+            f'{path}: the annotation file cannot be read ({error.strerror or error}); check data_root and ann_file.'
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path}: the annotation file is no valid JSON ({error}); correct it.') from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path}: the annotation file holds no JSON object; COCO\'s format begins with {{"images": ...')
+    return content
+
+
+def category_names(
+    content: dict, source: str | Path, on_error: ErrorHandler = raise_error
+) -> dict[Hashable, str] | None:
+    """Returns the names of a file's categories by their ids; None if it has no categories.
+
+    Args:
+        content: From :func:`read_json`.
+        source: The file's name, for messages.
+        on_error: Hears of missing categories (of the kind ``'classes'``), of some without id or name, and of one id for
+            two names.
+    """
+    categories = _part(content, 'categories', source, on_error, 'classes')
+    if not categories and not isinstance(content.get('categories'), list):
+        return None
+    names: dict[Hashable, str] = {}
+    for number, category in enumerate(categories):
+        try:
+            identity, name = category['id'], str(category['name'])
+            first = names.setdefault(identity, name)
+        except _WRONG_CONTENT as error:
+            on_error('annotation', source, _unlike_coco(source, f'number {number} of its categories', error))
+            continue
+        if first != name:
+            error = DataError(
+                f'{source}: the category id {identity!r} means {first!r} and {name!r}; give each an id of its own.'
+            )
+            on_error('ids', source, error)
+    return names
+
+
+def _classes(content: dict, names: dict[Hashable, str]) -> tuple[str, ...]:
+    """The names in the order of the file, without the category of id 0 that only groups the others (Roboflow's)."""
+    if names.get(0) is not None:
+        groups = {item.get('supercategory') for item in content['categories'] if isinstance(item, dict)}
+        annotations = content.get('annotations')
+        used = any(isinstance(item, dict) and item.get('category_id') == 0 for item in annotations or ())
+        if names[0] in groups and not used and len(names) > 1:
+            names = {identity: name for identity, name in names.items() if identity != 0}
+    return tuple(dict.fromkeys(names.values()))
+
+
+def _records(
+    content: dict,
+    source: Path,
+    folder: Path,
+    names: dict[Hashable, str] | None,
+    on_error: ErrorHandler,
+    notes: list[Note],
+) -> Iterator[ImageRecord]:
+    objects = _objects_by_image(content, source, names, on_error, notes)
+    seen: dict[Hashable, int] = {}
+    for number, image in enumerate(_part(content, 'images', source, on_error)):
+        try:
+            identity, name = image['id'], image['file_name']
+            height, width = (int(image.get(side) or 0) for side in ('height', 'width'))
+            path = _inside(folder, name, source)
+            first = seen.setdefault(identity, number)
+        except DataError as error:
+            on_error('annotation', source, error)
+            continue
+        except _WRONG_CONTENT as error:
+            on_error('annotation', source, _unlike_coco(source, f'number {number} of its images', error))
+            continue
+        if first != number:  # To which of the two would its objects belong?
+            error = DataError(
+                f'{source}: {content["images"][first]["file_name"]} and {name} have the same image id, {identity!r}; '
+                'list every image once, with an id of its own.'
+            )
+            on_error('ids', source, error)
+            continue
+        height, width = sized(height, width, path, on_error)
+        yield ImageRecord(identity, path, height, width, source, objects.pop(identity, []))
+    for identity, left in objects.items():
+        if left:
+            error = DataError(
+                f'{source}: {len(left)} annotations are of the image id {identity!r}, which is not among its images; '
+                'correct the file.'
+            )
+            on_error('ids', source, error)
+
+
+def _inside(folder: Path, name: str, source: Path) -> Path:
+    r"""The path of an image, which must lie in the folder; ``\`` may stand for ``/``."""
+    if '\\' in name and not (folder / name).exists():
+        name = name.replace('\\', '/')
+    path = folder / name
+    relative = os.path.relpath(path, folder) if os.path.isabs(name) else os.path.normpath(name)
+    if relative == '..' or relative.startswith(f'..{os.sep}'):
+        raise DataError(
+            f'{source}: the image {name!r} lies outside the folder of images {folder}; name the folder that holds all '
+            'of them, or correct the file.'
+        )
+    return path
+
+
+def _objects_by_image(
+    content: dict, source: Path, names: dict[Hashable, str] | None, on_error: ErrorHandler, notes: list[Note]
+) -> dict[Hashable, list[ObjectRecord]]:
+    objects: dict[Hashable, list[ObjectRecord]] = defaultdict(list)
+    annotations = _part(content, 'annotations', source, on_error) if 'annotations' in content else []
+    ids = Counter(repr(item.get('id')) for item in annotations if isinstance(item, dict))
+    for identity, count in ids.items():
+        if count > 1 and identity != 'None':
+            text = f'{count} annotations have the id {identity}; it does no harm here, but does to other programs.'
+            notes.append(Note('ids', source, f'{source}: {text}'))
+    for number, annotation in enumerate(annotations):
+        try:
+            ignore = bool(annotation.get('ignore'))
+            if ignore and annotation.get('bbox') is None:
+                continue
+            x, y, width, height = (float(value) for value in annotation['bbox'])
+            box = (x, y, x + width, y + height)
+            if not all(abs(value) < 1e9 for value in box):  # JSON as Python reads it knows NaN.
+                raise ValueError(f'the box {annotation["bbox"]} is none')
+            name, category = _UNNAMED, None
+            if names is not None:
+                category = annotation['category_id']
+                name = names.get(category)
+            of_image = objects[annotation['image_id']]
+        except _WRONG_CONTENT as error:
+            on_error('annotation', source, _unlike_coco(source, _named(number, annotation), error))
+            continue
+        if name is None:
+            error = DataError(
+                f'{source}: {_named(number, annotation)} is of the category id {category!r}, which is not among its '
+                'categories; correct the file.'
+            )
+            on_error('ids', source, error)
+            continue
+        of_image.append(ObjectRecord(name, box, ignore, bool(annotation.get('iscrowd'))))
+    return objects
+
+
+def _part(content: dict, name: str, source: str | Path, on_error: ErrorHandler, kind: str = 'annotation') -> list[Any]:
+    part = content.get(name)
+    if isinstance(part, list):
+        return part
+    reason = 'is missing' if part is None else f'is no list but a {type(part).__name__}'
+    error = DataError(
+        f'{source}: this is not COCO\'s format ("images", "annotations" and "categories" that refer to each other): '
+        f'{name!r} {reason}; correct the file.'
+    )
+    on_error(kind, source, error)
+    return []
+
+
+def _named(number: int, annotation: object) -> str:
+    identity = annotation.get('id') if isinstance(annotation, dict) else None
+    return f'number {number} of its annotations' if identity is None else f'the annotation of id {identity!r}'
+
+
+def _unlike_coco(source: str | Path, part: str, error: Exception) -> DataError:
+    return DataError(
+        f"{source}: {part} is not as COCO's format has it ({type(error).__name__} {error}); correct the file."
+    )
+
+
+def _root_of(path: Path) -> Path:
+    return path.parent.parent if path.parent.name == 'annotations' else path.parent
+
+
+def _mentions_images(path: Path) -> bool:
+    """Whether a JSON file may be one of COCO's and not somebody's settings: cheap, and true of half a file."""
+    end = b''
+    try:
+        with open(path, 'rb') as file:
+            while chunk := file.read(_CHUNK):
+                if b'"images"' in end + chunk:
+                    return True
+                end = chunk[-8:]
+    except OSError:
+        return True  # That it cannot be read is worth saying.
+    return False
+
+
+def _image_folder(root: Path, source: Path, content: dict) -> Path:
+    """Finds the images of a file by trying some of them in the folders where they usually lie."""
+    images = content.get('images')
+    names = [image.get('file_name') for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+    names = [name.replace('\\', '/') for name in names if isinstance(name, str)]
+    names = names[:: max(1, len(names) // _SAMPLE)]
+    tag = source.stem.removeprefix('instances_')  # instances_val2017.json
+    tags = [tag, tag.rstrip('0123456789'), tag.rpartition('_')[2]]
+    folders = [*(root / tag for tag in tags), *(root / 'images' / tag for tag in tags)]
+    folders += [root / 'images', root / 'JPEGImages', source.parent, root]
+    existing = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+    return max(existing, key=lambda folder: _number_of_files(folder, names), default=root)
+
+
+def _number_of_files(folder: Path, names: Sequence[str]) -> int:
+    return sum(_is_file(folder / name) for name in names)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # A name too long, or with a null character.
+        return False
