@@ -14,7 +14,7 @@ weights = 'torchvision://googlenet'
 proposal_store = None
 multibox = dict(config='{{ fileDirname }}/googlenet_multibox.py', checkpoint=None, number=200)
 
-proposals = dict(type='LoadRegionProposals', mode='ilsvrc2014')
+proposals = dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014'))
 train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),

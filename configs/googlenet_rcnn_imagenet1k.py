@@ -48,7 +48,7 @@ test_dataloader = dict(
         pipeline=[
             dict(type='LoadAnyImage'),
             dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='LoadRegionProposals', mode='ilsvrc2014'),
+            dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014')),
             dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'instances')),
         ],
     ),

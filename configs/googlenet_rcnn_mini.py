@@ -24,7 +24,11 @@ classes = (
 )
 
 # The pictures are about 300 pixels wide; enlarging them to 500 finds no more.
-proposals = dict(type='LoadRegionProposals', mode='ilsvrc2014', width=None, min_size=16, max_num=300)
+proposals = dict(
+    type='LoadRegionProposals',
+    method=dict(type='SelectiveSearch', mode='ilsvrc2014', width=None, min_size=16),
+    max_num=300,
+)
 train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),

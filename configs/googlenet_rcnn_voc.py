@@ -10,7 +10,7 @@ _base_ = ['./_base_/rcnn_googlenet.py', './_base_/runtime.py']
 data_root = 'data/voc'
 classes = None  # None: those that occur in the training annotations.
 
-proposals = dict(type='LoadRegionProposals', mode='ilsvrc2014')
+proposals = dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014'))
 train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),
@@ -28,7 +28,7 @@ test_pipeline = [
 val_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='LoadRegionProposals', mode='ilsvrc2014', max_num=300),
+    dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014'), max_num=300),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'instances')),
 ]
 

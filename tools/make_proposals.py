@@ -1,24 +1,27 @@
 """Makes, merges, imports and exports proposal stores."""
 
 import argparse
+import ast
 import signal
 import sys
+from typing import Any
 
 from det_inception.cli import common as cli
-from det_inception.inference.multibox_proposals import MultiBoxProposer
 from det_inception.proposals import (
-    METHODS,
-    Mix,
+    PROPOSAL_METHODS,
     ProposalError,
+    ProposalMethod,
     ProposalStore,
+    build_method,
     list_images,
     make_proposals,
     merge_stores,
+    with_options,
 )
 from det_inception.proposals.interchange import export_by_suffix, import_by_suffix
-from det_inception.proposals.make import MODE_NAMES, Method
+from det_inception.proposals.methods import DEFAULT_METHOD
+from det_inception.proposals.selective_search import MODES
 
-WITH_MULTIBOX = ('multibox', 'mix')
 EPILOG = """
 examples:
   %(prog)s data/VOC2007 --out voc2007.h5
@@ -26,6 +29,7 @@ examples:
   %(prog)s data/ILSVRC --split val --mode ilsvrc2014 --out val-3.h5 --shard 3/64
   %(prog)s data/ILSVRC --split val --out mix.h5 \\
       --method mix --config configs/googlenet_multibox.py --checkpoint multibox.pth
+  %(prog)s data/VOC2007 --method edge_boxes:EdgeBoxes --method-options alpha=0.65 --out edges.h5
   %(prog)s --merge val-*.h5 --out val.h5
   %(prog)s data/VOC2007 --import voc_2007_test.mat --split test --out voc2007_test.h5
   %(prog)s --export voc2007.h5 --image-root data/VOC2007/JPEGImages --out voc2007.pkl
@@ -51,33 +55,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--split', help='only these images: the name of a list in ImageSets, or a file')
     parser.add_argument(
         '--method',
-        choices=[*METHODS, *WITH_MULTIBOX],
-        default='selective_search',
-        help='mix: the best of MultiBox and selective search, without duplicates; default: %(default)s',
+        help='selective_search, multibox, mixed (the best of MultiBox and selective search, without duplicates), or '
+        'another as package.module:Class; default: that of the detector in --config, else selective_search',
     )
     parser.add_argument(
-        '--mode', choices=MODE_NAMES, help='of selective search; default: fast, and ilsvrc2014 for the mix, as in 2014'
+        '--method-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help="arguments of the method's class, such as mode=fast; second.width=300 is of a part of a mix",
     )
     parser.add_argument(
-        '--width', type=int, default=500, help='images are resized to this width first; default: %(default)s'
+        '--mode', choices=MODES, help='of selective search; default: fast, and ilsvrc2014 for the mix, as in 2014'
     )
+    parser.add_argument('--width', type=int, help='images are resized to this width first; default: 500')
     parser.add_argument(
-        '--min-size',
-        type=int,
-        default=20,
-        help='drops boxes with a shorter side, in pixels after resizing; default: %(default)s',
+        '--min-size', type=int, help='drops boxes with a shorter side, in pixels after resizing; default: 20'
     )
     parser.add_argument('--max-boxes', type=int, metavar='N', help='keeps the best N of each image; default: all')
-    parser.add_argument('--config', metavar='CONFIG', help='of the MultiBox')
+    parser.add_argument(
+        '--config', metavar='CONFIG', help='of the MultiBox; without --method, of a detector, whose method is taken'
+    )
     parser.add_argument('--checkpoint', metavar='FILE', help='of the MultiBox')
+    parser.add_argument('--multibox-boxes', type=int, metavar='N', help='the best N of MultiBox; default: 200')
+    parser.add_argument('--device', help='for MultiBox: cpu, cuda, ...; default: cpu')
     parser.add_argument(
-        '--multibox-boxes', type=int, default=200, metavar='N', help='the best N of MultiBox; default: %(default)s'
+        '--amp', action='store_true', default=None, help='MultiBox in mixed precision; on a processor, bfloat16'
     )
-    parser.add_argument('--device', default='cpu', help='for MultiBox: cpu, cuda, ...; default: %(default)s')
-    parser.add_argument('--amp', action='store_true', help='MultiBox in mixed precision; on a processor, bfloat16')
-    parser.add_argument(
-        '--batch-size', type=int, default=1, metavar='N', help='images at a time through MultiBox; default: %(default)s'
-    )
+    parser.add_argument('--batch-size', type=int, metavar='N', help='images at a time through MultiBox; default: 1')
     parser.add_argument('--workers', type=int, metavar='N', help='number of processes; default: one a core')
     parser.add_argument(
         '--shard', type=shard, metavar='I/N', help='makes the I-th of N parts, I from 1 to N; merge them afterwards'
@@ -111,24 +116,65 @@ def shard(text: str) -> tuple[int, int]:
     return number, total
 
 
-def chosen_method(options: argparse.Namespace) -> Method:
-    if options.method == 'multibox':
-        return multibox(options)
-    mode = options.mode or ('ilsvrc2014' if options.method == 'mix' else 'fast')
-    search = METHODS['selective_search'](mode=mode, width=options.width, min_size=options.min_size)
-    if options.method == 'mix':
-        return Mix(multibox(options), search)
-    if options.config or options.checkpoint:
-        raise ProposalError('--config and --checkpoint are of a MultiBox; give --method multibox or mix with them.')
-    return search
-
-
-def multibox(options: argparse.Namespace) -> Method:
-    if not (options.config and options.checkpoint):
-        raise ProposalError(f'--method {options.method} needs a trained MultiBox; give its --config and --checkpoint.')
-    return MultiBoxProposer(
-        options.config, options.checkpoint, options.multibox_boxes, options.device, options.amp, options.batch_size
+def chosen_method(options: argparse.Namespace) -> ProposalMethod:
+    """Builds the method that the options describe; each option is an argument of the method or of one of its parts."""
+    settings = settings_of(options)
+    named = dict(
+        mode=options.mode,
+        width=options.width,
+        min_size=options.min_size,
+        number=options.multibox_boxes,
+        device=options.device,
+        amp=options.amp,
+        batch_size=options.batch_size,
     )
+    if options.method is not None:
+        named.update(config=options.config, checkpoint=options.checkpoint)
+    elif options.checkpoint is not None:
+        raise ProposalError('--checkpoint is of a MultiBox; give --method multibox or mixed with it.')
+    named = {name: value for name, value in named.items() if value is not None}
+    return build_method(with_options(settings, named | method_options(options.method_options)))
+
+
+def settings_of(options: argparse.Namespace) -> dict:
+    """Returns the dict of the method, before the other options change it."""
+    if options.method is None:
+        return DEFAULT_METHOD if options.config is None else settings_of_detector(options.config)
+    wanted = options.method.replace('_', '').lower().removesuffix('ed')
+    name = next((name for name in PROPOSAL_METHODS if name.lower().removesuffix('ed') == wanted), options.method)
+    if name in ('MultiBox', 'Mixed') and not (options.config and options.checkpoint):
+        raise ProposalError(f'--method {options.method} needs a trained MultiBox; give its --config and --checkpoint.')
+    if name == 'Mixed':
+        return dict(type=name, first=dict(type='MultiBox'), second=dict(type='SelectiveSearch', mode='ilsvrc2014'))
+    return dict(type=name)
+
+
+def settings_of_detector(config: str) -> dict:
+    """Returns the dict of the method with which a detector is tested."""
+    from det_inception.config.loading import datasets_of, read_config
+
+    for dataset in datasets_of(read_config(config), 'test_dataloader'):
+        for step in dataset.pipeline:
+            if step['type'] == 'LoadRegionProposals':
+                return step.get('method') or DEFAULT_METHOD
+    raise ProposalError(
+        f'{config}: the test pipeline has no LoadRegionProposals; name the config of an R-CNN or Fast R-CNN, or, of a '
+        'MultiBox, give --method multibox or mixed and --checkpoint.'
+    )
+
+
+def method_options(words: list[str]) -> dict[str, Any]:
+    """Reads KEY=VALUE, where a value is a Python literal or else a text."""
+    options = {}
+    for word in words:
+        name, sign, value = word.partition('=')
+        if not sign:
+            raise ProposalError(f'--method-options {word}: is not KEY=VALUE, such as mode=fast.')
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value
+    return options
 
 
 def run(options: argparse.Namespace) -> None:

@@ -51,7 +51,7 @@ scale = (1000, 600)
 fast_train_pipeline = [
     dict(type='LoadAnyImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='LoadRegionProposals', mode='ilsvrc2014'),
+    dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014')),
     dict(
         type='ProposalBroadcaster',
         transforms=[dict(type='Resize', scale=scale, keep_ratio=True), dict(type='RandomFlip', prob=0.5)],
@@ -61,7 +61,7 @@ fast_train_pipeline = [
 # Annotations behind Resize: objects and boxes meet in the pixels of the image itself.
 fast_test_pipeline = [
     dict(type='LoadAnyImage'),
-    dict(type='LoadRegionProposals', mode='ilsvrc2014'),
+    dict(type='LoadRegionProposals', method=dict(type='SelectiveSearch', mode='ilsvrc2014')),
     dict(type='ProposalBroadcaster', transforms=[dict(type='Resize', scale=scale, keep_ratio=True)]),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')),

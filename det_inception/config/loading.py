@@ -5,8 +5,10 @@ level, and is carried to these places here:
 
 * ``data_root``: to every data set.
 * ``classes``: to every data set's ``metainfo`` and the head's ``num_classes``; None reads them from the training data.
-* ``proposals.mode``, ``proposals.width`` and so on, where the command line sets them: to every ``LoadRegionProposals``.
-* ``proposal_store`` and ``multibox`` (a dict of ``config`` and ``checkpoint``): to every ``LoadRegionProposals``.
+* ``proposals.KEY``, where the command line sets it: to every ``LoadRegionProposals``, ``max_num`` to the step itself,
+  ``mode``, ``width``, ``type`` and so on to its method.
+* ``proposal_store``: to every ``LoadRegionProposals``; its method counts no more, unless the command line sets it.
+* ``multibox`` (a dict of ``config`` and ``checkpoint``): mixed into the method of every ``LoadRegionProposals``.
 * ``image_size`` (width, height): to every ``Resize``.
 * ``ensemble`` (``combine``, ``mirror``): to the ensemble that several checkpoints make; ``members``: how many they are.
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
@@ -30,6 +32,7 @@ from mmengine.runner import Runner
 
 from det_inception.config.classifier import complete_classifier, is_classifier
 from det_inception.models.networks import KINDS, kind_of, network_parts
+from det_inception.proposals.methods import DEFAULT_METHOD, with_options
 from det_inception.proposals.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import InputError
@@ -133,7 +136,7 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
         loader = cfg.get(name)
         if loader is not None and not loader.get('num_workers'):
             loader.persistent_workers = False  # PyTorch refuses to keep workers that there are none of.
-    _use_proposals(cfg)
+    _use_proposals(cfg, any(_is_method_option(key) for key in options))
     _use_image_size(cfg)
     return cfg
 
@@ -227,10 +230,20 @@ def _use_proposal_options(cfg: Config, options: Mapping) -> None:
 
     An option for one data set's pipeline overrides it, since it is merged later.
     """
-    chosen = {key.partition('.')[2]: value for key, value in options.items() if key.startswith('proposals.')}
-    if chosen:
-        for step in _steps(cfg, 'LoadRegionProposals'):
-            step.update(chosen)
+    chosen = {key: value for key, value in options.items() if key.startswith('proposals.')}
+    of_method = {
+        key.split('.', 1)[1].removeprefix('method.'): value for key, value in chosen.items() if _is_method_option(key)
+    }
+    of_step = {key.split('.', 1)[1]: value for key, value in chosen.items() if not _is_method_option(key)}
+    for step in _steps(cfg, 'LoadRegionProposals') if chosen else ():
+        step.update(of_step)
+        if of_method:
+            step.method = with_options(step.get('method'), of_method)
+
+
+def _is_method_option(key: str) -> bool:
+    group, _, name = key.partition('.')
+    return group == 'proposals' and name not in ('method', 'store', 'max_num', 'cache_dir')
 
 
 def _use_length(cfg: Config, options: Mapping) -> None:
@@ -257,8 +270,11 @@ def _use_length(cfg: Config, options: Mapping) -> None:
         loop[name] = options[name]
 
 
-def _use_proposals(cfg: Config) -> None:
-    """Sets the source of the region proposals where the config or the command line names one for all data sets."""
+def _use_proposals(cfg: Config, method_is_set: bool) -> None:
+    """Sets the source of the region proposals where the config or the command line names one for all data sets.
+
+    A store may be of any method, unless the command line says of which (``method_is_set``, or ``multibox``).
+    """
     store, multibox = cfg.get('proposal_store'), cfg.get('multibox')
     known = {'config', 'checkpoint', 'number'}
     if multibox is not None and not (
@@ -268,11 +284,16 @@ def _use_proposals(cfg: Config) -> None:
             f'{cfg.filename}: multibox is {multibox!r} and should name config and checkpoint of a MultiBox; set '
             'multibox.config=... and multibox.checkpoint=....'
         )
+    with_multibox = multibox is not None and multibox.get('checkpoint') is not None
     for step in _steps(cfg, 'LoadRegionProposals'):
         if store is not None:
             step.store = store
-        if multibox is not None and multibox.get('checkpoint') is not None:
-            step.multibox = multibox
+            if not (with_multibox or method_is_set):
+                step.method = None
+        if with_multibox:
+            method = step.get('method') or DEFAULT_METHOD
+            second = method['second'] if method['type'] == 'Mixed' else method
+            step.method = dict(type='Mixed', first=dict(multibox, type='MultiBox'), second=second)
 
 
 def _use_image_size(cfg: Config) -> None:

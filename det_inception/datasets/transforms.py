@@ -5,18 +5,15 @@ Shape legend: H and W of an image, N proposals.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections.abc import Callable
-
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from det_inception.datasets.detection import DataError
-from det_inception.proposals import ProposalStore, mix, selective_search, selective_search_parameters
-from det_inception.registry import TASK_UTILS, TRANSFORMS
-from det_inception.utils.files import cache_folder, write_cache
+from det_inception.proposals import ProposalStore, build_method
+from det_inception.proposals.cache import cached
+from det_inception.proposals.methods import DEFAULT_METHOD
+from det_inception.registry import TRANSFORMS
+from det_inception.utils.files import cache_folder
 from det_inception.utils.images import read_image
 
 
@@ -52,43 +49,36 @@ class LoadAnyImage(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadRegionProposals(BaseTransform):
-    """Adds an image's proposals: from a store where one is named, else by selective search, kept in a cache on disk.
-
-    With a MultiBox they are the mix of 2014: its best proposals, then those of selective search, without duplicates.
+    """Adds an image's proposals: from a store where one is named, else by a proposal method, kept in a cache on disk.
 
     Place it right behind the image's loading: proposals are in the pixels of the image as it is at this point.
 
     Args:
-        store: File made by ``tools/make_proposals.py``; None computes them on the fly.
-        mode: Selective search's mode: ``'fast'``, ``'quality'`` or ``'ilsvrc2014'``.
-        width: Selective search works on the image scaled to this width; None: as it is.
-        min_size: Proposals with a side below this, in the image as selective search sees it, are left out.
+        method: Dict of a proposal method, such as ``dict(type='SelectiveSearch', mode='ilsvrc2014')``; see
+            :mod:`det_inception.proposals.methods`. None: selective search, or whatever the store was made with.
+        store: File made by ``tools/make_proposals.py``. It must have been made by ``method`` where both are named.
         max_num: At most this many, the best; -1: all.
         cache_dir: Where computed proposals are kept; None: ``det_inception/proposals`` in the user's cache folder
             (``XDG_CACHE_HOME``); ``''``: nowhere.
-        multibox: ``config`` and ``checkpoint`` of a trained MultiBox, and the ``number`` of its proposals to add; see
-            :class:`~det_inception.inference.multibox_proposals.MultiBoxProposer`. A store must then have been made
-            with the same.
+
+    Raises:
+        ProposalError: The method cannot be built, or the store cannot be read or was made by another method.
     """
 
     def __init__(
         self,
+        method: dict | None = None,
         store: str | None = None,
-        mode: str = 'fast',
-        width: int | None = 500,
-        min_size: float = 20,
         max_num: int = -1,
         cache_dir: str | None = None,
-        multibox: dict | None = None,
     ) -> None:
-        # By its name in the registry: it stands on the whole of the project, and this module is below it.
-        self.multibox = None if multibox is None else TASK_UTILS.build(dict(multibox, type='MultiBoxProposer'))
-        self.parameters = selective_search_parameters(mode, width, min_size=min_size)
         self.store = ProposalStore(store) if store else None
-        if self.store is not None and self.multibox is not None:
-            self.store.require(dict(method='mix', multibox=self.multibox.parameters))
-        self.mode, self.width, self.min_size, self.max_num = mode, width, min_size, max_num
-        self.cache_dir = cache_folder('proposals', cache_dir)
+        self.max_num = max_num
+        self.method = None
+        if method is not None or self.store is None:
+            self.method = cached(build_method(method or DEFAULT_METHOD), cache_folder('proposals', cache_dir))
+        if method is not None and self.store is not None:
+            self.store.require(self.method.parameters)
 
     def transform(self, results: dict) -> dict:
         """Adds ``proposals``, float32 (N, 4), best first, and ``proposals_scores`` (N,).
@@ -100,15 +90,15 @@ class LoadRegionProposals(BaseTransform):
         if not results.get('exhaustive', True):
             results['proposals'], results['proposals_scores'] = np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
             return results
-        boxes = self._stored(results) if self.store is not None else self._mixed(results['img'])
+        boxes = self._stored(results) if self.store is not None else self.method(results['img'])[0]
         if self.max_num >= 0:
             boxes = boxes[: self.max_num]
         if not len(boxes):
             # A tiny or even image has no region of its own; the image as a whole always is one.
             height, width = results['img'].shape[:2]
             boxes = np.array([[0, 0, width, height]], np.float32)
-        results['proposals'] = boxes
-        # An order is all that selective search gives, and the mix.
+        results['proposals'] = np.asarray(boxes, np.float32)
+        # Scores of different methods cannot be compared; their order can.
         results['proposals_scores'] = np.linspace(1, 0, len(boxes), endpoint=False, dtype=np.float32)
         return results
 
@@ -123,30 +113,3 @@ class LoadRegionProposals(BaseTransform):
                 f'{proposals.width} x {proposals.height}; make them again with tools/make_proposals.py.'
             )
         return proposals.boxes
-
-    def _mixed(self, image: np.ndarray) -> np.ndarray:
-        boxes = self._computed(image, self.parameters, self._search)
-        if self.multibox is None:
-            return boxes
-        # Each has its own entry in the cache, so that another checkpoint does not cost another selective search.
-        best = self._computed(image, self.multibox.parameters, lambda image: self.multibox(image)[0])
-        return mix(best, boxes)
-
-    def _computed(self, image: np.ndarray, parameters: dict, compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        if self.cache_dir is None:
-            return compute(image)
-        digest = hashlib.blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=16)
-        digest.update(str(image.shape).encode())
-        digest.update(np.ascontiguousarray(image))
-        path = self.cache_dir / digest.hexdigest()[:2] / f'{digest.hexdigest()}.npy'
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):  # Not there, or cut off: computed again and written over.
-            boxes = compute(image)
-        content = io.BytesIO()
-        np.save(content, boxes)
-        write_cache(path, content.getvalue())
-        return boxes
-
-    def _search(self, image: np.ndarray) -> np.ndarray:
-        return selective_search(image, self.mode, self.width, min_size=self.min_size)

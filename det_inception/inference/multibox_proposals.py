@@ -17,7 +17,6 @@ from mmengine.dataset import pseudo_collate
 
 from det_inception.config.loading import is_class_agnostic, load_config
 from det_inception.inference.detector import Detector
-from det_inception.registry import TASK_UTILS
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import DetectorError, holds_multibox, read_checkpoint
 
@@ -25,10 +24,9 @@ NUMBER = 200
 """How many proposals of MultiBox the 2014 entry added."""
 
 
-@TASK_UTILS.register_module()
 @dataclass(frozen=True)
 class MultiBoxProposer:
-    """The best boxes of a trained MultiBox, as :class:`det_inception.proposals.make.Method`.
+    """The best boxes of a trained MultiBox, as a :class:`~det_inception.proposals.methods.ProposalMethod`.
 
     It may be sent to other processes; each builds the network once, when it is first needed.
 
@@ -65,9 +63,9 @@ class MultiBoxProposer:
 
     def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns an image's boxes (N, 4) and confidences (N,), best first."""
-        return self.many([image])[0]
+        return self.batch([image])[0]
 
-    def many(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def batch(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Returns the boxes and confidences of several images."""
         digest = self.parameters['checkpoint']
         detector = _detector(self.config, self.checkpoint, digest, self.number, self.device, self.amp)

@@ -2,10 +2,17 @@
 
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.interchange import export_mmdet, export_rcnn, import_mmdet, import_rcnn
-from det_inception.proposals.make import METHODS, SelectiveSearch, make_proposals
-from det_inception.proposals.mixing import Mix, mix
+from det_inception.proposals.make import make_proposals
+from det_inception.proposals.methods import (
+    PROPOSAL_METHODS,
+    ProposalMethod,
+    build_method,
+    register_method,
+    with_options,
+)
+from det_inception.proposals.mixing import Mixed, mix
 from det_inception.proposals.recall import average_recall, best_overlaps, recall, recall_of
-from det_inception.proposals.selective_search import selective_search, selective_search_parameters
+from det_inception.proposals.selective_search import SelectiveSearch, selective_search, selective_search_parameters
 from det_inception.proposals.sources import GroundTruth, Images, list_images, read_ground_truth, read_image
 from det_inception.proposals.store import (
     ImageIdentity,
@@ -19,12 +26,13 @@ from det_inception.proposals.store import (
 from det_inception.proposals.writer import ProposalWriter, merge_stores
 
 __all__ = [
-    'METHODS',
+    'PROPOSAL_METHODS',
     'GroundTruth',
     'ImageIdentity',
     'Images',
-    'Mix',
+    'Mixed',
     'ProposalError',
+    'ProposalMethod',
     'ProposalStore',
     'ProposalWriter',
     'Proposals',
@@ -33,6 +41,7 @@ __all__ = [
     'StoreMismatchError',
     'average_recall',
     'best_overlaps',
+    'build_method',
     'export_mmdet',
     'export_rcnn',
     'identify',
@@ -47,6 +56,8 @@ __all__ = [
     'read_image',
     'recall',
     'recall_of',
+    'register_method',
     'selective_search',
     'selective_search_parameters',
+    'with_options',
 ]

@@ -9,82 +9,23 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
 from det_inception.proposals.errors import ProposalError
-from det_inception.proposals.selective_search import MODES, selective_search, selective_search_parameters
+from det_inception.proposals.methods import ProposalMethod, propose_batch
 from det_inception.proposals.sources import Images, read_image
 from det_inception.proposals.store import ImageIdentity, Proposals, is_valid_key, rank_scores, validated
 from det_inception.proposals.writer import ProposalWriter
-from det_inception.utils.cores import available_cores
+from det_inception.utils.cores import available_cores, limit_cores
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write, reason
-
-
-class Method(Protocol):
-    """A way to make proposals. It is sent to other processes, so it must be picklable."""
-
-    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Proposes boxes.
-
-        A method that is faster on several images at once also has `batch_size`, how many, and `many(images)`, which
-        returns a list of what this returns for each.
-
-        Args:
-            image: uint8 (H, W, 3), BGR.
-
-        Returns:
-            Boxes (N, 4), x1 y1 x2 y2 in continuous pixel coordinates, best first; and their scores (N,), or
-            None where the method only ranks.
-        """
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What the boxes depend on, as JSON knows it: two methods with equal parameters give equal boxes."""
-
-
-@dataclass(frozen=True)
-class SelectiveSearch:
-    """Selective search as `Method`.
-
-    Attributes:
-        mode: See `selective_search`.
-        width: See `selective_search`.
-        min_size: Boxes with a shorter side are dropped; in pixels of the resized image, as in R-CNN.
-    """
-
-    mode: str = 'fast'
-    width: int = 500
-    min_size: int = 20
-
-    def __post_init__(self) -> None:
-        try:
-            selective_search_parameters(self.mode, self.width, min_size=self.min_size)
-        except (TypeError, ValueError) as error:
-            raise ProposalError(str(error)) from error
-
-    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
-        # One thread: the other cores have images of their own.
-        return selective_search(image, self.mode, self.width, min_size=self.min_size, threads=1), None
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """All that the boxes depend on."""
-        return selective_search_parameters(self.mode, self.width, min_size=self.min_size)
-
-
-# By name, what tools/make_proposals.py offers.
-METHODS: dict[str, Callable[..., Method]] = {'selective_search': SelectiveSearch}
-MODE_NAMES = tuple(MODES)
 
 
 @dataclass(frozen=True)
@@ -109,7 +50,7 @@ class Summary:
 def make_proposals(
     images: Images,
     out: str | os.PathLike,
-    method: Method,
+    method: ProposalMethod,
     *,
     max_boxes: int | None = None,
     workers: int | None = None,
@@ -221,7 +162,7 @@ def _require_unchanged(root: Path, known: list[str], writer: ProposalWriter) -> 
 _Result = tuple[Proposals, ImageIdentity] | str
 
 
-def _results(root: Path, keys: list[str], method: Method, max_boxes: int | None, workers: int | None):
+def _results(root: Path, keys: list[str], method: ProposalMethod, max_boxes: int | None, workers: int | None):
     """Yields key and result of each image, as they come."""
     if not keys:
         return
@@ -258,16 +199,18 @@ def _results(root: Path, keys: list[str], method: Method, max_boxes: int | None,
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-_method: Method
+_method: ProposalMethod
 _max_boxes: int | None
 
 
-def _start_worker(method: Method, max_boxes: int | None) -> None:
+def _start_worker(method: ProposalMethod, max_boxes: int | None) -> None:
     global _method, _max_boxes
     _method, _max_boxes = method, max_boxes
     # The parent decides when to stop; a terminal sends Ctrl-C to the whole group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread: the other cores have images of their own.
     cv2.setNumThreads(1)
+    limit_cores(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -275,19 +218,6 @@ def _end_with_parent() -> None:
     # Without this, workers would wait for tasks for ever when the parent is killed.
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-def propose_together(method: Method, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Proposes boxes in several images, at once where the method can.
-
-    Args:
-        method: The method.
-        images: uint8 (H, W, 3) each, BGR.
-
-    Returns:
-        Boxes and scores of each image, as the method gives them.
-    """
-    return method.many(images) if hasattr(method, 'many') else [method(image) for image in images]
 
 
 def _propose(paths: list[str]) -> list[_Result]:
@@ -302,7 +232,7 @@ def _propose(paths: list[str]) -> list[_Result]:
             results.append(str(error).rstrip('.'))
     images = [image for _, image, _ in read]
     try:
-        proposed = propose_together(_method, images) if len(images) > 1 else [None] * len(images)
+        proposed = propose_batch(_method, images) if len(images) > 1 else [None] * len(images)
     except Exception:  # One of them is strange; alone, each says what is wrong with it.
         proposed = [None] * len(images)
     for (place, image, identity), found in zip(read, proposed):

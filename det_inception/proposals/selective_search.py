@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ import numpy as np
 from numba import njit
 
 from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
+from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
 from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
 from det_inception.utils.cores import available_cores
@@ -369,3 +371,32 @@ def selective_search(
         boxes = boxes[_distinct(boxes, areas, np.argsort(areas, kind='stable'), parameters['max_overlap'])]
     # The two sides have their own scales, since the height was rounded.
     return (boxes * np.array([image.shape[1] / width, image.shape[0] / height] * 2)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SelectiveSearch:
+    """Selective search as :class:`~det_inception.proposals.methods.ProposalMethod`.
+
+    Attributes:
+        mode: See :func:`selective_search`.
+        width: See :func:`selective_search`.
+        min_size: Boxes with a shorter side are dropped; in pixels of the resized image, as in R-CNN.
+    """
+
+    mode: str = 'fast'
+    width: int | None = 500
+    min_size: float = 20
+
+    def __post_init__(self) -> None:
+        try:
+            selective_search_parameters(self.mode, self.width, min_size=self.min_size)
+        except (TypeError, ValueError) as error:
+            raise ProposalError(str(error)) from error
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
+        return selective_search(image, self.mode, self.width, min_size=self.min_size), None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that the boxes depend on."""
+        return selective_search_parameters(self.mode, self.width, min_size=self.min_size)

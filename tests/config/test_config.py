@@ -71,14 +71,17 @@ def test_proposals_reach_every_data_set():
         cfg = load_config(path, options=dict(options, weights=None))
         return [step for dataset in datasets(cfg) for step in dataset.pipeline if step.type == 'LoadRegionProposals']
 
-    assert len(steps(entry)) == 4 and not any('multibox' in step or 'store' in step for step in steps(entry))
+    assert len(steps(entry)) == 4 and {step.method.type for step in steps(entry)} == {'SelectiveSearch'}
     for step in steps(entry, proposal_store='mix.h5'):
-        assert step.store == 'mix.h5' and 'multibox' not in step
+        assert step.store == 'mix.h5' and step.method is None
+    for step in steps(entry, proposal_store='fast.h5', **{'proposals.mode': 'fast'}):
+        assert step.store == 'fast.h5' and step.method == dict(type='SelectiveSearch', mode='fast')
     for step in steps(entry, **{'multibox.checkpoint': 'multibox.pth'}):
-        assert step.multibox.checkpoint == 'multibox.pth' and step.multibox.number == 200
-        assert Path(step.multibox.config) == REPO / 'configs/googlenet_multibox.py'
+        assert step.method.type == 'Mixed' and step.method.second == dict(type='SelectiveSearch', mode='ilsvrc2014')
+        assert step.method.first.checkpoint == 'multibox.pth' and step.method.first.number == 200
+        assert Path(step.method.first.config) == REPO / 'configs/googlenet_multibox.py'
     for step in steps(MINI, **{'multibox.checkpoint': 'a.pth', 'multibox.config': 'a.py'}):
-        assert step.multibox == dict(checkpoint='a.pth', config='a.py')
+        assert step.method.first == dict(type='MultiBox', checkpoint='a.pth', config='a.py')
     for wrong in ({'multibox': 'a.pth'}, {'multibox.checkpoint': 'a.pth'}, {'multibox.chekpoint': 'a.pth'}):
         with pytest.raises(ConfigError, match='should name config and checkpoint of a MultiBox'):
             steps(MINI, **wrong)
@@ -320,14 +323,20 @@ def test_options_that_would_do_nothing_are_refused():
 
 
 def test_proposal_options_reach_every_data_set(tmp_path):
-    options = {'proposals.mode': 'fast', 'proposals.width': None, 'test_dataloader.dataset.pipeline.2.mode': 'quality'}
+    options = {
+        'proposals.mode': 'fast',
+        'proposals.width': None,
+        'proposals.cache_dir': 'folder',
+        'test_dataloader.dataset.pipeline.2.method.mode': 'quality',
+    }
     (tmp_path / 'config.py').write_text(
         f"_base_ = ['{REPO / 'configs/googlenet_rcnn_voc.py'}']\nclasses = ('ant',)\n", encoding='utf-8'
     )
     cfg = load_config(tmp_path / 'config.py', options=options)
     steps = [cfg[f'{name}_dataloader'].dataset.pipeline[2] for name in ('train', 'val', 'test')]
-    assert [step.mode for step in steps] == ['fast', 'fast', 'quality']
-    assert [step.width for step in steps] == [None] * 3
+    assert [step.method.mode for step in steps] == ['fast', 'fast', 'quality']
+    assert [step.method.width for step in steps] == [None] * 3
+    assert [step.cache_dir for step in steps] == ['folder'] * 3
     assert [step.get('max_num') for step in steps] == [None, 300, None]
 
 

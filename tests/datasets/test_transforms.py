@@ -1,11 +1,13 @@
 """The pipeline steps that MMDetection lacks."""
 
+import importlib
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from det_inception.datasets import DataError, LoadAnyImage, LoadRegionProposals, transforms
+from det_inception.datasets import DataError, LoadAnyImage, LoadRegionProposals
 from det_inception.proposals import selective_search
 from det_inception.utils.errors import InputError
 
@@ -55,17 +57,20 @@ def test_missing_file_is_named(tmp_path):
 # ------------------------------------------------------------------------------------------ LoadRegionProposals
 
 
+SMALL = dict(type='SelectiveSearch', width=None, min_size=5)
+
+
 def load(step, image):
     return step(dict(img=image, img_path='a.jpg'))
 
 
 def test_proposals_are_selective_search_s(scene):
-    results = load(LoadRegionProposals(width=None, min_size=5, cache_dir=''), scene)
+    results = load(LoadRegionProposals(SMALL, cache_dir=''), scene)
     assert (results['proposals'] == selective_search(scene, 'fast', None, min_size=5)).all()
     assert results['proposals'].dtype == results['proposals_scores'].dtype == np.float32
     scores = results['proposals_scores']
     assert scores.shape == (len(results['proposals']),) and scores[0] == 1 and (np.diff(scores) < 0).all()
-    few = load(LoadRegionProposals(width=None, min_size=5, max_num=3, cache_dir=''), scene)
+    few = load(LoadRegionProposals(SMALL, max_num=3, cache_dir=''), scene)
     assert (few['proposals'] == results['proposals'][:3]).all()
 
 
@@ -76,8 +81,11 @@ def test_cache(scene, tmp_path, monkeypatch):
         calls.append(options)
         return selective_search(image, *arguments, **options)
 
-    monkeypatch.setattr(transforms, 'selective_search', counted)
-    step = LoadRegionProposals(width=None, min_size=5, cache_dir=str(tmp_path / 'cache'))
+    # The package's attribute of this name is the function.
+    monkeypatch.setattr(
+        importlib.import_module('det_inception.proposals.selective_search'), 'selective_search', counted
+    )
+    step = LoadRegionProposals(SMALL, cache_dir=str(tmp_path / 'cache'))
     first = load(step, scene)['proposals']
     assert (load(step, scene)['proposals'] == first).all() and len(calls) == 1
     (entry,) = (tmp_path / 'cache').rglob('*.npy')
@@ -86,14 +94,14 @@ def test_cache(scene, tmp_path, monkeypatch):
     entry.write_bytes(b'')
     assert (load(step, scene)['proposals'] == first).all() and len(calls) == 3
     load(step, scene[:, ::-1].copy())
-    load(LoadRegionProposals(width=None, min_size=6, cache_dir=str(tmp_path / 'cache')), scene)
+    load(LoadRegionProposals(dict(SMALL, min_size=6), cache_dir=str(tmp_path / 'cache')), scene)
     assert len(calls) == 5
     assert not list((tmp_path / 'cache').rglob('*.tmp'))
 
 
 def test_a_cache_that_cannot_be_written(scene, tmp_path):
     (tmp_path / 'file').touch()
-    step = LoadRegionProposals(width=None, min_size=5, cache_dir=str(tmp_path / 'file' / 'cache'))
+    step = LoadRegionProposals(SMALL, cache_dir=str(tmp_path / 'file' / 'cache'))
     assert len(load(step, scene)['proposals'])
 
 
@@ -110,7 +118,7 @@ def test_an_image_without_regions_is_one(shape):
 
 def test_unknown_mode():
     with pytest.raises(ValueError, match='slow'):
-        LoadRegionProposals(mode='slow')
+        LoadRegionProposals(dict(type='SelectiveSearch', mode='slow'))
 
 
 class FakeStore:

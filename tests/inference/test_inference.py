@@ -22,7 +22,7 @@ OPTIONS = {
     'model.region_warp.size': 32,
     'model.region_warp.context': 2,
     'test_dataloader.dataset.pipeline.2.max_num': 30,
-    'test_dataloader.dataset.pipeline.2.width': 200,
+    'test_dataloader.dataset.pipeline.2.method.width': 200,
 }
 CLASSES = ('cat', 'dog', 'owl')
 

@@ -11,7 +11,7 @@ import torch
 from det_inception.config.loading import load_config
 from det_inception.datasets import LoadRegionProposals
 from det_inception.inference.multibox_proposals import MultiBoxProposer
-from det_inception.proposals import Mix, ProposalStore, SelectiveSearch, list_images, make_proposals, mix
+from det_inception.proposals import Mixed, ProposalStore, SelectiveSearch, list_images, make_proposals, mix
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
@@ -57,7 +57,7 @@ def test_it_proposes(trained, scene):
     boxes, scores = proposer(scene)
     assert 1 < len(boxes) == len(scores) <= 20 and (np.diff(scores) <= 0).all()
     assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= (100, 70)).all() and (boxes[:, 2:] > boxes[:, :2]).all()
-    for (many, _), (alone, _) in zip(proposer.many([scene, scene[:40]]), (proposer(scene), proposer(scene[:40]))):
+    for (many, _), (alone, _) in zip(proposer.batch([scene, scene[:40]]), (proposer(scene), proposer(scene[:40]))):
         np.testing.assert_allclose(many, alone, atol=1e-3)
     again = pickle.loads(pickle.dumps(proposer))
     assert (again(scene)[0] == boxes).all() and again.parameters == proposer.parameters
@@ -118,28 +118,35 @@ def test_stores_know_their_checkpoint(trained, tmp_path, scene):
     for number in range(3):
         cv2.imwrite(str(tmp_path / f'images/{number}.png'), scene[:, : 100 - number])
     images = list_images(tmp_path / 'images')
-    method = Mix(MultiBoxProposer(*trained, number=5, batch_size=2), SelectiveSearch('ilsvrc2014', None, 5))
+    method = Mixed(MultiBoxProposer(*trained, number=5, batch_size=2), SelectiveSearch('ilsvrc2014', None, 5))
     make_proposals(images, tmp_path / 'mix.h5', method, workers=1, progress=False)
     with ProposalStore(tmp_path / 'mix.h5') as store:
-        assert store.parameters['multibox']['boxes'] == 5
+        assert store.parameters['first']['boxes'] == 5
         np.testing.assert_allclose(store['1.png'].boxes, method(scene[:, :99])[0], atol=1e-3)
     other = write_checkpoint(Path(trained[0]), tmp_path / 'other.pth', seed=1)
-    method = Mix(MultiBoxProposer(trained[0], str(other), number=5), SelectiveSearch('ilsvrc2014', None, 5))
-    with pytest.raises(InputError, match=r'mix\.h5 was begun with multibox'):
+    method = Mixed(MultiBoxProposer(trained[0], str(other), number=5), SelectiveSearch('ilsvrc2014', None, 5))
+    with pytest.raises(InputError, match=r'mix\.h5 was begun with first'):
         make_proposals(images, tmp_path / 'mix.h5', method, workers=1, progress=False)
 
     # In a pipeline too: the store of this checkpoint is read, that of another refused.
     settings = dict(config=trained[0], checkpoint=trained[1], number=5)
-    step = LoadRegionProposals(store=str(tmp_path / 'mix.h5'), mode='ilsvrc2014', multibox=settings)
+    step = LoadRegionProposals(mixed(settings), store=str(tmp_path / 'mix.h5'))
     loaded = step(dict(img=scene, img_path=str(tmp_path / 'images/0.png')))
     np.testing.assert_allclose(loaded['proposals'][0], MultiBoxProposer(**settings)(scene)[0][0], atol=1e-3)
-    with pytest.raises(InputError, match=r'mix\.h5 was made with other parameters: multibox is'):
-        LoadRegionProposals(store=str(tmp_path / 'mix.h5'), multibox=dict(settings, checkpoint=str(other)))
+    with pytest.raises(InputError, match=r'mix\.h5 was made with other parameters: first is'):
+        LoadRegionProposals(mixed(dict(settings, checkpoint=str(other))), store=str(tmp_path / 'mix.h5'))
+
+
+SEARCH = dict(type='SelectiveSearch', mode='ilsvrc2014', width=None, min_size=5)
+
+
+def mixed(multibox):
+    return dict(type='Mixed', first=dict(multibox, type='MultiBox'), second=SEARCH)
 
 
 def test_mix_on_the_fly(trained, tmp_path, scene, monkeypatch):
     settings = dict(config=trained[0], checkpoint=trained[1], number=10)
-    step = LoadRegionProposals('', 'ilsvrc2014', None, 5, cache_dir=str(tmp_path), multibox=settings)
+    step = LoadRegionProposals(mixed(settings), cache_dir=str(tmp_path))
     loaded = step(dict(img=scene, img_path=''))
     expected = mix(MultiBoxProposer(**settings)(scene)[0], SelectiveSearch('ilsvrc2014', None, 5)(scene)[0])
     assert (loaded['proposals'] == expected).all()
@@ -147,7 +154,7 @@ def test_mix_on_the_fly(trained, tmp_path, scene, monkeypatch):
     assert len(list(tmp_path.rglob('*.npy'))) == 2
     # From the cache: nothing is computed again, and the plain proposals share selective search's entry.
     monkeypatch.setattr(MultiBoxProposer, '__call__', None)
-    monkeypatch.setattr(LoadRegionProposals, '_search', None)
+    monkeypatch.setattr(SelectiveSearch, '__call__', None)
     assert (step(dict(img=scene, img_path=''))['proposals'] == expected).all()
-    plain = LoadRegionProposals('', 'ilsvrc2014', None, 5, cache_dir=str(tmp_path))
+    plain = LoadRegionProposals(SEARCH, cache_dir=str(tmp_path))
     assert len(plain(dict(img=scene, img_path=''))['proposals'])

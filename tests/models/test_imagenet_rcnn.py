@@ -25,7 +25,7 @@ SMALL = {
     'model.region_warp.context': 4,
     'model.test_cfg.rcnn.map_sides': (64, 128),
     'model.test_cfg.rcnn.regions': 30,
-    'test_dataloader.dataset.pipeline.2.width': 200,
+    'test_dataloader.dataset.pipeline.2.method.width': 200,
     'test_dataloader.dataset.pipeline.2.min_size': 8,
 }
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from det_inception.cli import common as cli
 from det_inception.proposals import (
-    METHODS,
+    PROPOSAL_METHODS,
     Images,
     ProposalError,
     Proposals,
@@ -289,7 +289,7 @@ def test_selective_search_by_the_tool(tmp_path, monkeypatch, capsys, shared_data
 
 
 def test_tools_from_images_to_coverage(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(METHODS, 'selective_search', lambda mode, width, min_size: Stub())
+    monkeypatch.setitem(PROPOSAL_METHODS, 'SelectiveSearch', Stub)
     images = make_images(tmp_path / 'images', 4)
     listed = [{'id': n, 'file_name': key} for n, key in enumerate(images.keys)]
     found = [{'image_id': 0, 'bbox': [0, 0, 30, 20]}, {'image_id': 1, 'bbox': [0, 0, 15, 20]}]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from det_inception.proposals import Mix, ProposalStore, SelectiveSearch, list_images, make_proposals, mix
+from det_inception.proposals import Mixed, ProposalStore, SelectiveSearch, list_images, make_proposals, mix
 from det_inception.utils.boxes import pairwise_iou
 
 
@@ -39,9 +39,9 @@ class Together:
     batch_size: int = 3
 
     def __call__(self, image):
-        return self.many([image])[0]
+        return self.batch([image])[0]
 
-    def many(self, images):
+    def batch(self, images):
         assert len(images) <= self.batch_size
         if any(image.shape[1] == 13 for image in images):
             raise RuntimeError('bad luck')
@@ -76,11 +76,11 @@ def test_batches_give_what_single_images_give(images, tmp_path):
 def test_mix_as_a_method():
     image = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     search = SelectiveSearch('ilsvrc2014', None, 5)
-    method = Mix(Together(), search)
+    method = Mixed(Together(), search)
     boxes, scores = method(image)
     assert scores is None and method.batch_size == 3
     assert boxes.tolist() == mix([[0, 0, 60, 40]], search(image)[0]).tolist()
-    assert [found.tolist() for found, _ in method.many([image, image])] == [boxes.tolist()] * 2
+    assert [found.tolist() for found, _ in method.batch([image, image])] == [boxes.tolist()] * 2
     parameters = method.parameters
-    assert parameters['method'] == 'mix' and parameters['multibox'] == {'method': 'together'}
-    assert parameters['selective_search']['mode'] == 'ilsvrc2014'
+    assert parameters['method'] == 'mixed' and parameters['first'] == {'method': 'together'}
+    assert parameters['second']['mode'] == 'ilsvrc2014'

@@ -84,7 +84,7 @@ def test_from_training_to_the_mix(tool, mini, tmp_path):
         )
         assert status == 0 and 'Made the proposals of 3 images' in stdout, stderr
     with ProposalStore(tmp_path / 'multibox.h5') as few, ProposalStore(tmp_path / 'mix.h5') as many:
-        assert many.parameters['selective_search']['mode'] == 'ilsvrc2014'
+        assert many.parameters['second']['mode'] == 'ilsvrc2014'
         for key in few:
             best = few[key].boxes
             assert 0 < len(best) <= 20 and (many[key].boxes[: len(best)] == best).all()
@@ -110,7 +110,8 @@ def test_from_training_to_the_mix(tool, mini, tmp_path):
         ('--method mix', '--method mix needs a trained MultiBox; give its --config and --checkpoint'),
         (f'--method multibox --config {MINI}', '--method multibox needs a trained MultiBox'),
         (f'--method mix --config {MINI} --checkpoint none.pth', 'none.pth: no such checkpoint'),
-        (f'--config {MINI}', 'are of a MultiBox; give --method'),
+        (f'--config {MINI}', 'has no LoadRegionProposals'),
+        ('--checkpoint none.pth', '--checkpoint is of a MultiBox; give --method'),
     ],
 )
 def test_make_proposals_refuses(tool, mini, tmp_path, arguments, words):

@@ -22,7 +22,7 @@ SMALL = [
     'model.test_cfg.rcnn.map_sides=[64,96]',
     'model.test_cfg.rcnn.regions=8',
     'model.test_cfg.rcnn.score_thr=0.0',
-    'test_dataloader.dataset.pipeline.2.width=200',
+    'test_dataloader.dataset.pipeline.2.method.width=200',
 ]
 XML = (
     '<annotation><size><width>200</width><height>150</height></size><object><name>{}</name><bndbox><xmin>20</xmin>'
