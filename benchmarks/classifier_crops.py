@@ -28,7 +28,7 @@ import det_inception  # noqa: F401  (registers the parts)
 from det_inception.models import GoogLeNetClassifier
 from det_inception.utils.allocator import keep_freed_memory
 
-NORMALISATIONS = {
+NORMALIZATIONS = {
     "Caffe's weights": dict(mean=[104.0, 117.0, 123.0], std=[1.0] * 3, bgr_to_rgb=False),
     "torchvision's": dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
 }
@@ -81,7 +81,7 @@ def main() -> None:
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         photos = args.photos or [draw_photo(Path(folder, 'photo.jpg'))]
-        for name, settings in NORMALISATIONS.items():
+        for name, settings in NORMALIZATIONS.items():
             chunk = {} if args.chunk_size is None else dict(chunk_size=args.chunk_size)
             model = GoogLeNetClassifier(
                 1000, dict(type='GoogLeNet'), data_preprocessor=dict(type='CropPreprocessor', **settings), **chunk

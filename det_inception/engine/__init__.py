@@ -3,7 +3,14 @@
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.engine.cpu_amp import CPUAmpOptimWrapper
 from det_inception.engine.distributed import AverageLossesHook
+from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
 
-__all__ = ['AverageLossesHook', 'CPUAmpOptimWrapper', 'DrawDetectionsHook', 'MultiBoxPriorsHook']
+__all__ = [
+    'AverageLossesHook',
+    'BackboneNormalizationHook',
+    'CPUAmpOptimWrapper',
+    'DrawDetectionsHook',
+    'MultiBoxPriorsHook',
+]

@@ -7,6 +7,7 @@ from det_inception.models.backbones.timm_backbone import TimmBackbone
 from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
 from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
+from det_inception.models.data_preprocessors.backbone_data_preprocessor import BackboneDataPreprocessor
 from det_inception.models.detectors.imagenet_rcnn import ImageNetHead, ImageNetRCNN
 from det_inception.models.detectors.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.detectors.rcnn import RCNN, RegionClassifierHead
@@ -18,6 +19,7 @@ from det_inception.models.layers.region_warp import RegionWarp
 __all__ = [
     'RCNN',
     'BNInception',
+    'BackboneDataPreprocessor',
     'CropPreprocessor',
     'GoogLeNet',
     'GoogLeNetClassifier',

@@ -82,7 +82,7 @@ class _BNInception(_Stated):
     def start(self, model: dict, source: str) -> None:
         if bn_inception.is_public(read_tensors(source)):
             model['backbone'].update(variant='caffe')
-            model['data_preprocessor'].update(copy.deepcopy(bn_inception.NORMALISATION))
+            model['data_preprocessor'].update(copy.deepcopy(bn_inception.NORMALIZATION))
 
     def reopen(self, model: dict, checkpoint: dict, path: str | Path) -> None:
         super().reopen(model, checkpoint, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from det_inception.models.networks import published_facts
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_bytes
 from det_inception.version import __version__
+from det_inception.weights.normalization import PREPROCESSOR, add_normalization
 from det_inception.weights.pretrained import load_classifier
 
 AUXILIARIES = ('aux4a.', 'aux4d.')
@@ -104,7 +105,11 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
     """
     checkpoint = checkpoint or read_checkpoint(path)
     require_fit(model, path, checkpoint)
-    unwrapped(model).load_state_dict(checkpoint['state_dict'])
+    state_dict = dict(checkpoint['state_dict'])
+    add_normalization(state_dict, checkpoint['meta'])
+    own = unwrapped(model).state_dict()
+    # A model that keeps no normalization has taken it from the checkpoint before it was built.
+    unwrapped(model).load_state_dict({key: state_dict[key] for key in state_dict if key in own})
     return checkpoint
 
 
@@ -124,7 +129,7 @@ def load_detectors(model: nn.Module, paths: Sequence[str | Path]) -> None:
 
 def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
     """Checks that a checkpoint has exactly a model's layers; see :func:`load_detector`."""
-    given, wanted = checkpoint['state_dict'], unwrapped(model).state_dict()
+    given, wanted = _learned(checkpoint['state_dict']), _learned(unwrapped(model).state_dict())
     require_overlap(model, path, checkpoint)
     common = [name for name in wanted if name in given]
     missing = [name for name in wanted if name not in given]
@@ -150,12 +155,17 @@ def require_overlap(model: nn.Module, path: str | Path, checkpoint: dict) -> Non
     Raises:
         DetectorError: None does.
     """
-    given, wanted = checkpoint['state_dict'], unwrapped(model).state_dict()
+    given, wanted = _learned(checkpoint['state_dict']), _learned(unwrapped(model).state_dict())
     if not any(name in wanted for name in given):
         raise DetectorError(
             f"{path}: none of its {len(given)} entries belongs to the config's {type(unwrapped(model)).__name__}; it "
             'is a checkpoint of another kind, so name its own config.'
         )
+
+
+def _learned(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Leaves out the normalization, which the checkpoints of version 0.1 say in ``meta``."""
+    return {key: value for key, value in state_dict.items() if not key.startswith(PREPROCESSOR)}
 
 
 def unwrapped(model: nn.Module) -> nn.Module:

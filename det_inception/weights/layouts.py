@@ -5,7 +5,6 @@ Whatever fits no GoogLeNet is an error: nothing is taken in part.
 
 from __future__ import annotations
 
-import ast
 import copy
 import math
 from collections.abc import Mapping
@@ -15,17 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from det_inception.models.backbones.googlenet import INCEPTION, VARIANTS, GoogLeNet, scale_channels
+from det_inception.models.backbones.googlenet import INCEPTION, NORMALIZATION, VARIANTS, GoogLeNet, scale_channels
 from det_inception.weights.files import CheckpointError, Content
-
-NORMALISATION = {
-    'paper': dict(mean=[104.0, 117.0, 123.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False),
-    'batch_norm': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
-    'torchvision': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
-}
-"""What the public weights of a variant were trained with, as MMDetection's ``DetDataPreprocessor`` takes it: for pixels
-0 to 255, read as BGR; ``mean`` and ``std`` in the order of the channels after ``bgr_to_rgb``. No public weights exist
-for ``batch_norm``; its entry is this project's choice."""
+from det_inception.weights.normalization import stated_normalization
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Weights:
         classifier: ``fc.weight`` (K classes, C channels) and ``fc.bias`` (K,); empty where the file has no classifier.
         variant: ``'paper'``, ``'batch_norm'`` or ``'torchvision'``.
         width: Multiplier of the channels.
-        normalization: ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the weights, as in :data:`NORMALISATION`.
+        normalization: ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the weights, as in :data:`NORMALIZATION`.
         classes: The K classes in the order of the outputs, where the file names them.
         source: The file or address that was read.
         sha256: Of the file's bytes, in hexadecimal; None where an address left no file behind.
@@ -151,7 +142,7 @@ def interpret(content: Content, name: str) -> Weights:
         classifier=classifier,
         variant=variant,
         width=width,
-        normalization=_normalization(content, variant),
+        normalization=stated_normalization(content.meta, content.tensors) or copy.deepcopy(NORMALIZATION[variant]),
         classes=_classes(content.meta, classifier),
         source=name,
     )
@@ -261,70 +252,6 @@ def _check_classifier(classifier: Mapping[str, Tensor], backbone: Mapping[str, T
 
 
 # ------------------------------------------------------------------------------------------- what belongs to weights
-
-
-def _normalization(content: Content, variant: str) -> dict:
-    """Returns what the file itself says of its normalization, else what the variant's public weights want."""
-    stated = _stated(content.meta)
-    usual = NORMALISATION[variant]
-    buffers = [content.tensors.get(f'data_preprocessor.{key}') for key in ('mean', 'std')]
-    if all(buffer is not None for buffer in buffers):
-        mean, std = (buffer.flatten().tolist() for buffer in buffers)
-        stated = dict(mean=mean, std=std, bgr_to_rgb=stated.get('bgr_to_rgb', usual['bgr_to_rgb']))
-    return _complete(stated) or copy.deepcopy(usual)
-
-
-def stated_normalization(meta: Mapping) -> dict | None:
-    """Returns the ``mean``, ``std`` and ``bgr_to_rgb`` that a detector's checkpoint says it was trained with, if any.
-
-    Args:
-        meta: The checkpoint's ``meta``.
-    """
-    return _complete(_stated(meta))
-
-
-def _stated(meta: Mapping) -> Mapping:
-    stated = meta.get('normalization', meta.get('normalisation'))  # Files of version 0.1 spell it so.
-    return stated if isinstance(stated, Mapping) else _config_preprocessor(meta.get('cfg'))
-
-
-def _complete(stated: Mapping) -> dict | None:
-    try:
-        mean, std = ([float(value) for value in stated[key]] for key in ('mean', 'std'))
-        if len(mean) == len(std) == 3:
-            return dict(mean=mean, std=std, bgr_to_rgb=bool(stated.get('bgr_to_rgb', False)))
-    except (KeyError, TypeError, ValueError):
-        pass
-    return None
-
-
-def _config_preprocessor(text: object) -> dict:
-    """Finds ``data_preprocessor`` in the config that MMEngine writes into a checkpoint, without running the config."""
-    if not isinstance(text, str):
-        return {}
-    try:
-        statements = ast.parse(text).body
-        top = {
-            statement.targets[0].id: statement.value
-            for statement in statements
-            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-        }
-        node = _keyword(top.get('model'), 'data_preprocessor') or top.get('data_preprocessor')
-        values = {key: _keyword(node, key) for key in ('mean', 'std', 'bgr_to_rgb')}
-        return {key: ast.literal_eval(value) for key, value in values.items() if value is not None}
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
-
-
-def _keyword(node: ast.AST | None, name: str) -> ast.AST | None:
-    """Returns the value under ``name`` of a ``dict(name=...)`` call or a ``{'name': ...}`` display."""
-    if isinstance(node, ast.Call):
-        return next((keyword.value for keyword in node.keywords if keyword.arg == name), None)
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values):
-            if isinstance(key, ast.Constant) and key.value == name:
-                return value
-    return None
 
 
 def _classes(meta: Mapping, classifier: Mapping[str, Tensor]) -> tuple[str, ...] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,18 +20,13 @@ from torch import Tensor
 from det_inception.models.backbones.googlenet import GoogLeNet
 from det_inception.utils.files import atomic_write
 from det_inception.weights.files import CheckpointError, fetch, first_line, read_file, sha256_of
-from det_inception.weights.layouts import (
-    NORMALISATION,
-    Weights,
-    interpret,
-    stated_normalization,
-)
+from det_inception.weights.layouts import Weights, interpret
+from det_inception.weights.normalization import describe, stated_normalization
 
 if TYPE_CHECKING:
     from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 
 __all__ = [
-    'NORMALISATION',
     'CheckpointError',
     'Weights',
     'describe',
@@ -148,16 +142,8 @@ def _load_into(backbone: GoogLeNet, weights: Weights) -> None:
     backbone.normalization = copy.deepcopy(weights.normalization)
     print_log(
         f'GoogLeNet: loaded the {weights.variant!r} weights of {weights.source}; '
-        f'they want {describe(weights.normalization)}',
+        f'they need images in {describe(weights.normalization)}',
         logger='current',
-    )
-
-
-def describe(normalization: Mapping) -> str:
-    """Returns a normalization in words, for example ``'BGR, mean 104 117 123, std 1 1 1'``."""
-    return '{}, mean {}, std {}'.format(
-        'RGB' if normalization['bgr_to_rgb'] else 'BGR',
-        *(' '.join(f'{value:g}' for value in normalization[key]) for key in ('mean', 'std')),
     )
 
 

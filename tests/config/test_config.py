@@ -12,10 +12,11 @@ from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
 from det_inception.config.loading import ConfigError, datasets, is_class_agnostic, load_config
 from det_inception.models import GoogLeNet
+from det_inception.models.backbones.googlenet import NORMALIZATION
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import ImageError
-from det_inception.weights.pretrained import NORMALISATION, CheckpointError
+from det_inception.weights.pretrained import CheckpointError
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CONFIGS = sorted((REPO / 'configs').glob('*.py'))
@@ -156,7 +157,7 @@ def test_weights_bring_variant_width_and_normalization(tmp_path):
         assert (cfg.model.backbone.variant, cfg.model.backbone.width) == (variant, 0.125)
         assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
         preprocessor = cfg.model.data_preprocessor
-        assert {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')} == NORMALISATION[variant]
+        assert {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')} == NORMALIZATION[variant]
         assert len(cfg.classes) == 12
     with pytest.raises(InputError, match=r'none\.pth'):
         load_config(MINI, weights=tmp_path / 'none.pth')

@@ -11,7 +11,7 @@ from test_rcnn import batch, config
 
 from det_inception.config.loading import load_config
 from det_inception.models import BNInception, TimmBackbone
-from det_inception.models.backbones.bn_inception import NORMALISATION, public_name
+from det_inception.models.backbones.bn_inception import NORMALIZATION, public_name
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import publish, read_checkpoint
@@ -159,7 +159,7 @@ def test_bn_inceptions_public_file(tmp_path):
     loaded.init_weights()
     images = torch.rand(1, 3, 64, 64)
     assert torch.equal(loaded.eval()(images)[0], source.eval()(images)[0])
-    assert loaded.normalization == NORMALISATION
+    assert loaded.normalization == NORMALIZATION
     with pytest.raises(InputError, match=r"bn_inception\.pth: is no BN-Inception of the variant 'paper'"):
         BNInception('paper', init_cfg=dict(type='Pretrained', checkpoint=str(path))).init_weights()
     own = tmp_path / 'own.pth'

@@ -287,6 +287,6 @@ def test_the_preprocessor_does_what_mmengines_does(settings, bgr_to_rgb):
 def test_weights_of_another_normalization_are_refused(tmp_path):
     torch.save(build().state_dict(), tmp_path / 'trained.pth')
     preprocessor = dict(type='CropPreprocessor', mean=[1.0] * 3, std=[1.0] * 3)
-    with pytest.raises(InputError, match='the pretrained weights want images normalized by'):
+    with pytest.raises(InputError, match="the backbone's weights need images in .* leave mean"):
         pretrained = dict(type='Pretrained', checkpoint=str(tmp_path / 'trained.pth'))
         build(init_cfg=pretrained, data_preprocessor=preprocessor)

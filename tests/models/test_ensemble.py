@@ -14,7 +14,7 @@ from det_inception.models.detectors.rcnn_ensemble import mirrored_deltas, normal
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
-NORMALISATIONS = [
+NORMALIZATIONS = [
     dict(mean=[104.0, 117.0, 123.0], std=[1.0] * 3, bgr_to_rgb=False),  # Caffe
     dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),  # torchvision
     dict(mean=[123.7, 116.3, 103.5], std=[58.4, 57.1, 57.4], bgr_to_rgb=True),
@@ -28,7 +28,7 @@ def member(number, with_reg=True, classes=CLASSES, size=32):
     model.region_warp.update(size=size, context=3)
     model.backbone.update(width=0.125, variant=('batch_norm', 'torchvision', 'paper')[number % 3])
     model.bbox_head.update(in_channels=128, with_reg=with_reg)
-    model.data_preprocessor.update(NORMALISATIONS[number % 3])
+    model.data_preprocessor.update(NORMALIZATIONS[number % 3])
     return model
 
 
@@ -88,7 +88,7 @@ def test_it_is_the_mean_of_its_members(ensemble, batch, combine):
     )
 
 
-@pytest.mark.parametrize('normalization', NORMALISATIONS)
+@pytest.mark.parametrize('normalization', NORMALIZATIONS)
 def test_crops_normalized_later_equal_crops_of_the_normalized_image(batch, normalization):
     preprocessor = MODELS.build(dict(type='DetDataPreprocessor', pad_size_divisor=1, **normalization))
     warp = RegionWarp(24, 4)

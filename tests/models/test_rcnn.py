@@ -177,7 +177,7 @@ def test_an_image_without_objects_gives_background_only():
 def test_weights_with_another_normalization_are_refused():
     model = MODELS.build(config())
     model.backbone.normalization = dict(mean=[104.0, 117, 123], std=[1.0, 1, 1], bgr_to_rgb=False)
-    with pytest.raises(ValueError, match='--weights'):
+    with pytest.raises(ValueError, match="the backbone's weights need images in .* without mean"):
         model.init_weights()
     model.backbone.normalization = dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
     model.init_weights()

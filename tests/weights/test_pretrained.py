@@ -26,11 +26,10 @@ from torch import nn
 from torchvision.models import googlenet, resnet18
 
 from det_inception.models import GoogLeNetClassifier
-from det_inception.models.backbones.googlenet import INCEPTION, VARIANTS, GoogLeNet
+from det_inception.models.backbones.googlenet import INCEPTION, NORMALIZATION, VARIANTS, GoogLeNet
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.weights.layouts import UNITS
 from det_inception.weights.pretrained import (
-    NORMALISATION,
     CheckpointError,
     load_backbone,
     read_weights,
@@ -38,7 +37,7 @@ from det_inception.weights.pretrained import (
     write_classifier,
 )
 
-TOOL = Path(__file__).parents[1] / 'tools' / 'convert_checkpoint.py'
+TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 WIDTH = 0.25  # of the networks here, where nothing asks for the full one
 
 
@@ -163,7 +162,7 @@ def test_caffemodel_is_read_whichever_way_it_is_written(tmp_path, v1, packed, do
     weights = read_weights(path)
     assert_holds_caffe_layers(weights, caffe_layers())
     assert (weights.variant, weights.width, weights.classes) == ('paper', WIDTH, None)
-    assert weights.normalization == NORMALISATION['paper']
+    assert weights.normalization == NORMALIZATION['paper']
     load_backbone(GoogLeNet(width=WIDTH), path)
 
 
@@ -319,7 +318,7 @@ def test_what_is_written_is_read_again(tmp_path):
         for key, value in weights.backbone.items():
             assert torch.equal(again.backbone[key], value)
         assert again.classifier.keys() == (weights.classifier.keys() if name == 'classifier' else set())
-        assert (again.variant, again.width, again.normalization) == ('paper', WIDTH, NORMALISATION['paper'])
+        assert (again.variant, again.width, again.normalization) == ('paper', WIDTH, NORMALIZATION['paper'])
     meta = torch.load(tmp_path / 'new' / 'classifier.pth', weights_only=True)['meta']
     assert meta['source'] == 'a.caffemodel' and re.fullmatch('[0-9a-f]{64}', meta['source_sha256'])
     classifier = GoogLeNetClassifier(10, dict(type='GoogLeNet', width=WIDTH))
@@ -397,7 +396,7 @@ def test_torchvisions_address_works_from_a_config(cache, torchvision_network):
     backbone = GoogLeNet('torchvision', init_cfg=init_cfg)
     backbone.init_weights()
     assert torch.equal(backbone.conv1.conv.weight, torchvision_network.conv1.conv.weight)
-    assert backbone.normalization == NORMALISATION['torchvision']
+    assert backbone.normalization == NORMALIZATION['torchvision']
     with pytest.raises(CheckpointError, match=r"'torchvision' variant .* asks for 'paper'; set model\.backbone\.v"):
         GoogLeNet('paper', init_cfg=init_cfg).init_weights()
 

@@ -66,7 +66,7 @@ STAGES = (
     ('inception5b', ('inception4e', 'inception5a', 'inception5b')),
 )
 """The five stages, one a stride (2, 4, 8, 16, 32): the name of each one's output, and its modules."""
-NORMALISATION = dict(mean=[104.0, 117.0, 128.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False)
+NORMALIZATION = dict(mean=[104.0, 117.0, 128.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False)
 """What the public weights were trained with."""
 
 
@@ -169,6 +169,11 @@ class BNInception(Freezable):
         self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
         self._freeze()
 
+    @property
+    def default_normalization(self) -> dict:
+        """The normalization for random weights: that of the public ones."""
+        return copy.deepcopy(NORMALIZATION)
+
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.
 
@@ -261,5 +266,5 @@ def load_bn_inception(network: BNInception, tensors: Mapping[str, Tensor], sourc
             )
         found[key] = given.reshape(value.shape)  # One public file keeps batch norms as 1 x C.
     network.load_state_dict(found)
-    network.normalization = copy.deepcopy(NORMALISATION) if public else None
+    network.normalization = copy.deepcopy(NORMALIZATION) if public else None
     print_log(f'BNInception: loaded the weights of {source}', logger='current')

@@ -16,6 +16,7 @@ torchvision    batch norm (eps 1e-3)       3x3 (their issue 906)    2x2 / 2     
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -82,6 +83,15 @@ VARIANTS = {
     'batch_norm': Variant(batch_norm=True, kernel_5x5=5, last_pool=3),
     'torchvision': Variant(batch_norm=True, kernel_5x5=3, last_pool=2),
 }
+
+
+NORMALIZATION = {
+    'paper': dict(mean=[104.0, 117.0, 123.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False),
+    'batch_norm': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
+    'torchvision': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
+}
+"""What the public weights of a variant were trained with. No public weights exist for ``batch_norm``; its entry is
+this project's choice."""
 
 
 def scale_channels(channels: int, width: float) -> int:
@@ -262,6 +272,11 @@ class GoogLeNet(Freezable):
             images: (N, 3, H, W), normalized as the weights want it; for all five stages H and W are at least 31.
         """
         return self._run(images, {})
+
+    @property
+    def default_normalization(self) -> dict:
+        """The normalization for random weights: that of the variant's public ones."""
+        return copy.deepcopy(NORMALIZATION[self.variant])
 
     def forward_with_taps(self, images: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
         """Returns what :meth:`forward` does, and the maps that auxiliary classifiers look at while training.

@@ -120,6 +120,11 @@ class TimmBackbone(Freezable):
             )
         self._freeze()
 
+    @property
+    def default_normalization(self) -> dict:
+        """The normalization for random weights: that of timm's own."""
+        return timm_normalization(self.model_name)
+
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``.
 

@@ -11,20 +11,22 @@ import torch
 from mmengine.model import ImgDataPreprocessor
 from torch import Tensor
 
+from det_inception.models.data_preprocessors.normalization import NormalizationBuffers
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
 
 @MODELS.register_module()
-class CropPreprocessor(ImgDataPreprocessor):
+class CropPreprocessor(NormalizationBuffers, ImgDataPreprocessor):
     """MMEngine's ``ImgDataPreprocessor`` for crops of one size, also for several of each image.
 
     What reads crops gives them as height, width, channel, and convolutions are fastest on this layout; so they stay
     in it: the result has the shape that PyTorch wants and channels-last strides.
 
     Args:
-        mean: Three values in the order of the channels after ``bgr_to_rgb``; None with ``std`` None: crops are
-            stacked, and stay as they are.
+        mean: None: from the backbone's weights, as in
+            :class:`~det_inception.models.BackboneDataPreprocessor`; without a backbone, crops stay as they are. Three
+            values, 0 to 255, in the order of the channels after ``bgr_to_rgb``, are refused if the weights need others.
         std: Likewise.
         bgr_to_rgb: Whether to reverse the order of the channels.
     """

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from det_inception.models.backbones.googlenet import AUX_LAYERS, VARIANTS, caffe_xavier_init_
 from det_inception.models.classifiers.auxiliary import AuxiliaryClassifier, map_size
-from det_inception.models.layers.consistency import require_normalization
+from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.registry import MODELS
 
 
@@ -68,6 +68,7 @@ class GoogLeNetClassifier(BaseModel):
         self.auxiliaries: dict[str, str] = {}  # module that is looked at -> name of the auxiliary classifier
         if auxiliary is not None:
             self._add_auxiliaries(num_classes, **auxiliary)
+        fit_normalization(self)
 
     def _add_auxiliaries(
         self, num_classes: int, loss_weight: float = 0.3, dropout: float = 0.7, crop_size: int = 224
@@ -154,7 +155,7 @@ class GoogLeNetClassifier(BaseModel):
             load_classifier(self, self.init_cfg['checkpoint'])
         else:
             super().init_weights()
-        require_normalization(self.backbone, self.data_preprocessor)
+        fit_normalization(self)
         self._is_init = True
 
 

@@ -25,6 +25,7 @@ from torchvision.ops import nms
 
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
+from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
 from det_inception.proposals.evidence import coverage, fit, pick, rescore
 from det_inception.registry import MODELS
@@ -107,6 +108,7 @@ class ImageNetRCNN(RCNN):
                 "classifier, such as torchvision's or Caffe's GoogLeNet."
             )
         load_classifier(self, weights)
+        fit_normalization(self)
         self._is_init = True
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:

@@ -24,8 +24,9 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.models.heads.multibox_loss import multibox_loss
-from det_inception.models.layers.consistency import require_channels, require_normalization
+from det_inception.models.layers.consistency import require_channels
 from det_inception.proposals.multibox import box_priors, grid_boxes, read_priors, size_priors
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -47,7 +48,8 @@ class MultiBox(SingleStageDetector):
         neck: Any of MMDetection's, or None.
         train_cfg: None; what there is to choose is the head's.
         test_cfg: ``nms_pre`` (so many best boxes enter), ``nms`` and ``max_per_img``.
-        data_preprocessor: Normalization; ``mean`` and ``std`` must be those of the backbone's weights.
+        data_preprocessor: Normalization; a :class:`~det_inception.models.BackboneDataPreprocessor` takes ``mean`` and
+            ``std`` from the backbone's weights.
         init_cfg: As in MMEngine.
     """
 
@@ -65,11 +67,12 @@ class MultiBox(SingleStageDetector):
         self.backbone.to(memory_format=torch.channels_last)
         if neck is None:
             require_channels(self.backbone, self.bbox_head)
+        fit_normalization(self)
 
     def init_weights(self) -> None:
-        """Initializes the parts, and refuses pretrained weights that were trained with another normalization."""
+        """Initializes the parts, and normalizes images as the backbone's weights need it."""
         super().init_weights()
-        require_normalization(self.backbone, self.data_preprocessor)
+        fit_normalization(self)
 
     @torch.no_grad()
     def prior_boxes(self, width: int, height: int) -> Tensor:

@@ -19,8 +19,9 @@ from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.models.layers.chunks import RegionPredictions, predict_in_chunks
-from det_inception.models.layers.consistency import require_channels, require_normalization
+from det_inception.models.layers.consistency import require_channels
 from det_inception.models.layers.region_classifier import RegionClassifier
 from det_inception.registry import MODELS, TASK_UTILS
 from det_inception.utils.errors import InputError
@@ -75,7 +76,8 @@ class RCNN(RegionClassifier, BaseDetector):
         train_cfg: ``rcnn``: ``assigner``, ``sampler``, ``pos_weight``.
         test_cfg: ``rcnn``: ``score_thr``, ``nms``, ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image),
             ``chunk_size``, ``keep_region_scores``.
-        data_preprocessor: Normalization and batching; ``mean`` and ``std`` must be those of the backbone's weights.
+        data_preprocessor: Normalization and batching; a :class:`~det_inception.models.BackboneDataPreprocessor` takes
+            ``mean`` and ``std`` from the backbone's weights.
         init_cfg: As in MMEngine.
     """
 
@@ -94,15 +96,16 @@ class RCNN(RegionClassifier, BaseDetector):
         self.region_warp = MODELS.build(region_warp)
         self.bbox_head = MODELS.build(bbox_head)
         require_channels(self.backbone, self.bbox_head)
+        fit_normalization(self)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
             self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
 
     def init_weights(self) -> None:
-        """Initializes the parts, and refuses pretrained weights that were trained with another normalization."""
+        """Initializes the parts, and normalizes images as the backbone's weights need it."""
         super().init_weights()
-        require_normalization(self.backbone, self.data_preprocessor)
+        fit_normalization(self)
 
     # ------------------------------------------------------------------------------------------------- training
 

@@ -1,0 +1,1 @@
+"""Data preprocessors, registered with MMDetection: they take the normalization from the backbone's weights."""
