@@ -1,6 +1,6 @@
 """Scores a submission file by the official rules of the ILSVRC detection challenge.
 
-python tools/eval_detections.py --predictions demo.val.pred.det.txt.xz \
+    python tools/eval_detections.py --predictions demo.val.pred.det.txt.xz \
         --ground-truth ILSVRC2015_det_validation_ground_truth.mat \
         --blacklist ILSVRC2014_det_validation_blacklist.txt --image-list det_lists/val.txt
 """
@@ -18,9 +18,9 @@ from det_inception.cli import common as cli
 from det_inception.evaluation.report import PICTURES, from_submission, image_files, require_writable, write_report
 from det_inception.ilsvrc import (
     DET_CLASSES,
-    Detections,
+    AnnotationTable,
     DetectionScore,
-    GroundTruth,
+    DetectionTable,
     evaluate,
     format_table,
     read_blacklist,
@@ -84,7 +84,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_checked_blacklist(args: argparse.Namespace, ground_truth: GroundTruth) -> np.ndarray | None:
+def read_checked_blacklist(args: argparse.Namespace, ground_truth: AnnotationTable) -> np.ndarray | None:
     """The blacklist in the numbering of the ground truth; (B, 2)."""
     if args.blacklist is None:
         return None
@@ -112,7 +112,7 @@ def read_checked_blacklist(args: argparse.Namespace, ground_truth: GroundTruth) 
     return pairs
 
 
-def summary(score: DetectionScore, detections: Detections, ground_truth: GroundTruth) -> dict[str, object]:
+def summary(score: DetectionScore, detections: DetectionTable, ground_truth: AnnotationTable) -> dict[str, object]:
     """The result as JSON knows it; a class without objects that was detected has the AP null."""
 
     def number(value: float) -> float | None:
@@ -138,7 +138,9 @@ def summary(score: DetectionScore, detections: Detections, ground_truth: GroundT
     }
 
 
-def report(args: argparse.Namespace, found: Detections, truth: GroundTruth, blacklist: np.ndarray | None) -> Path:
+def report(
+    args: argparse.Namespace, found: DetectionTable, truth: AnnotationTable, blacklist: np.ndarray | None
+) -> Path:
     """Writes the report and returns its page."""
     files = None if args.images is None else image_files(args.images)
     reason = 'Left out: a submission file names no images; --images FOLDER says where they are.'

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.ilsvrc import DET_CLASSES, Detections, DetectionScore, GroundTruth, evaluate
+from det_inception.ilsvrc import DET_CLASSES, AnnotationTable, DetectionScore, DetectionTable, evaluate
 from det_inception.inference.detector import Detector
 from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.errors import InputError
@@ -34,7 +34,7 @@ class PhotoScore:
         with_objects: Images that have an object.
     """
 
-    detections: Detections
+    detections: DetectionTable
     score: DetectionScore
     localized: int
     named: int
@@ -66,10 +66,10 @@ def match_images(paths: Sequence[Path], image_list: Mapping[str, int]) -> dict[i
     return dict(sorted(found.items()))
 
 
-def part_of(truth: GroundTruth, images: Sequence[int]) -> GroundTruth:
+def part_of(truth: AnnotationTable, images: Sequence[int]) -> AnnotationTable:
     """Returns the ground truth of some of its images."""
     kept = np.isin(truth.object_image_ids, images)
-    return GroundTruth(
+    return AnnotationTable(
         image_ids=np.array(images),
         object_image_ids=truth.object_image_ids[kept],
         class_ids=truth.class_ids[kept],
@@ -79,7 +79,7 @@ def part_of(truth: GroundTruth, images: Sequence[int]) -> GroundTruth:
 
 
 def score_photos(
-    detector: Detector, files: Mapping[int, Path], truth: GroundTruth, blacklist: np.ndarray | None = None
+    detector: Detector, files: Mapping[int, Path], truth: AnnotationTable, blacklist: np.ndarray | None = None
 ) -> PhotoScore:
     """Runs a detector on images and scores it.
 
@@ -113,7 +113,7 @@ def score_photos(
             localized += bool((pairwise_iou(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
     if not sum(map(len, images)):
         raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
-    detections = Detections(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
+    detections = DetectionTable(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
     if blacklist is not None:
         blacklist = blacklist[np.isin(blacklist[:, 0], list(files))]
     return PhotoScore(

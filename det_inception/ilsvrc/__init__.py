@@ -1,24 +1,23 @@
 """The ILSVRC detection challenge in plain NumPy: classes, files and the official score.
 
-Needs neither PyTorch nor MMDetection. ``evaluate(read_detections(...), read_ground_truth(...),
-read_blacklist(...))`` is the whole of it; ``tools/eval_detections.py`` does that from the command line.
+Needs neither PyTorch nor MMDetection. A score takes one line:
+``evaluate(read_detections(...), read_ground_truth(...), read_blacklist(...))``; ``tools/eval_detections.py`` does this
+from the command line.
 """
 
 from det_inception.formats.ilsvrc_lists import BAD_IMAGES, TrainLists, read_train_lists
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
 from det_inception.ilsvrc.crops import CROPS, CropPlan, crop_plan
 from det_inception.ilsvrc.ground_truth import (
-    Annotation,
-    parse_annotation,
     read_blacklist,
     read_class_names,
     read_ground_truth,
     read_image_list,
 )
 from det_inception.ilsvrc.scoring import (
-    Detections,
+    AnnotationTable,
     DetectionScore,
-    GroundTruth,
+    DetectionTable,
     evaluate,
     format_table,
     object_thresholds,
@@ -32,11 +31,10 @@ __all__ = [
     'DET_CLASSES',
     'DET_SYNSETS',
     'DET_WNIDS',
-    'Annotation',
+    'AnnotationTable',
     'CropPlan',
     'DetectionScore',
-    'Detections',
-    'GroundTruth',
+    'DetectionTable',
     'Synset',
     'TrainLists',
     'balanced_split',
@@ -46,7 +44,6 @@ __all__ = [
     'imbalance',
     'limit_objects',
     'object_thresholds',
-    'parse_annotation',
     'rcnn_val_split',
     'read_blacklist',
     'read_class_names',
@@ -56,3 +53,5 @@ __all__ = [
     'read_train_lists',
     'write_detections',
 ]
+
+Detections, GroundTruth = DetectionTable, AnnotationTable  # The former names, until every room has the new ones.

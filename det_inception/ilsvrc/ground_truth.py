@@ -1,10 +1,10 @@
 """Ground truth of the ILSVRC detection challenge: annotations, image lists and blacklists.
 
-Annotations come as a folder of XML files, as a tar archive of them, or as the MATLAB cache of the development
-kit (``ILSVRC2015_det_validation_ground_truth.mat``). All three give the same :class:`GroundTruth`.
+Annotations come as a folder of XML files, as a tar archive of them, or as the development kit's MATLAB file
+(``ILSVRC2015_det_validation_ground_truth.mat``). All three give the same :class:`AnnotationTable`.
 
-Shapes: M objects, I images, C classes, B blacklisted pairs. Boxes are ``xmin, ymin, xmax, ymax``, 0-based
-with inclusive ends, as the files have them.
+Shape legend: M objects, I images, C classes, B blacklisted pairs. Boxes are ``xmin ymin xmax ymax``, pixel indices
+counted from 0 with the last pixel included, as the files have them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,70 +19,19 @@ import scipy.io
 
 from det_inception.formats import annotation_xml as xml
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS
-from det_inception.ilsvrc.scoring import GroundTruth
+from det_inception.ilsvrc.scoring import AnnotationTable
 from det_inception.utils.errors import InputError, some
 from det_inception.utils.text_files import explain_read_errors, open_text
 
 _MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """One XML file.
-
-    Attributes:
-        names: The M objects' ``<name>``: WordNet ids in the challenge's files, words in other Pascal VOC
-            ones.
-        boxes: M tuples ``xmin, ymin, xmax, ymax``, inclusive.
-        size: Width and height in pixels, or None where the file does not say.
-    """
-
-    names: tuple[str, ...]
-    boxes: tuple[tuple[float, float, float, float], ...]
-    size: tuple[int, int] | None
-
-
-def parse_annotation(data: bytes, source: str | os.PathLike) -> Annotation:
-    """Reads an annotation in Pascal VOC's XML; safe on files from strangers.
-
-    Document types, and with them entities and references to other files, are refused; so are files of more
-    than 4 MB. The ``difficult`` flag is ignored, as the official evaluator ignores it.
-
-    Args:
-        data: The content of the file, in any encoding that the XML declares.
-        source: The file's name, for errors.
-
-    Returns:
-        Its objects, in the order of the file.
-
-    Raises:
-        InputError: If it is not such a file, or a box is reversed or not finite; names the source.
-
-    Example:
-        >>> xml = b'<annotation><object><name>n02084071</name><bndbox><xmin>1</xmin><xmax>9</xmax>'
-        >>> xml += b'<ymin>2</ymin><ymax>8</ymax></bndbox></object></annotation>'
-        >>> parse_annotation(xml, 'dog.xml').boxes
-        ((1.0, 2.0, 9.0, 8.0),)
-    """
-    content = xml.parse_annotation(data, source)
-    for number, item in enumerate(content.objects, start=1):
-        if item.box[0] > item.box[2] or item.box[1] > item.box[3]:
-            raise InputError(
-                f'{source}: object {number} ({item.name}) has the reversed box {item.box}; correct the annotation.'
-            )
-    return Annotation(
-        tuple(item.name for item in content.objects),
-        tuple(item.box for item in content.objects),
-        (content.width, content.height) if content.width and content.height else None,
-    )
-
-
 def read_image_list(path: str | os.PathLike) -> dict[str, int]:
     """Reads an image list such as ``det_lists/val.txt``.
 
     Args:
-        path: Lines ``<image name> <index>``, or ``<image name>`` alone, which numbers them from 1; the first
-            line says which. Names have no extension; a leading folder is dropped.
+        path: Lines ``<image name> <index>``, or ``<image name>`` alone, which numbers them from 1. The first line
+            says which. Names have no suffix; folders before the name are dropped.
 
     Returns:
         Name to index, in the order of the file.
@@ -120,10 +68,10 @@ def read_blacklist(path: str | os.PathLike, classes: Sequence[str] = DET_CLASSES
     """Reads a blacklist such as ``ILSVRC2014_det_validation_blacklist.txt``.
 
     Args:
-        path: Lines ``<image index> <WordNet id>``; the index is that of the image list, which for the
-            official file is ``det_lists/val.txt``. May be empty.
-        classes: The C classes in the order of their ids; a class is found by its name or, if it is one of the
-            200, by its WordNet id.
+        path: Lines ``<image index> <WordNet id>``, or no line at all. The index is that of the image list, which for
+            the official file is ``det_lists/val.txt``.
+        classes: The C classes in the order of their ids. A class is found by its name or, if it is one of the 200, by
+            its WordNet id.
 
     Returns:
         int64 (B, 2): image index and class id.
@@ -193,25 +141,24 @@ def read_ground_truth(
     path: str | os.PathLike,
     image_list: Mapping[str, int] | None = None,
     classes: Sequence[str] = DET_CLASSES,
-) -> GroundTruth:
+) -> AnnotationTable:
     """Reads the ground truth of many images.
 
     Args:
-        path: A folder of XML files (searched with its subfolders), a tar archive of them (plain or
-            compressed), or the development kit's ``.mat`` file.
-        image_list: Name to index of the images to evaluate, from :func:`read_image_list`; annotations of
-            other images are left out. Without it, all images count: the ``.mat`` file has indices of its own,
-            XML files are numbered from 1 in the order of their names (which for the validation set is the
-            order of ``val.txt``). The ``.mat`` file holds no names, so a list for it must have exactly its
-            indices.
+        path: A folder of XML files (searched with its subfolders), a tar archive of them (plain or compressed), or the
+            development kit's ``.mat`` file.
+        image_list: Name to index of the images to evaluate, from :func:`read_image_list`; annotations of other images
+            are left out. None: all images. Those of the ``.mat`` file have indices of their own; XML files are numbered
+            from 1 in the order of their names, which for the validation set is the order of ``val.txt``. The ``.mat``
+            file holds no names, so a list for it must have exactly its indices.
         classes: The C classes in the order of their ids.
 
     Returns:
-        The ground truth.
+        The images and their objects. Difficult objects are among them: the official evaluator ignores the flag.
 
     Raises:
-        InputError: If there is no annotation, a listed image has none, a file is damaged, or an object is of
-            an unknown class; names the file.
+        InputError: There is no annotation, a listed image has none, a file is damaged, a box is reversed, or an object
+            is of an unknown class. The message names the file.
     """
     path = Path(path)
     if path.is_dir():
@@ -263,20 +210,15 @@ def _from_annotations(
     files: Iterator[tuple[str, str, bytes]],
     image_list: Mapping[str, int] | None,
     classes: Sequence[str],
-) -> GroundTruth:
+) -> AnnotationTable:
     class_ids = class_ids_by_name(classes)
-    annotations: dict[str, Annotation] = {}
+    annotations: dict[str, tuple[xml.AnnotatedObject, ...]] = {}
     for name, source, data in files:
         if name in annotations:
             raise InputError(f'{path}: two annotations of the image {name} (one is {source}); remove one of the two.')
-        annotation = parse_annotation(data, source)
-        unknown = next((name for name in annotation.names if name not in class_ids), None)
-        if unknown is not None:
-            raise InputError(
-                f'{source}: the class {unknown!r} is not among the {len(classes)} classes; give the list of '
-                'classes that these annotations were made for.'
-            )
-        annotations[name] = annotation
+        objects = xml.parse_annotation(data, source).objects
+        _require_scorable(objects, class_ids, len(classes), source)
+        annotations[name] = objects
 
     if image_list is None:
         if not annotations:
@@ -288,21 +230,36 @@ def _from_annotations(
             f'{path}: no annotation for {len(missing)} of the {len(image_list)} listed images '
             f'({some(missing, 3)}); give the image list that belongs to these annotations.'
         )
-    names = [name for name in image_list for _ in annotations[name].names]
-    return GroundTruth(
+    objects = [(index, item) for name, index in image_list.items() for item in annotations[name]]
+    return AnnotationTable(
         image_ids=list(image_list.values()),
-        object_image_ids=[image_list[name] for name in names],
-        class_ids=[class_ids[object_name] for name in image_list for object_name in annotations[name].names],
-        boxes=[box for name in image_list for box in annotations[name].boxes],
+        object_image_ids=[index for index, _ in objects],
+        class_ids=[class_ids[item.name] for _, item in objects],
+        boxes=[item.box for _, item in objects],
         class_names=classes,
         image_names=list(image_list),
     )
 
 
+def _require_scorable(
+    objects: Sequence[xml.AnnotatedObject], class_ids: Mapping[str, int], num_classes: int, source: str
+) -> None:
+    for number, item in enumerate(objects, start=1):
+        if item.box[0] > item.box[2] or item.box[1] > item.box[3]:
+            raise InputError(
+                f'{source}: object {number} ({item.name}) has the reversed box {item.box}; correct the annotation.'
+            )
+        if item.name not in class_ids:
+            raise InputError(
+                f'{source}: the class {item.name!r} is not among the {num_classes} classes; give the list of classes '
+                'that these annotations were made for.'
+            )
+
+
 # --------------------------------------------------------------------------------------------------- MATLAB
 
 
-def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequence[str]) -> GroundTruth:
+def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequence[str]) -> AnnotationTable:
     try:
         content = scipy.io.loadmat(path, variable_names=_MATLAB_FIELDS)
         missing = [field for field in _MATLAB_FIELDS if field not in content]
@@ -337,7 +294,7 @@ def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequ
             )
         names = [by_index[index] for index in image_ids.tolist()]
     try:
-        return GroundTruth(
+        return AnnotationTable(
             image_ids=image_ids,
             object_image_ids=np.repeat(image_ids, counts),
             class_ids=class_ids,

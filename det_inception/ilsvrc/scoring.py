@@ -1,15 +1,17 @@
 """The official score of the ILSVRC detection challenge (DET).
 
-The rules are those of ``eval_detection.m`` in the 2014 development kit, whose readme (section 2.3) states
-them; see also O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015, section
-4.3. They differ from Pascal VOC in three points: small objects have a lower overlap threshold of their own, a
-detection whose best object is taken may still take another one, and (image, class) pairs of a blacklist do
-not count at all.
+The rules are those of ``eval_detection.m`` in the 2014 development kit, whose readme (section 2.3) states them; see also
+O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015, section 4.3. They differ from
+Pascal VOC in three points:
 
-Shapes: N detections, M objects, I images, C classes, B blacklisted pairs, P points of a curve.
+* small objects have a lower overlap threshold of their own;
+* a detection whose best object is taken may still take another one;
+* (image, class) pairs of a blacklist do not count at all.
 
-Boxes are ``xmin, ymin, xmax, ymax`` with **inclusive** ends, as in the annotations: width = xmax - xmin + 1.
-Class ids run from 1 to C, as in submission files.
+Shape legend: N detections, M objects, I images, C classes, B blacklisted pairs, P points of a curve.
+
+Boxes are ``xmin ymin xmax ymax`` with **inclusive** ends, as in the annotations: width = xmax - xmin + 1. Class ids run
+from 1 to C, as in submission files.
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ NOT_COUNTED = -2
 
 
 @dataclass(frozen=True, eq=False)
-class Detections:
-    """What an entry claims to have found.
+class DetectionTable:
+    """The detections of an entry, one row each.
 
-    A reversed box (``xmax < xmin``) is allowed, because the official evaluator takes it: it overlaps nothing
-    and so counts as a false positive.
+    A reversed box (``xmax < xmin``) is allowed, because the official evaluator takes it: it overlaps nothing and so
+    counts as a false positive.
 
     Attributes:
         image_ids: int64 (N,), the images' indices in the image list.
@@ -78,8 +80,8 @@ class Detections:
 
 
 @dataclass(frozen=True, eq=False)
-class GroundTruth:
-    """The objects that there are to find, and the images in which to look.
+class AnnotationTable:
+    """The annotated objects, one row each, and the evaluated images.
 
     Attributes:
         image_ids: int64 (I,), every evaluated image, with objects or without. Distinct.
@@ -191,7 +193,9 @@ def object_thresholds(boxes: ArrayLike) -> Array:
     return np.minimum(MAX_THRESHOLD, width * height / ((width + PIXEL_TOLERANCE) * (height + PIXEL_TOLERANCE)))
 
 
-def evaluate(detections: Detections, ground_truth: GroundTruth, blacklist: ArrayLike | None = None) -> DetectionScore:
+def evaluate(
+    detections: DetectionTable, ground_truth: AnnotationTable, blacklist: ArrayLike | None = None
+) -> DetectionScore:
     """Scores detections as the official evaluator of the ILSVRC detection challenge does.
 
     In each image the detections of a class, most confident first, take one object each: among the objects of
@@ -217,8 +221,8 @@ def evaluate(detections: Detections, ground_truth: GroundTruth, blacklist: Array
             evaluated, or a class id is out of range.
 
     Example:
-        >>> truth = GroundTruth([1, 2], [1], [1], [[0, 0, 9, 9]], class_names=['cat'])
-        >>> found = Detections([1, 2], [1, 1], [0.5, 0.9], [[0, 0, 9, 9], [0, 0, 9, 9]])
+        >>> truth = AnnotationTable([1, 2], [1], [1], [[0, 0, 9, 9]], class_names=['cat'])
+        >>> found = DetectionTable([1, 2], [1, 1], [0.5, 0.9], [[0, 0, 9, 9], [0, 0, 9, 9]])
         >>> evaluate(found, truth).mean_ap  # the more confident one is wrong: precision 1/2 at recall 1
         0.5
     """
@@ -360,7 +364,7 @@ def _area_under_envelope(precision: Array, recall: Array) -> float:
     return float(np.sum(np.diff(recall) * envelope))
 
 
-def _check_matchable(detections: Detections, ground_truth: GroundTruth) -> None:
+def _check_matchable(detections: DetectionTable, ground_truth: AnnotationTable) -> None:
     if not len(ground_truth.image_ids):
         raise InputError('The ground truth has no images; there is nothing to score.')
     if not len(ground_truth.class_ids):

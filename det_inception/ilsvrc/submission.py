@@ -1,13 +1,13 @@
 """Submission files of the ILSVRC detection challenge (development kit, readme section 2.4).
 
-One line an object, separated by blanks::
+One line a detection, fields separated by blanks::
 
     <image_index> <class_id> <confidence> <xmin> <ymin> <xmax> <ymax>
 
-``image_index`` is the number of the image in the image list, ``class_id`` runs from 1 to C, boxes are
-inclusive.
+``image_index`` is the number of the image in the image list and ``class_id`` runs from 1 to C. Boxes are pixel indices,
+the last pixel included.
 
-Shapes: N detections, C classes.
+Shape legend: N detections, C classes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from det_inception.formats.synsets import DET_CLASSES
-from det_inception.ilsvrc.scoring import Detections
+from det_inception.ilsvrc.scoring import DetectionTable
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_text
 from det_inception.utils.text_files import open_text
@@ -34,7 +34,7 @@ _SHOWN = 5  # malformed lines that an error quotes
 _CHUNK = 65536  # lines written at a time
 
 
-def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)) -> Detections:
+def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)) -> DetectionTable:
     """Reads a submission file, plain or compressed (gzip, bzip2, xz).
 
     Args:
@@ -45,8 +45,8 @@ def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)
         The detections in the order of the file.
 
     Raises:
-        InputError: If the file cannot be read, holds no detection, or has malformed lines; names the file, the
-            lines' numbers and what is wrong with each.
+        InputError: The file cannot be read, holds no detection, or has malformed lines. The message names the file,
+            the numbers of the lines and what is wrong with each.
     """
     try:
         rows = _parse(path)
@@ -57,10 +57,10 @@ def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)
     if rows is None or _has_bad_values(rows, num_classes):
         # The quick parser knows neither line numbers nor what we call malformed.
         raise InputError(_diagnose(path, num_classes) or f'{path}: not a submission file ({reason}).')
-    return Detections(rows['image_id'], rows['class_id'], rows['score'], rows['box'])
+    return DetectionTable(rows['image_id'], rows['class_id'], rows['score'], rows['box'])
 
 
-def write_detections(path: str | os.PathLike, detections: Detections) -> None:
+def write_detections(path: str | os.PathLike, detections: DetectionTable) -> None:
     """Writes a submission file; reading it gives exactly the same numbers.
 
     Args:
@@ -136,7 +136,7 @@ def _complaint(fields: list[str], num_classes: int) -> str | None:
     return None
 
 
-def _format(detections: Detections) -> Iterator[str]:
+def _format(detections: DetectionTable) -> Iterator[str]:
     # repr of a float is the shortest text that reads back as the same float.
     for start in range(0, len(detections), _CHUNK):
         part = slice(start, start + _CHUNK)

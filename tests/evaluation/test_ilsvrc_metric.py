@@ -13,8 +13,8 @@ from mmengine.structures import InstanceData
 from det_inception.evaluation import ILSVRCDetMetric
 from det_inception.ilsvrc import (
     DET_CLASSES,
-    Detections,
-    GroundTruth,
+    AnnotationTable,
+    DetectionTable,
     evaluate,
     read_detections,
     read_image_list,
@@ -112,7 +112,8 @@ def test_equals_the_official_function_on_the_files_numbers():
         for box, label, score in zip(*(found[key].tolist() for key in ('bboxes', 'labels', 'scores'))):
             rows.append((number, label + 1, score, [box[0], box[1], box[2] - 1, box[3] - 1]))
     expected = evaluate(
-        Detections(*map(list, zip(*rows))), GroundTruth(range(1, 31), *map(list, zip(*objects)), class_names=CLASSES)
+        DetectionTable(*map(list, zip(*rows))),
+        AnnotationTable(range(1, 31), *map(list, zip(*objects)), class_names=CLASSES),
     )
     assert run(samples)['ilsvrc/mAP'] == expected.mean_ap
     assert 0.1 < expected.mean_ap < 0.9
@@ -220,7 +221,7 @@ def test_the_submission_file_scores_the_same(tmp_path: Path):
             image['gt_instances']['bboxes'].tolist(), image['gt_instances']['labels'].tolist()
         )
     ]
-    truth = GroundTruth(list(images.values()), *map(list, zip(*objects)), class_names=CLASSES)
+    truth = AnnotationTable(list(images.values()), *map(list, zip(*objects)), class_names=CLASSES)
     assert evaluate(read_detections(path, num_classes=3), truth).mean_ap == result['ilsvrc/mAP']
 
 

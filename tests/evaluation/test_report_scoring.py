@@ -8,7 +8,7 @@ from report_runs import make_run, random_runs
 
 from det_inception.evaluation.analysis.scoring import FALSE_POSITIVE, NOT_COUNTED
 from det_inception.evaluation.report import RULES, from_submission, score_run
-from det_inception.ilsvrc import Detections, GroundTruth, evaluate
+from det_inception.ilsvrc import AnnotationTable, DetectionTable, evaluate
 from det_inception.utils.errors import InputError
 
 BOX, ELSEWHERE = [10, 10, 50, 50], [60, 60, 90, 90]
@@ -40,8 +40,8 @@ def test_equals_the_plain_rules(run):
 def test_the_official_rules_are_the_official_evaluator_s(run):
     found, objects = run.found, run.objects
     official = evaluate(
-        Detections(found.images + 5, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
-        GroundTruth(
+        DetectionTable(found.images + 5, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
+        AnnotationTable(
             np.arange(len(run.image_names)) + 5,
             objects.images + 5,
             objects.labels + 1,
@@ -63,8 +63,8 @@ def test_the_official_rules_are_the_official_evaluator_s(run):
 
 
 def test_a_submission_with_a_blacklist_and_images_in_any_order():
-    truth = GroundTruth([9, 4], [9, 4, 4], [1, 1, 2], [[0, 0, 9, 9]] * 3, class_names=('a', 'b'), image_names='xy')
-    found = Detections([4, 9, 4], [1, 1, 2], [0.9, 0.8, 0.7], [[0, 0, 9, 9], [50, 50, 60, 60], [0, 0, 9, 9]])
+    truth = AnnotationTable([9, 4], [9, 4, 4], [1, 1, 2], [[0, 0, 9, 9]] * 3, class_names=('a', 'b'), image_names='xy')
+    found = DetectionTable([4, 9, 4], [1, 1, 2], [0.9, 0.8, 0.7], [[0, 0, 9, 9], [50, 50, 60, 60], [0, 0, 9, 9]])
     run = from_submission(found, truth, [[9, 1], [777, 2]])
     assert run.image_names == ('y', 'x')
     assert run.num_objects.tolist() == [1, 1] and run.objects.ignored.tolist() == [False, False, True]
@@ -103,6 +103,6 @@ def test_no_object_and_no_number_are_errors():
         make_run([(0, 0, BOX)], [(0, 0, float('nan'), BOX)])
     with pytest.raises(InputError, match='no image'):
         make_run([], [], images=0)
-    truth = GroundTruth([1], [1], [1], [[0, 0, 9, 9]], class_names=('a',))
+    truth = AnnotationTable([1], [1], [1], [[0, 0, 9, 9]], class_names=('a',))
     with pytest.raises(InputError, match='not among the ground truth'):
-        from_submission(Detections([2], [1], [0.5], [[0, 0, 9, 9]]), truth)
+        from_submission(DetectionTable([2], [1], [0.5], [[0, 0, 9, 9]]), truth)

@@ -9,7 +9,6 @@ import pytest
 import scipy.io
 
 from det_inception.ilsvrc import (
-    parse_annotation,
     read_blacklist,
     read_class_names,
     read_ground_truth,
@@ -300,9 +299,3 @@ def test_class_lists(tmp_path: Path):
         path.write_text(text)
         with pytest.raises(InputError, match='empty or names a class twice'):
             read_class_names(path)
-
-
-def test_an_annotation_says_its_size():
-    annotation = parse_annotation(xml(('dog', (1, 2, 3.5, 4))), 'a.xml')
-    assert (annotation.names, annotation.boxes, annotation.size) == (('dog',), ((1, 2, 3.5, 4),), (500, 375))
-    assert parse_annotation(b'<annotation/>', 'a.xml').size is None

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from det_inception.ilsvrc import (
-    Detections,
+    AnnotationTable,
     DetectionScore,
-    GroundTruth,
+    DetectionTable,
     evaluate,
     format_table,
     object_thresholds,
@@ -37,7 +37,7 @@ OFFICIAL = {
 
 
 @pytest.fixture(scope='module')
-def demo(shared_data: Path) -> tuple[Detections, GroundTruth, np.ndarray]:
+def demo(shared_data: Path) -> tuple[DetectionTable, AnnotationTable, np.ndarray]:
     kit = shared_data / 'ilsvrc_devkit'
     return (
         read_detections(kit / 'demo.val.pred.det.txt.xz'),
@@ -67,14 +67,14 @@ def test_the_demo_submission_equals_the_plain_evaluator(demo):
     """On the first 1,000 images."""
     detections, ground_truth, blacklist = demo
     chosen = detections.image_ids <= 1000
-    part = Detections(
+    part = DetectionTable(
         detections.image_ids[chosen],
         detections.class_ids[chosen],
         detections.scores[chosen],
         detections.boxes[chosen],
     )
     there = ground_truth.object_image_ids <= 1000
-    objects = GroundTruth(
+    objects = AnnotationTable(
         np.arange(1, 1001),
         ground_truth.object_image_ids[there],
         ground_truth.class_ids[there],
@@ -86,7 +86,7 @@ def test_the_demo_submission_equals_the_plain_evaluator(demo):
 # ------------------------------------------------------------------------------------------- plain evaluator
 
 
-def plain_evaluate(detections: Detections, truth: GroundTruth, blacklist: np.ndarray) -> list[tuple]:
+def plain_evaluate(detections: DetectionTable, truth: AnnotationTable, blacklist: np.ndarray) -> list[tuple]:
     """The rules in the order in which the official evaluator applies them: image by image, box by box.
 
     Returns:
@@ -155,7 +155,7 @@ def assert_equal(score: DetectionScore, plain: list[tuple]) -> None:
 
 
 @st.composite
-def entries(draw) -> tuple[Detections, GroundTruth, np.ndarray]:
+def entries(draw) -> tuple[DetectionTable, AnnotationTable, np.ndarray]:
     """Few images, classes, places and confidences, so that ties, duplicates and near misses abound."""
     images, classes = st.integers(1, 4), st.integers(1, 3)
     corner, extent = st.integers(0, 8), st.integers(-3, 30)
@@ -177,10 +177,10 @@ def entries(draw) -> tuple[Detections, GroundTruth, np.ndarray]:
         )
     )
     blacklist = draw(st.lists(st.tuples(st.integers(1, 6), classes), max_size=3))
-    detections = Detections(
+    detections = DetectionTable(
         [row[0] for row in found], [row[1] for row in found], [row[2] for row in found], [row[3] for row in found]
     )
-    truth = GroundTruth(
+    truth = AnnotationTable(
         draw(st.permutations([1, 2, 3, 4])),
         [row[0] for row in objects],
         [row[1] for row in objects],
@@ -204,7 +204,9 @@ def test_does_not_depend_on_the_order_of_classes_or_images_in_the_file(entry, ra
     pairs = list(zip(detections.image_ids.tolist(), detections.class_ids.tolist()))
     position = {pair: random.random() for pair in sorted(set(pairs))}
     order = sorted(range(len(pairs)), key=lambda row: position[pairs[row]])
-    shuffled = Detections(*(getattr(detections, name)[order] for name in ('image_ids', 'class_ids', 'scores', 'boxes')))
+    shuffled = DetectionTable(
+        *(getattr(detections, name)[order] for name in ('image_ids', 'class_ids', 'scores', 'boxes'))
+    )
     np.testing.assert_array_equal(evaluate(detections, truth, blacklist).ap, evaluate(shuffled, truth, blacklist).ap)
 
 
@@ -217,8 +219,8 @@ FAR = [500, 500, 599, 599]
 def score_of(found: list[tuple], objects: list[tuple], images=(1, 2, 3), classes=('a', 'b'), blacklist=None):
     """Scores rows (image, class, confidence, box) against rows (image, class, box)."""
     columns = list(zip(*found)) or [[], [], [], []]
-    detections = Detections(*(list(column) for column in columns))
-    truth = GroundTruth(images, *(list(column) for column in zip(*objects)), class_names=classes)
+    detections = DetectionTable(*(list(column) for column in columns))
+    truth = AnnotationTable(images, *(list(column) for column in zip(*objects)), class_names=classes)
     return evaluate(detections, truth, blacklist)
 
 
@@ -353,7 +355,7 @@ BAD_CASES = {
 @pytest.mark.parametrize(('found', 'truth', 'message'), BAD_CASES.values(), ids=BAD_CASES)
 def test_bad_input_is_explained(found, truth, message):
     with pytest.raises(InputError, match=message):
-        evaluate(Detections(*found), GroundTruth(*truth, class_names=('a', 'b')))
+        evaluate(DetectionTable(*found), AnnotationTable(*truth, class_names=('a', 'b')))
 
 
 @pytest.mark.parametrize('blacklist', [[(1, 3)], [(1, 1, 1)], [(1.5, 1.0)]])

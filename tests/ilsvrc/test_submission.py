@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.ilsvrc import Detections, read_detections, write_detections
+from det_inception.ilsvrc import DetectionTable, read_detections, write_detections
 from det_inception.utils.errors import InputError
 
 GOOD = '1 159 0.884664 119.976089 104.969680 446.638915 196.629038\n'
@@ -22,7 +22,7 @@ rows = st.lists(st.tuples(st.integers(1, 2**31), st.integers(1, 200), finite, st
 @given(rows.filter(bool), st.sampled_from(['txt', 'gz', 'xz']))
 def test_reading_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, entries: list, suffix: str):
     path = tmp_path_factory.mktemp('submission') / f'entry.{suffix}'
-    written = Detections(*(list(column) for column in zip(*entries)))
+    written = DetectionTable(*(list(column) for column in zip(*entries)))
     write_detections(path, written)
     read = read_detections(path)
     for name in ('image_ids', 'class_ids', 'scores', 'boxes'):

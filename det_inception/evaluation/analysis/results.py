@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from det_inception.ilsvrc import Detections, GroundTruth
+from det_inception.ilsvrc import AnnotationTable, DetectionTable
 from det_inception.utils.errors import InputError
 
 
@@ -188,8 +188,8 @@ class EvalResults:
 
 
 def from_submission(
-    detections: Detections,
-    truth: GroundTruth,
+    detections: DetectionTable,
+    truth: AnnotationTable,
     blacklist: NDArray | None = None,
     image_files: dict[str, Path] | None = None,
 ) -> EvalResults:

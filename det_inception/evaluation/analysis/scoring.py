@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import RULES, EvalResults
-from det_inception.ilsvrc import Detections, GroundTruth, evaluate
+from det_inception.ilsvrc import AnnotationTable, DetectionTable, evaluate
 from det_inception.ilsvrc.scoring import FALSE_POSITIVE, NOT_COUNTED
 from det_inception.utils.boxes import overlap
 
@@ -143,8 +143,8 @@ def _official(results: EvalResults):
     found, objects = results.found, results.objects
     blacklist = results.blacklist + [0, 1] if len(results.blacklist) else None
     return evaluate(
-        Detections(found.images, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
-        GroundTruth(
+        DetectionTable(found.images, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
+        AnnotationTable(
             np.arange(len(results.image_names)),
             objects.images,
             objects.labels + 1,

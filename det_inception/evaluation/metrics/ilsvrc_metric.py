@@ -19,8 +19,8 @@ from mmengine.logging import print_log
 from det_inception.evaluation.metrics.samples import class_names, require_annotated, to_array, to_boxes, to_labels
 from det_inception.ilsvrc import (
     DET_CLASSES,
-    Detections,
-    GroundTruth,
+    AnnotationTable,
+    DetectionTable,
     evaluate,
     format_table,
     read_blacklist,
@@ -164,13 +164,13 @@ class ILSVRCDetMetric(BaseMetric):
         numbered_here = None in listed
         indices = np.arange(1, len(names) + 1) if numbered_here else np.array(listed)
 
-        detections = Detections(
+        detections = DetectionTable(
             image_ids=np.repeat(indices, [len(result['labels']) for result in results]),
             class_ids=np.concatenate([result['labels'] for result in results]) + 1,
             scores=np.concatenate([result['scores'] for result in results]),
             boxes=np.concatenate([result['boxes'] for result in results]),
         )
-        ground_truth = GroundTruth(
+        ground_truth = AnnotationTable(
             image_ids=indices,
             object_image_ids=np.repeat(indices, [len(result['gt_labels']) for result in results]),
             class_ids=np.concatenate([result['gt_labels'] for result in results]) + 1,
@@ -220,11 +220,11 @@ class ILSVRCDetMetric(BaseMetric):
             raise InputError(f'Image {name}: a blacklist names images by index; give ILSVRCDetMetric an image_list.')
         return index
 
-    def _write_submission(self, detections: Detections) -> None:
+    def _write_submission(self, detections: DetectionTable) -> None:
         class_ids = np.array(_submission_class_ids(self._classes))[detections.class_ids - 1]
         write_detections(
             self.submission_file,
-            Detections(detections.image_ids, class_ids, detections.scores, detections.boxes),
+            DetectionTable(detections.image_ids, class_ids, detections.scores, detections.boxes),
         )
         print_log(f'{len(detections)} detections written to {self.submission_file}', logger='current')
 
