@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 DEMO := demo_out
 # bfloat16 on a processor; empty it where the processor has none: make mini-checkpoint TRAIN_FLAGS=
 TRAIN_FLAGS ?= --amp
+CHECK := tests/test_architecture.py tests/utils tests/formats tests/proposals tests/ilsvrc tests/validation tests/weights
 
-.PHONY: demo test setup mini-checkpoint clean
+.PHONY: demo test check setup mini-checkpoint clean
 
 setup: $(READY)
 
@@ -33,7 +34,12 @@ demo: setup
 test: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
+
+# The tests that need no trained network: for daily work.
+check: setup
+	$(VENV)/bin/ruff check .
+	$(PY) -m pytest -n 2 --dist loadfile $(CHECK)
 
 # Trains the small checkpoint of the demo again, from random weights.
 mini-checkpoint: setup

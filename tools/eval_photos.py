@@ -1,72 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a detector on photos that have DET ground truth and prints the official score, also for a few photos."""
-
-import argparse
-from pathlib import Path
-
-import cv2
-from mmengine.config import DictAction
+"""Scores a detector on photos with DET ground truth: ``det-inception score-photos``."""
 
 from det_inception.cli.common import run
-from det_inception.evaluation.photos import match_images, score_photos
-from det_inception.ilsvrc import read_blacklist, read_ground_truth, read_image_list, write_detections
-from det_inception.inference.detector import Detector, find_images
-
-REPO = Path(__file__).resolve().parent.parent
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description='Finds objects in photos and scores them by the official rules of ILSVRC DET. Files that are not '
-        'in the image list are left out. Without --checkpoint: by an ImageNet classifier, without training on boxes.',
-        epilog='Example: tools/eval_photos.py photos/ --ground-truth ILSVRC2015_det_validation_ground_truth.mat '
-        '--image-list det_lists/val.txt --weights bvlc_googlenet.npz',
-    )
-    parser.add_argument('images', nargs='+', metavar='IMAGE', help='image files, folders or globs')
-    parser.add_argument(
-        '--ground-truth',
-        required=True,
-        metavar='PATH',
-        help="the development kit's .mat file, or a folder or tar archive of XML files",
-    )
-    parser.add_argument('--image-list', required=True, metavar='FILE', help='lines "<image name> <index>": val.txt')
-    parser.add_argument('--blacklist', metavar='FILE', help="the development kit's, of the same image list")
-    parser.add_argument('--config', default=str(REPO / 'configs/googlenet_rcnn_imagenet1k.py'))
-    parser.add_argument('--checkpoint', nargs='+', help='trained detector, or several as an ensemble')
-    parser.add_argument('--weights', metavar='FILE', help="ImageNet classifier; default: torchvision's, downloaded")
-    parser.add_argument('--out', metavar='FILE', help='write the detections as a submission file')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
-    parser.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='settings that override the config'
-    )
-    args = parser.parse_args()
-
-    image_list = read_image_list(args.image_list)
-    files = match_images(find_images(args.images), image_list)
-    if Path(args.ground_truth).suffix != '.mat':  # XML files may be there for these images only.
-        image_list = {name: index for name, index in image_list.items() if index in files}
-    truth = read_ground_truth(args.ground_truth, image_list)
-    blacklist = None if args.blacklist is None else read_blacklist(args.blacklist)
-    detector = Detector(args.config, args.checkpoint, args.device, args.amp, args.cfg_options, weights=args.weights)
-    result = score_photos(detector, files, truth, blacklist)
-    if args.out:
-        write_detections(args.out, result.detections)
-    score = result.score
-    for name, ap, objects in zip(score.class_names, score.ap, score.num_objects):
-        if objects:
-            print(f'{name:<26} {ap:.3f}  ({objects} objects)')
-    print(
-        f'{len(files)} images, {int(score.num_objects.sum())} objects, {len(result.detections)} detections\n'
-        f'mean AP of the {int((score.num_objects > 0).sum())} classes that have objects here: '
-        f'{score.mean_ap_with_objects:.3f}\n'
-        f'official mean AP over all {len(score.class_names)} classes: {score.mean_ap:.3f} (on a few images no '
-        'measure: NaN where something is found of a class without objects, and 0 for the others without)\n'
-        f'best box of an image has the class of an object: {result.named} of {result.with_objects}; and its place '
-        f'(IoU 0.5): {result.localized}'
-    )
-
+from det_inception.cli.score_photos import main
 
 if __name__ == '__main__':
-    cv2.setNumThreads(1)
     run(main)

@@ -1,58 +1,8 @@
 #!/usr/bin/env python3
-"""Computes the priors of MultiBox from a training set, and shows how well they alone cover it."""
-
-import argparse
-
-import numpy as np
-from mmengine.config import DictAction
+"""Computes the priors of MultiBox: ``det-inception priors``."""
 
 from det_inception.cli.common import run
-from det_inception.config.loading import ConfigError, is_class_agnostic, load_config
-from det_inception.engine.hooks.multibox_priors import dataset_boxes
-from det_inception.proposals.multibox import mean_best_overlap, write_priors
-from det_inception.registry import DATASETS, MODELS
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description='Computes the priors of a MultiBox config from its training set and prints them. Training does the '
-        'same by itself; a file of priors is for looking at them, and for several trainings to share them '
-        '(--cfg-options model.bbox_head.priors=FILE).',
-        epilog='Example: tools/multibox_priors.py configs/googlenet_multibox_voc.py --data-root my_data',
-    )
-    parser.add_argument('config', help='config of a MultiBox')
-    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
-    parser.add_argument('--out', metavar='FILE.json', help='write the priors to this file')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='settings that override those of the config, e.g. model.bbox_head.sizes_per_cell=6',
-    )
-    args = parser.parse_args()
-
-    options = dict(args.cfg_options or {}, weights=None)
-    cfg = load_config(args.config, options=options, data_root=args.data_root)
-    if not is_class_agnostic(cfg) or cfg.get('train_dataloader') is None or 'image_size' not in cfg:
-        raise ConfigError(
-            f'{args.config}: is no config of a MultiBox with a train_dataloader and an image_size; name one.'
-        )
-    model = MODELS.build(dict(cfg.model, bbox_head=dict(cfg.model.bbox_head, priors=None)))
-    boxes = dataset_boxes(DATASETS.build(dict(cfg.train_dataloader.dataset, pipeline=[])))
-    priors = model.bbox_head.make_priors(boxes)
-    model.bbox_head.set_priors(priors)
-    all_boxes = model.prior_boxes(*cfg.image_size).double().numpy()
-
-    print('priors, in % of width and height:', 'x1 y1 x2 y2' if priors.shape[1] == 4 else 'width height')
-    for row in priors:
-        print('  ' + ' '.join(f'{100 * value:6.1f}' for value in row))
-    print(f'{len(boxes)} boxes in the training set, {len(priors)} priors, {len(all_boxes)} boxes of an image.')
-    print(f'Mean best overlap of the training set with them: {mean_best_overlap(all_boxes, boxes, 500):.3f}')
-    if args.out:
-        write_priors(args.out, np.asarray(priors))
-        print(f'Written to {args.out}.')
-
+from det_inception.cli.priors import main
 
 if __name__ == '__main__':
     run(main)

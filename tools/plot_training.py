@@ -1,25 +1,8 @@
 #!/usr/bin/env python3
-"""Draws loss and mAP of training runs."""
-
-import argparse
+"""Draws loss and mAP of training runs: ``det-inception curves``."""
 
 from det_inception.cli.common import run
-from det_inception.evaluation.analysis.training_curves import plot_training
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description='Draws the loss and the validation score of one or more training runs, from the logs in their '
-        'work directories.',
-        epilog='Example: tools/plot_training.py work_dirs/googlenet_rcnn_voc --out curves.png',
-    )
-    parser.add_argument('work_dirs', nargs='+', metavar='WORK_DIR', help='work directories of tools/train.py')
-    parser.add_argument('--out', default='curves.png', metavar='FILE', help='picture to write (default: %(default)s)')
-    parser.add_argument('--labels', nargs='+', metavar='NAME', help="names of the runs; default: their directories'")
-    args = parser.parse_args()
-    plot_training(args.work_dirs, args.out, args.labels)
-    print(args.out)
-
+from det_inception.cli.curves import main
 
 if __name__ == '__main__':
     run(main)

@@ -1,82 +1,8 @@
-"""Measures how much of a data set's ground truth the proposals of stores cover."""
+#!/usr/bin/env python3
+"""Measures how much of the ground truth proposals cover: ``det-inception recall``."""
 
-import argparse
-from pathlib import Path
-
-from det_inception.cli import common as cli
-from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
-from det_inception.proposals.coverage import coverage_table, measure_coverage, plot_coverage, plot_limits
-
-EPILOG = """
-example:
-  %(prog)s data/VOC2007 --split test --stores fast=fast.h5 quality=quality.h5 --plot coverage.png
-"""
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description='Prints, and draws, the recall of proposals over the IoU threshold and over their number.',
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        'data', metavar='DATA', help='ground truth: a Pascal VOC or ILSVRC DET root, or a COCO file (.json)'
-    )
-    parser.add_argument(
-        '--stores', nargs='+', required=True, metavar='[NAME=]STORE', help='proposal stores, one for each method'
-    )
-    parser.add_argument('--image-root', metavar='FOLDER', help='where the images of a COCO file lie')
-    parser.add_argument('--split', help='only these images: the name of a list in ImageSets, or a file')
-    parser.add_argument(
-        '--limits',
-        nargs='+',
-        type=int,
-        default=[10, 100, 200, 1000, 2000],
-        metavar='N',
-        help='numbers of proposals to look at; default: 10 100 200 1000 2000, and all',
-    )
-    parser.add_argument(
-        '--iou',
-        nargs='+',
-        type=float,
-        default=[0.5, 0.7, 0.9],
-        metavar='IOU',
-        help='thresholds of the table; default: 0.5 0.7 0.9',
-    )
-    parser.add_argument('--plot', metavar='FILE', help='draws the curves into this file: .png, .pdf or .svg')
-    parser.add_argument('--only-stored', action='store_true', help='leaves out images that a store does not hold')
-    return parser.parse_args()
-
-
-def run(options: argparse.Namespace) -> None:
-    truth = read_ground_truth(options.data, options.image_root, options.split)
-    coverages = {}
-    for argument in options.stores:
-        name, _, path = argument.rpartition('=') if not Path(argument).exists() else (Path(argument).stem, '', argument)
-        if name in coverages:
-            raise ProposalError(f'Two stores would be called {name}; name them: --stores one={path} other=...')
-        with ProposalStore(path) as store:
-            most = max((store.count(key) for key in store), default=0)
-            limits = options.limits + (plot_limits(most) if options.plot else [])
-            coverages[name] = measure_coverage(store, truth, limits, only_stored=options.only_stored)
-        coverage = coverages[name]
-        left_out = f', {coverage.missing} images are not in the store' if coverage.missing else ''
-        print(f'{name}: {len(coverage.best)} boxes in {coverage.images} images{left_out}.')
-    if truth.left_out:
-        print(f'{truth.left_out} boxes do not count: difficult, crowd or empty.')
-    print()
-    print(coverage_table(coverages, options.limits, options.iou))
-    if options.plot:
-        data = Path(options.data).absolute()
-        # A COCO file alone is called after nothing in particular.
-        title = data.name if data.is_dir() else f'{data.parent.name}/{data.name}'
-        plot_coverage(coverages, options.plot, title=title)
-        print(f'\nDrawn in {options.plot}.')
-
-
-def main() -> None:
-    run(parse_arguments())
-
+from det_inception.cli.common import run
+from det_inception.cli.recall import main
 
 if __name__ == '__main__':
-    cli.run(main)
+    run(main)

@@ -1,24 +1,8 @@
 #!/usr/bin/env python3
-"""Reduces a training checkpoint to what is needed to use it."""
-
-import argparse
+"""Reduces a training checkpoint to what is needed to use it: ``det-inception publish``."""
 
 from det_inception.cli.common import run
-from det_inception.weights.checkpoints import publish
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description='Reduces a checkpoint of tools/train.py to weights, classes and normalization, to use or to share: '
-        'the optimizer, the log, the config with its paths and auxiliary classifiers are left out.',
-        epilog='Example: tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
-    )
-    parser.add_argument('source', help='checkpoint that tools/train.py wrote')
-    parser.add_argument('target', help='file to write')
-    args = parser.parse_args()
-    size = publish(args.source, args.target)
-    print(f'{args.target}: {size / 1e6:.1f} MB')
-
+from det_inception.cli.publish import main
 
 if __name__ == '__main__':
     run(main)

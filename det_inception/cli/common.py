@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from det_inception.utils.errors import InputError
 
@@ -24,22 +24,18 @@ _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--amp`` and ``--engine``, of which one may be given."""
     faster = parser.add_mutually_exclusive_group()
-    faster.add_argument('--amp', action='store_true', help='mixed precision; on a processor, bfloat16')
+    faster.add_argument('--amp', action='store_true', help='mixed precision; bfloat16 on a CPU')
     faster.add_argument(
         '--engine',
         metavar='NAME[:PRECISION]',
-        help='judge regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, bfloat16, '
-        'float16 or int8, such as fused:bfloat16; see docs/speed.md',
+        help='classify regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, '
+        'bfloat16, float16 or int8, such as fused:bfloat16; see docs/speed.md',
     )
 
 
-def read_options(words: Sequence[str]) -> dict:
-    """Returns the settings that words such as ``model.num_classes=3`` give, as ``--cfg-options`` reads them."""
-    from mmengine.config import DictAction
-
-    reader = argparse.ArgumentParser()
-    reader.add_argument('--cfg-options', nargs='*', action=DictAction)
-    return reader.parse_args(['--cfg-options', *words]).cfg_options or {}
+def add_config_options(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds ``--cfg-options``; :func:`det_inception.config.options.read_options` reads the words."""
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help=help)
 
 
 def run(main: Callable[[], int | None]) -> None:

@@ -201,3 +201,18 @@ def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) ->
             torch.save(dict(state_dict=state_dict, meta=meta), beside)
     except (OSError, RuntimeError) as error:  # torch reports an unwritable file as RuntimeError
         raise CheckpointError(f'{path} cannot be written ({first_line(error)}); choose another place.') from error
+
+
+def with_classes(weights: Weights, path: Path) -> Weights:
+    """Returns the weights with the classes that a text file names, one a line."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f'{path} cannot be read as text ({error}); name a file with one class a line.') from error
+    classes = tuple(line.strip() for line in lines if line.strip())
+    count = len(weights.classifier.get('fc.bias', ()))
+    if len(classes) != count:
+        raise CheckpointError(
+            f'{path} names {len(classes)} classes and the classifier of {weights.source} has {count}.'
+        )
+    return replace(weights, classes=classes)

@@ -23,6 +23,10 @@ FORMAT = 1
 _FOUND, _OBJECTS = ('images', 'labels', 'scores', 'boxes'), ('images', 'labels', 'boxes', 'ignored')
 
 
+RUN_FILE = 'results.npz'
+"""The file of the run in a report's folder."""
+
+
 def write_run(results: EvalResults, path: str | Path) -> None:
     """Writes a run, without the places of its images.
 
@@ -91,3 +95,20 @@ def _narrowed(array: NDArray) -> NDArray:
 
 def _widened(array: NDArray) -> NDArray:
     return array.astype({'f': np.float64, 'b': bool}.get(array.dtype.kind, np.int64))
+
+
+def read_report(folder: str | Path) -> EvalResults:
+    """Reads the run that a report's folder holds.
+
+    Args:
+        folder: The folder of a report, or the run file itself.
+
+    Raises:
+        InputError: The folder holds no run, or the file is none.
+    """
+    path = Path(folder)
+    if path.is_dir():
+        path /= RUN_FILE
+        if not path.exists():
+            raise InputError(f'{folder}: holds no {RUN_FILE}; name the folder of a report, made by --report DIR.')
+    return read_run(path)

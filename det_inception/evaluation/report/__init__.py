@@ -9,10 +9,10 @@ from det_inception.evaluation.analysis.comparison import comparison_text
 from det_inception.evaluation.analysis.errors import KINDS, ErrorAnalysis, analyse_errors
 from det_inception.evaluation.analysis.resampling import BootstrapResult, Estimate, compare, draw
 from det_inception.evaluation.analysis.results import RULES, EvalResults, Found, Objects, from_submission
-from det_inception.evaluation.analysis.run_file import read_run, write_run
+from det_inception.evaluation.analysis.run_file import RUN_FILE, read_report, read_run, write_run
 from det_inception.evaluation.analysis.scoring import Score, score_run
 from det_inception.evaluation.analysis.sizes import SizeScore, score_by_size
-from det_inception.evaluation.report.write import PICTURES, RUN_FILE, image_files, require_writable, write_report
+from det_inception.evaluation.report.write import PICTURES, image_files, require_writable, write_report
 
 __all__ = [
     'KINDS',
@@ -33,6 +33,7 @@ __all__ = [
     'draw',
     'from_submission',
     'image_files',
+    'read_report',
     'read_run',
     'require_writable',
     'score_by_size',

@@ -10,7 +10,7 @@ from pathlib import Path
 from det_inception.evaluation.analysis.errors import KINDS, analyse_errors
 from det_inception.evaluation.analysis.resampling import draw
 from det_inception.evaluation.analysis.results import EvalResults
-from det_inception.evaluation.analysis.run_file import write_run
+from det_inception.evaluation.analysis.run_file import RUN_FILE, write_run
 from det_inception.evaluation.analysis.scoring import score_run
 from det_inception.evaluation.analysis.sizes import COCO_AREAS, score_by_size, thirds
 from det_inception.evaluation.report.gallery import Galleries, make_galleries
@@ -22,7 +22,6 @@ from det_inception.utils.files import write_bytes, write_text
 from det_inception.utils.images import IMAGE_SUFFIXES
 
 PICTURES = 12  # of a gallery
-RUN_FILE = 'results.npz'
 
 
 def write_report(

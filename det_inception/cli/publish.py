@@ -1,0 +1,22 @@
+"""Reduces a training checkpoint to what is needed to use it."""
+
+import argparse
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Reduces a checkpoint of tools/train.py to weights, classes and normalization, to use or to share: '
+        'the optimizer, the log, the config with its paths and auxiliary classifiers are left out.',
+        epilog='Example: tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
+    )
+    parser.add_argument('source', help='checkpoint that tools/train.py wrote')
+    parser.add_argument('target', help='file to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from det_inception.weights.checkpoints import publish
+
+    size = publish(args.source, args.target)
+    print(f'{args.target}: {size / 1e6:.1f} MB')

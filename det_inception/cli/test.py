@@ -1,0 +1,94 @@
+"""Tests a trained detector or classifier and prints its score."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from det_inception.cli.common import add_config_options, add_speed_options
+from det_inception.utils.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Tests a trained detector or classifier on the test data of its config and prints the metrics.',
+        epilog='Example: tools/test.py configs/googlenet_rcnn_voc.py work_dirs/googlenet_rcnn_voc/epoch_10.pth '
+        '--data-root my_data',
+    )
+    parser.add_argument('config', help='config file that the checkpoint was trained with')
+    parser.add_argument(
+        'checkpoint',
+        nargs='+',
+        help='checkpoint file; several are averaged as an ensemble (for detectors --cfg-options '
+        'ensemble.combine=logits, ensemble.mirror=True); for a detector also files of region scores (.h5), which stand '
+        'for the networks that wrote them, for a classifier also a file of Caffe or torchvision',
+    )
+    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+    parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
+    parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
+    parser.add_argument('--show-dir', metavar='DIR', help='draw objects and detections above 0.3 to this folder')
+    parser.add_argument('--report', metavar='DIR', help='write an HTML report of the test to this folder (index.html)')
+    parser.add_argument(
+        '--report-pictures',
+        type=int,
+        default=12,
+        metavar='N',
+        help='pictures in each of its galleries (default: 12)',
+    )
+    parser.add_argument(
+        '--crops', type=int, choices=(1, 10, 144), help="a classifier's crops of every image; default: the config's, 1"
+    )
+    parser.add_argument(
+        '--save-region-scores',
+        metavar='FILE.h5',
+        help='also write what the network says of every proposal; several such files, perhaps of several machines, are '
+        'averaged by naming them in place of checkpoints',
+    )
+    add_speed_options(parser)
+    add_config_options(
+        parser, 'settings that override those of the config, e.g. model.test_cfg.rcnn.nms.iou_threshold=0.5'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from mmengine.dist import is_main_process
+
+    from det_inception.config.classifier import is_classifier, use_crops
+    from det_inception.config.loading import load_config
+    from det_inception.config.options import read_options
+    from det_inception.engine.runs import test, use_amp, use_work_dir
+    from det_inception.evaluation.metrics.region_scores_metric import save_region_scores
+    from det_inception.evaluation.metrics.report_metric import add_report
+    from det_inception.utils.files import write_text
+
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+    cfg = load_config(
+        args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=args.checkpoint
+    )
+    cfg.launcher = args.launcher
+    use_work_dir(cfg, args.work_dir)
+    if args.crops:
+        use_crops(cfg, args.crops)
+    if (args.show_dir or args.report) and is_classifier(cfg):
+        raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
+    if args.amp:
+        use_amp(cfg)
+    if args.show_dir:
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='DrawDetectionsHook', folder=args.show_dir)]
+    if args.report:
+        add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
+    if args.save_region_scores:
+        save_region_scores(cfg, args.save_region_scores)
+    metrics = test(cfg, args.checkpoint, args.engine)
+    if is_main_process():
+        for name, value in metrics.items():
+            print(f'{name}: {value:.4f}')
+        if args.report:
+            print(f'report: {Path(args.report) / "index.html"}')
+        if args.out:
+            write_text(args.out, json.dumps(metrics, indent=2) + '\n')

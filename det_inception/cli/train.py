@@ -1,0 +1,54 @@
+"""Trains a detector or a classifier from a config."""
+
+import argparse
+import os
+
+from det_inception.cli.common import add_config_options
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Trains a detector or a classifier. Checkpoints and logs go to the work directory; Ctrl-C loses at '
+        'most what was done since the last checkpoint, and --resume goes on from there.',
+        epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data --weights torchvision://googlenet',
+    )
+    parser.add_argument('config', help='config file, e.g. configs/googlenet_rcnn.py')
+    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+    parser.add_argument(
+        '--weights',
+        metavar='FILE',
+        help='pretrained GoogLeNet to start from: torchvision://googlenet, or a file of torchvision, Caffe or this '
+        "project; sets the backbone's variant and the normalization too",
+    )
+    parser.add_argument('--work-dir', metavar='DIR', help='for logs and checkpoints; default: work_dirs/CONFIG')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const=True,
+        default=False,
+        metavar='CHECKPOINT',
+        help='go on from the last checkpoint in the work directory, or from the one named',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision; bfloat16 on a CPU')
+    add_config_options(parser, 'settings that override the config, e.g. train_cfg.max_epochs=20 randomness.seed=1')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from det_inception.config.loading import load_config
+    from det_inception.config.options import read_options
+    from det_inception.engine.runs import train, use_amp, use_work_dir
+
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+
+    cfg = load_config(
+        args.config, options=read_options(args.cfg_options), data_root=args.data_root, weights=args.weights
+    )
+    cfg.launcher = args.launcher
+    use_work_dir(cfg, args.work_dir)
+    if args.amp:
+        use_amp(cfg)
+    train(cfg, resume=args.resume)
