@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from det_inception.evaluation.report import from_submission, image_files, write_report
-from det_inception.ilsvrc import DetectionTable, DetectionScore, AnnotationTable, read_blacklist, read_image_list
+from det_inception.ilsvrc import AnnotationTable, DetectionScore, DetectionTable, read_blacklist, read_image_list
 from det_inception.utils.errors import InputError
 
 
@@ -66,7 +66,9 @@ def summary(score: DetectionScore, detections: DetectionTable, ground_truth: Ann
     }
 
 
-def report(args: argparse.Namespace, found: DetectionTable, truth: AnnotationTable, blacklist: np.ndarray | None) -> Path:
+def report(
+    args: argparse.Namespace, found: DetectionTable, truth: AnnotationTable, blacklist: np.ndarray | None
+) -> Path:
     """Writes the report and returns its page."""
     files = None if args.images is None else image_files(args.images)
     reason = 'Left out: a submission file names no images; --images FOLDER says where they are.'
