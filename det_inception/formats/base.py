@@ -87,12 +87,14 @@ class SplitContent:
         classes: The classes that the format or the file gives, in their order; None: those that occur.
         images: The folder of its images.
         notes: Complete when ``records`` is at its end.
+        class_ids: The numbers by which the file knows its classes, in their order; None where it knows them by name.
     """
 
     records: Iterator[ImageRecord]
     classes: tuple[str, ...] | None
     images: Path
     notes: list[Note] = field(default_factory=list)
+    class_ids: tuple[int, ...] | None = None
 
 
 class Format(ABC):
@@ -104,6 +106,7 @@ class Format(ABC):
         layout: What lies where, for messages.
         classes: Those of every data set in this format; None: they are each data set's own.
         takes_image_root: Whether the images may lie in a folder that only the user knows.
+        reads_lists: Whether :meth:`split_of` takes a list of images.
     """
 
     name: ClassVar[str]
@@ -111,6 +114,7 @@ class Format(ABC):
     layout: ClassVar[str]
     classes: ClassVar[tuple[str, ...] | None] = None
     takes_image_root: ClassVar[bool] = False
+    reads_lists: ClassVar[bool] = True
 
     @abstractmethod
     def claim(self, path: Path) -> str | None:
@@ -155,6 +159,10 @@ class Format(ABC):
     def image_root(self, root: Path) -> Path:
         """Returns the folder that images are named relative to."""
         return root
+
+    def hint(self, path: Path) -> str | None:
+        """Returns what a folder lacks that looks half like this format, as a sentence; None if it does not."""
+        return None
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         """Returns a continuous box as the annotation of an image of this size has it."""
