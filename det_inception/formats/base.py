@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from det_inception.formats.lists import read_list
 from det_inception.formats.records import Box, DataError, ImageRecord
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
@@ -155,6 +156,23 @@ class Format(ABC):
         Raises:
             DataError: A fault, where ``on_error`` is :func:`~det_inception.utils.errors.raise_error`.
         """
+
+    def divide(
+        self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
+    ) -> dict[Path, str]:
+        """Returns the files that make parts of a split, with their contents: lists beside the list of the split.
+
+        Args:
+            split: A split of one list or annotation file.
+            members: The images of each part, as positions in ``records``.
+            records: All images of the split, from :meth:`read`.
+        """
+        (source,) = split.lists
+        lines = read_list(source)
+        return {
+            source.with_name(f'{name}.txt'): ''.join(f'{lines[position]}\n' for position in positions)
+            for name, positions in members.items()
+        }
 
     def image_root(self, root: Path) -> Path:
         """Returns the folder that images are named relative to."""

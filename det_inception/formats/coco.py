@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,23 @@ class COCO(Format):
         for identity, name in _without_group(content, names).items():
             ids.setdefault(name, identity)
         return SplitContent(records, tuple(ids), folder, notes, tuple(ids.values()))
+
+    def divide(
+        self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
+    ) -> dict[Path, str]:
+        """See :meth:`Format.divide`. Each part is a complete file."""
+        (source,) = split.lists
+        content = read_json(source)
+        part_of = {records[position].image_id: name for name, positions in members.items() for position in positions}
+        files = {}
+        for name in members:
+            piece = dict(
+                content,
+                images=[image for image in content['images'] if part_of[image['id']] == name],
+                annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == name],
+            )
+            files[source.with_name(f'{name}.json')] = json.dumps(piece)
+        return files
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         """See :meth:`Format.as_in_file`."""
