@@ -187,7 +187,7 @@ def profile(arguments: argparse.Namespace) -> None:
         image = cv2.imread(str(path))
         scaled = timed('resize', _resized, image, arguments.width)
         height, width = scaled.shape[:2]
-        for space in mode['colour_spaces']:
+        for space in mode['color_spaces']:
             converted = timed('color', convert_color, scaled, space)
             smoothed = timed('smooth', segmentation.smooth, converted)
             texture = timed('texture bins', grouping.texture_bins, smoothed)

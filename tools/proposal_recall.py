@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how much of the ground truth proposals cover: ``det-inception recall``."""
+"""Measures the recall of proposals: ``det-inception recall``."""
 
 from det_inception.cli.common import run
 from det_inception.cli.recall import main

@@ -5,7 +5,7 @@ from pathlib import Path
 
 EPILOG = """
 example:
-  %(prog)s data/VOC2007 --split test --stores fast=fast.h5 quality=quality.h5 --plot coverage.png
+  %(prog)s data/VOC2007 --split test --stores fast=fast.h5 quality=quality.h5 --plot recall.png
 """
 
 
@@ -47,28 +47,28 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     options = parse_args()
     from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
-    from det_inception.proposals.coverage import coverage_table, measure_coverage, plot_coverage, plot_limits
+    from det_inception.proposals.recall_curves import measure_recall, plot_limits, plot_recall, recall_table
 
     truth = read_ground_truth(options.data, options.image_root, options.split)
-    coverages = {}
+    measured = {}
     for argument in options.stores:
         name, _, path = argument.rpartition('=') if not Path(argument).exists() else (Path(argument).stem, '', argument)
-        if name in coverages:
+        if name in measured:
             raise ProposalError(f'Two stores would be called {name}; name them: --stores one={path} other=...')
         with ProposalStore(path) as store:
             most = max((store.count(key) for key in store), default=0)
             limits = options.limits + (plot_limits(most) if options.plot else [])
-            coverages[name] = measure_coverage(store, truth, limits, only_stored=options.only_stored)
-        coverage = coverages[name]
-        left_out = f', {coverage.missing} images are not in the store' if coverage.missing else ''
-        print(f'{name}: {len(coverage.best)} boxes in {coverage.images} images{left_out}.')
+            measured[name] = measure_recall(store, truth, limits, only_stored=options.only_stored)
+        found = measured[name]
+        left_out = f', {found.missing} images are not in the store' if found.missing else ''
+        print(f'{name}: {len(found.best)} boxes in {found.images} images{left_out}.')
     if truth.left_out:
         print(f'{truth.left_out} boxes do not count: difficult, crowd or empty.')
     print()
-    print(coverage_table(coverages, options.limits, options.iou))
+    print(recall_table(measured, options.limits, options.iou))
     if options.plot:
         data = Path(options.data).absolute()
         # A COCO file alone is called after nothing in particular.
         title = data.name if data.is_dir() else f'{data.parent.name}/{data.name}'
-        plot_coverage(coverages, options.plot, title=title)
+        plot_recall(measured, options.plot, title=title)
         print(f'\nDrawn in {options.plot}.')

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-COLOUR_SPACES = ('hsv', 'lab', 'rgi', 'h', 'intensity', 'rgb', 'opponent')
+COLOR_SPACES = ('hsv', 'lab', 'rgi', 'h', 'intensity', 'rgb', 'opponent')
 
 # Luma of NTSC with the digits of MATLAB's rgb2gray.
 _RED, _GREEN, _BLUE = 0.298936021293776, 0.587043074451121, 0.114020904255103
@@ -181,7 +181,7 @@ def convert_color(image: np.ndarray, color_space: str) -> np.ndarray:
         color distances by the root of 3, so that the same k suits every space.
 
     Raises:
-        ValueError: If `color_space` is none of `COLOUR_SPACES`.
+        ValueError: If `color_space` is none of `COLOR_SPACES`.
     """
     if color_space == 'hsv':
         return _bgr_to_hsv(image)
@@ -197,4 +197,4 @@ def convert_color(image: np.ndarray, color_space: str) -> np.ndarray:
         return np.ascontiguousarray(image[:, :, ::-1])
     if color_space == 'opponent':
         return _bgr_to_opponent(image)
-    raise ValueError(f'color_space is {color_space!r}; choose one of {", ".join(map(repr, COLOUR_SPACES))}.')
+    raise ValueError(f'color_space is {color_space!r}; choose one of {", ".join(map(repr, COLOR_SPACES))}.')

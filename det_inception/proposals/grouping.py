@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-COLOUR_BINS = 25
+COLOR_BINS = 25
 TEXTURE_BINS = 10
 ORIENTATIONS = 8
 # The paper says 1, the authors' code has 0.8, which is also what the segmentation uses: its smoothed image
@@ -134,14 +134,14 @@ def _color_histograms(labels, sizes, image):
     count = sizes.size
     bin_of = np.empty(256, np.int64)
     for value in range(256):
-        bin_of[value] = int(value / 255 * (COLOUR_BINS - 1) + 0.5)
-    out = np.zeros((count, 3 * COLOUR_BINS), np.int32)
+        bin_of[value] = int(value / 255 * (COLOR_BINS - 1) + 0.5)
+    out = np.zeros((count, 3 * COLOR_BINS), np.int32)
     for y in range(height):
         for x in range(width):
             histogram = out[labels[y, x]]
             histogram[bin_of[image[y, x, 0]]] += 1
-            histogram[COLOUR_BINS + bin_of[image[y, x, 1]]] += 1
-            histogram[2 * COLOUR_BINS + bin_of[image[y, x, 2]]] += 1
+            histogram[COLOR_BINS + bin_of[image[y, x, 1]]] += 1
+            histogram[2 * COLOR_BINS + bin_of[image[y, x, 2]]] += 1
     for label in range(count):
         unit = HISTOGRAM_SUM / (3 * sizes[label])
         for i in range(out.shape[1]):

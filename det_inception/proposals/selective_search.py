@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
+from det_inception.proposals.color_spaces import COLOR_SPACES, convert_color
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
 from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
@@ -36,10 +36,10 @@ from det_inception.utils.cores import available_cores
 MODES: dict[str, dict[str, Any]] = {
     # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN
     # uses.
-    'fast': dict(colour_spaces=('hsv', 'lab'), ks=(50, 100), similarities=('CTSF', 'TSF'), max_overlap=1),
+    'fast': dict(color_spaces=('hsv', 'lab'), ks=(50, 100), similarities=('CTSF', 'TSF'), max_overlap=1),
     # 5 x 4 x 4 = 80 hierarchies: "Quality" in the same table.
     'quality': dict(
-        colour_spaces=('hsv', 'lab', 'rgi', 'h', 'intensity'),
+        color_spaces=('hsv', 'lab', 'rgi', 'h', 'intensity'),
         ks=(50, 100, 150, 300),
         similarities=('CTSF', 'TSF', 'F', 'S'),
         max_overlap=1,
@@ -48,11 +48,11 @@ MODES: dict[str, dict[str, Any]] = {
     # objects that `fast` finds. A third color space finds most of them again, and leaving out
     # near-duplicates, which find next to nothing, brings the number back to half.
     'ilsvrc2014': dict(
-        colour_spaces=('hsv', 'lab', 'rgb'), ks=(100, 200), similarities=('CTSF', 'TSF'), max_overlap=0.85
+        color_spaces=('hsv', 'lab', 'rgb'), ks=(100, 200), similarities=('CTSF', 'TSF'), max_overlap=0.85
     ),
     # 4 x 2 x 1 = 8 hierarchies of the method's first publication.
     'iccv2011': dict(
-        colour_spaces=('rgb', 'hsv', 'rgi', 'opponent'), ks=(100, 200), similarities=('TS',), max_overlap=1
+        color_spaces=('rgb', 'hsv', 'rgi', 'opponent'), ks=(100, 200), similarities=('TS',), max_overlap=1
     ),
 }
 # Seed of the random part of the priority; fixed, so that equal images give equal boxes in equal order.
@@ -100,7 +100,7 @@ def selective_search_parameters(
     mode: str = 'fast',
     width: int | None = 500,
     *,
-    colour_spaces: str | Sequence[str] | None = None,
+    color_spaces: str | Sequence[str] | None = None,
     ks: float | Sequence[float] | None = None,
     similarities: str | Sequence[str] | None = None,
     superpixel_size: float | None = None,
@@ -113,7 +113,7 @@ def selective_search_parameters(
     Args:
         mode: As for `selective_search`, like all others.
         width: See there.
-        colour_spaces: See there.
+        color_spaces: See there.
         ks: See there.
         similarities: See there.
         superpixel_size: See there.
@@ -147,7 +147,7 @@ def selective_search_parameters(
         method='selective_search',
         mode=mode,
         width=_whole('width', width, 'the width of the image itself'),
-        colour_spaces=_chosen('colour_spaces', colour_spaces, defaults['colour_spaces'], COLOUR_SPACES),
+        color_spaces=_chosen('color_spaces', color_spaces, defaults['color_spaces'], COLOR_SPACES),
         ks=[_number('k', k) for k in ks],
         similarities=_chosen('similarities', similarities, defaults['similarities'], SIMILARITIES),
         superpixel_size=None if superpixel_size is None else _number('superpixel_size', superpixel_size, zero=True),
@@ -263,7 +263,7 @@ def selective_search(
     mode: str = 'fast',
     width: int | None = 500,
     *,
-    colour_spaces: str | Sequence[str] | None = None,
+    color_spaces: str | Sequence[str] | None = None,
     ks: float | Sequence[float] | None = None,
     similarities: str | Sequence[str] | None = None,
     superpixel_size: float | None = None,
@@ -281,7 +281,7 @@ def selective_search(
             the size: half the boxes) or 'iccv2011' (the method's first publication). See `MODES`.
         width: Width in pixels to which the image is scaled first; `None` leaves it as it is. Superpixels
             have their least size in scaled pixels, so this is what "large" and "small" refer to.
-        colour_spaces: Names out of `COLOUR_SPACES` instead of
+        color_spaces: Names out of `COLOR_SPACES` instead of
             the mode's.
         ks: Scales of the segmentation instead of the mode's.
         similarities: Names out of `SIMILARITIES` instead of the
@@ -317,7 +317,7 @@ def selective_search(
     parameters = selective_search_parameters(
         mode,
         width,
-        colour_spaces=colour_spaces,
+        color_spaces=color_spaces,
         ks=ks,
         similarities=similarities,
         superpixel_size=superpixel_size,
@@ -332,7 +332,7 @@ def selective_search(
     if height * width >= MAX_PIXELS:
         raise ValueError(f'image has {width} x {height} pixels; scale it down with the width argument.')
 
-    spaces, ks, superpixel_size = parameters['colour_spaces'], parameters['ks'], parameters['superpixel_size']
+    spaces, ks, superpixel_size = parameters['color_spaces'], parameters['ks'], parameters['superpixel_size']
     at_once = max(1, min(threads, _PIXELS_AT_ONCE // (height * width)))
     found = []
     pool = ThreadPoolExecutor(min(threads, at_once * len(ks))) if threads > 1 else None

@@ -33,6 +33,7 @@ import h5py
 import numpy as np
 
 from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.parameters import as_json, with_current_names
 from det_inception.utils.files import reason
 
 FORMAT = 'det_inception proposals'
@@ -199,7 +200,7 @@ class ProposalStore(Mapping[str, Proposals]):
         self._sizes = np.stack([index['height'], index['width']], axis=1)
         self._file_sizes = index['file_size']
         self._fingerprints = index['fingerprint']
-        self.parameters: dict[str, Any] = json.loads(text)
+        self.parameters: dict[str, Any] = with_current_names(json.loads(text))
         shard = file.attrs.get('shard')
         self.shard: tuple[int, int] | None = None if shard is None else (int(shard[0]), int(shard[1]))
 
@@ -383,7 +384,7 @@ class ProposalStore(Mapping[str, Proposals]):
         Raises:
             StoreMismatchError: One of them is missing from the store or differs.
         """
-        wanted = json.loads(as_json(parameters))
+        wanted = with_current_names(json.loads(as_json(parameters)))
         differences = [
             f'{name} is {json.dumps(self.parameters[name]) if name in self.parameters else "not given"} '
             f'where {json.dumps(value)} is asked for'
@@ -470,24 +471,6 @@ def validated(key: str, proposals: Proposals) -> Proposals:
         order = np.argsort(-scores, kind='stable')
         boxes, scores = boxes[order], scores[order]
     return Proposals(boxes, scores, height, width)
-
-
-def as_json(parameters: Mapping[str, Any]) -> str:
-    """Parameters as a store keeps them; equal parameters give equal text.
-
-    Args:
-        parameters: Names and values that JSON knows.
-
-    Returns:
-        JSON.
-
-    Raises:
-        ValueError: A name is no string, or a number is not finite.
-        TypeError: JSON does not know a value.
-    """
-    if not all(isinstance(name, str) for name in parameters):
-        raise ValueError(f'The names of parameters must be strings, not {list(parameters)}.')
-    return json.dumps(dict(parameters), sort_keys=True, allow_nan=False, ensure_ascii=False)
 
 
 def index_digest(parameters: str, index: Mapping[str, np.ndarray]) -> str:

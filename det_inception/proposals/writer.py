@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.parameters import as_json, with_current_names
 from det_inception.proposals.store import (
     FORMAT,
     VERSION,
@@ -25,7 +26,6 @@ from det_inception.proposals.store import (
     ProposalStore,
     StoreKeyError,
     StoreMismatchError,
-    as_json,
     index_digest,
     is_valid_key,
     rank_scores,
@@ -77,7 +77,7 @@ class ProposalWriter:
     ) -> None:
         self.path = Path(path).absolute()
         self.parts_folder = self.path.with_name(f'{self.path.name}.parts')
-        self.parameters: dict[str, Any] = json.loads(as_json(parameters))
+        self.parameters: dict[str, Any] = with_current_names(json.loads(as_json(parameters)))
         self.shard = shard
         self.flush_images = flush_images
         self.flush_seconds = flush_seconds
@@ -132,8 +132,8 @@ class ProposalWriter:
         if run_file.exists():
             try:
                 begun = json.loads(run_file.read_text(encoding='utf-8'))
-                version, parameters, shard = begun['version'], begun['parameters'], begun['shard']
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                version, parameters, shard = begun['version'], with_current_names(begun['parameters']), begun['shard']
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ProposalError(f'{run_file} is damaged; remove {self.parts_folder} and start again.') from error
             if version != VERSION:
                 raise ProposalError(

@@ -160,9 +160,9 @@ def test_images_that_are_refused(image, error: type[Exception], message: str) ->
         (dict(width=True), TypeError, 'whole number'),
         (dict(width='500'), TypeError, 'whole number'),
         (dict(width=2**20), ValueError, 'smaller width'),
-        (dict(colour_spaces=[]), ValueError, 'empty'),
-        (dict(colour_spaces='xyz'), ValueError, "choose from 'hsv'"),
-        (dict(colour_spaces=7), TypeError, 'list of names'),
+        (dict(color_spaces=[]), ValueError, 'empty'),
+        (dict(color_spaces='xyz'), ValueError, "choose from 'hsv'"),
+        (dict(color_spaces=7), TypeError, 'list of names'),
         (dict(similarities=['CTSF', 'X']), ValueError, "choose from 'CTSF'"),
         (dict(ks=[]), ValueError, 'empty'),
         (dict(ks=[50, 0]), ValueError, 'above 0'),
@@ -199,8 +199,8 @@ def test_parameters_name_all_that_matters() -> None:
 
 def test_one_name_will_do() -> None:
     image = scene()
-    one = selective_search(image, colour_spaces='lab', ks=80, similarities='S', width=None)
-    assert np.array_equal(one, selective_search(image, colour_spaces=['lab'], ks=[80], similarities=('S',), width=None))
+    one = selective_search(image, color_spaces='lab', ks=80, similarities='S', width=None)
+    assert np.array_equal(one, selective_search(image, color_spaces=['lab'], ks=[80], similarities=('S',), width=None))
     assert len(one) < len(selective_search(image, width=None))
 
 

@@ -10,7 +10,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals.color_spaces import COLOUR_SPACES, convert_color
+from det_inception.proposals.color_spaces import COLOR_SPACES, convert_color
 from det_inception.proposals.grouping import describe_regions, texture_bins
 from det_inception.proposals.segmentation import (
     build_graph,
@@ -206,5 +206,5 @@ def test_every_superpixel_is_one_of_the_authors(shared_data: Path, color_space: 
     smoothed = smooth(image)
     labels, count = merge_pixels(build_graph(smoothed), *image.shape[:2], k, k)
     boxes = describe_regions(labels, count, image, texture_bins(smoothed)).boxes
-    assert set(COLOUR_SPACES) >= {color_space} and count > 100
+    assert set(COLOR_SPACES) >= {color_space} and count > 100
     assert {tuple(box) for box in boxes.tolist()} <= {tuple(box) for box in authors.tolist()}

@@ -1,4 +1,4 @@
-"""The coverage of proposal stores over a data set: measured, as a table, and drawn.
+"""The recall of proposal stores over a data set: measured, as a table, and drawn.
 
 Shapes: T ground-truth boxes of all images together, L limits on the number of proposals, K IoU thresholds.
 """
@@ -23,8 +23,8 @@ PLOTTED_THRESHOLDS = (0.5, 0.7)
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """How well the proposals of one store cover the ground truth.
+class StoreRecall:
+    """How much of the ground truth the proposals of one store find.
 
     Attributes:
         images: Number of images looked at, all of which have ground truth.
@@ -41,9 +41,9 @@ class Coverage:
     best: np.ndarray
 
 
-def measure_coverage(
+def measure_recall(
     store: ProposalStore, truth: GroundTruth, limits: Sequence[int] = (), *, only_stored: bool = False
-) -> Coverage:
+) -> StoreRecall:
     """Measures one store.
 
     Args:
@@ -81,16 +81,16 @@ def measure_coverage(
         best_overlaps([store[key].boxes], [image_boxes], all_limits)
         for key, image_boxes in zip(keys, boxes, strict=True)
     ]
-    return Coverage(len(keys), len(missing), float(np.mean(counts)), all_limits, np.concatenate(best))
+    return StoreRecall(len(keys), len(missing), float(np.mean(counts)), all_limits, np.concatenate(best))
 
 
-def coverage_table(
-    coverages: Mapping[str, Coverage], limits: Sequence[int], iou_thresholds: Sequence[float] = (0.5, 0.7, 0.9)
+def recall_table(
+    measured: Mapping[str, StoreRecall], limits: Sequence[int], iou_thresholds: Sequence[float] = (0.5, 0.7, 0.9)
 ) -> str:
-    """Writes coverages as a Markdown table.
+    """Writes measurements as a Markdown table.
 
     Args:
-        coverages: Method's name and measurement.
+        measured: Method's name and measurement.
         limits: The limits for which to give a line, where a method has more proposals; a line for all is
             added.
         iou_thresholds: The thresholds for which to give a column.
@@ -99,24 +99,24 @@ def coverage_table(
         Lines of text; AR is the recall averaged over IoU 0.5 to 1, MBO the mean best overlap.
     """
     rows = [['method', 'proposals', *(f'recall at {threshold:g}' for threshold in iou_thresholds), 'AR', 'MBO']]
-    for name, coverage in coverages.items():
-        recalls = recall_of(coverage.best, iou_thresholds)
-        average, mean = average_recall(coverage.best), coverage.best.mean(axis=0)
-        for column, limit in enumerate(coverage.limits):
-            is_last = column == len(coverage.limits) - 1
+    for name, found in measured.items():
+        recalls = recall_of(found.best, iou_thresholds)
+        average, mean = average_recall(found.best), found.best.mean(axis=0)
+        for column, limit in enumerate(found.limits):
+            is_last = column == len(found.limits) - 1
             if not is_last and limit not in limits:
                 continue
-            number = f'all, {coverage.proposals:.0f} an image' if is_last else f'first {limit}'
+            number = f'all, {found.proposals:.0f} an image' if is_last else f'first {limit}'
             values = [*recalls[:, column], average[column], mean[column]]
             rows.append([name, number, *(f'{value:.3f}' for value in values)])
     return markdown_table(rows)
 
 
-def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, title: str = '') -> None:
+def plot_recall(measured: Mapping[str, StoreRecall], out: str | os.PathLike, title: str = '') -> None:
     """Draws recall over IoU and over the number of proposals, all methods in one picture.
 
     Args:
-        coverages: Method's name and measurement; the finer its limits, the smoother its second curve.
+        measured: Method's name and measurement; the finer its limits, the smoother its second curve.
         out: The picture: .png, .pdf or .svg.
         title: What to write above it.
 
@@ -135,13 +135,13 @@ def plot_coverage(coverages: Mapping[str, Coverage], out: str | os.PathLike, tit
     over_iou, over_number = figure.subplots(1, 2)
     thresholds = np.linspace(0.5, 1, 101)
     lines = ('-', '--', ':', '-.')
-    for number, (name, coverage) in enumerate(coverages.items()):
+    for number, (name, found) in enumerate(measured.items()):
         color = f'C{number % 10}'
-        label = f'{name} ({coverage.proposals:.0f} an image, AR {average_recall(coverage.best)[-1]:.3f})'
-        over_iou.plot(thresholds, recall_of(coverage.best[:, -1:], thresholds), color=color, label=label)
-        recalls = recall_of(coverage.best, PLOTTED_THRESHOLDS)
+        label = f'{name} ({found.proposals:.0f} an image, AR {average_recall(found.best)[-1]:.3f})'
+        over_iou.plot(thresholds, recall_of(found.best[:, -1:], thresholds), color=color, label=label)
+        recalls = recall_of(found.best, PLOTTED_THRESHOLDS)
         for row, style in zip(recalls, lines, strict=False):
-            over_number.plot(coverage.limits, row, style, color=color)
+            over_number.plot(found.limits, row, style, color=color)
     over_iou.set(xlabel='IoU threshold', ylabel='recall', xlim=(0.5, 1), ylim=(0, 1), title='All proposals')
     # Where high recall is good news, the lower left is free.
     over_iou.legend(loc='lower left', fontsize='small')
