@@ -12,10 +12,10 @@ Every report holds its run in results.npz:
   tools/test.py CONFIG two.pth --report reports/two
   tools/compare_runs.py reports/one reports/two
 
-The images of a test are a sample. As many are drawn from them, with repetition, again and again, and each draw is
-scored; how much these scores differ says how sure the score is: 19 times of 20, other images would give one within
-"±". A difference is taken on equal draws, so it can be sure where the runs' own margins overlap. What another seed of
-the training would change, no test can tell.
+The images of a test are a sample. We resample them with replacement and score each resample; how much these scores
+differ is the margin: 19 times of 20, other images would give a score within "±". Both runs are scored on the same
+resamples, so a difference can be certain although the runs' own margins overlap. What another seed of the training
+would change, no test can tell.
 """
 
 
@@ -25,10 +25,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('reports', nargs='+', help='folders of reports; the others are compared with the first')
     parser.add_argument('--classes', action='store_true', help='also compare the AP of each class')
-    parser.add_argument('--draws', type=int, default=400, metavar='N', help='how often to draw (default: %(default)s)')
+    parser.add_argument(
+        '--resamples', type=int, default=400, metavar='N', help='times to resample (default: %(default)s)'
+    )
     args = parser.parse_args()
-    if args.draws < 1:
-        parser.error('--draws is at least 1')
+    if args.resamples < 1:
+        parser.error('--resamples is at least 1')
     if len(set(args.reports)) < len(args.reports):
         parser.error('a report is named twice')
     return args
@@ -37,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     from det_inception.evaluation.analysis.resampling import require_comparable
-    from det_inception.evaluation.report import comparison_text, draw, read_report
+    from det_inception.evaluation.report import bootstrap, comparison_text, read_report
 
     runs = {report: read_report(report) for report in args.reports}
     for report in args.reports[1:]:
@@ -45,4 +47,5 @@ def main() -> None:
             require_comparable(runs[args.reports[0]], runs[report])
         except InputError as error:
             raise InputError(f'{args.reports[0]} and {report}: {error}') from None
-    print(comparison_text({name: draw(results, draws=args.draws) for name, results in runs.items()}, args.classes))
+    resampled = {name: bootstrap(results, resamples=args.resamples) for name, results in runs.items()}
+    print(comparison_text(resampled, args.classes))

@@ -1,6 +1,6 @@
 """Reads the images of a data set on all cores, and remembers of each what the checks need.
 
-Shape legend: P images, each file once.
+Shape legend: P pictures, each file once.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 
 CELLS = 16
-"""Cells on a side of an image's thumbnail."""
+"""A picture's thumbnail has so many cells a side."""
 
 
-class ImageFiles:
+class Pictures:
     """The image files of a data set: half a kilobyte each, however large they are.
 
     Attributes:

@@ -52,7 +52,7 @@ def full_ap(flags: list[bool], count: int) -> float:
 
 def plain_match(run: EvalResults, retries: bool, crowds: bool) -> dict[int, int | None]:
     """For each detection the object that it took; None: false; detections that do not count are absent."""
-    found, objects = run.found, run.objects
+    found, objects = run.predictions, run.annotations
     taken, matches = set(), {}
     for d in sorted(range(len(found)), key=lambda d: -found.scores[d]):
         mine = [
@@ -77,7 +77,7 @@ def plain_match(run: EvalResults, retries: bool, crowds: bool) -> dict[int, int 
 
 def plain_errors(run: EvalResults) -> tuple[float, dict[str, float], dict[str, int], float, float]:
     """Mean AP, cost and number of each kind of error, cost of all false positives and of all false negatives."""
-    found, objects = run.found, run.objects
+    found, objects = run.predictions, run.annotations
     matches = plain_match(run, retries=True, crowds=run.rules == 'coco')
     used = {m for m in matches.values() if m is not None}
     real = [m for m in range(len(objects)) if not objects.ignored[m]]
@@ -140,7 +140,7 @@ def plain_errors(run: EvalResults) -> tuple[float, dict[str, float], dict[str, i
 
 def plain_size_ap(run: EvalResults, matches: dict[int, int | None], low: float, high: float, sampled: bool) -> float:
     """Mean AP of the objects whose area is from ``low`` to below ``high``."""
-    found, objects = run.found, run.objects
+    found, objects = run.predictions, run.annotations
     inside = [m for m in range(len(objects)) if not objects.ignored[m] and low <= area(objects.boxes[m]) < high]
     aps = []
     for label in {int(objects.labels[m]) for m in inside}:

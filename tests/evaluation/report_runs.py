@@ -8,28 +8,28 @@ import cv2
 import numpy as np
 from hypothesis import strategies as st
 
-from det_inception.evaluation.report import EvalResults, Found, Objects
+from det_inception.evaluation.report import Annotations, EvalResults, Predictions
 
 CLASSES = ('dog', 'person', 'kite')
 
 
-def make_run(objects, found, images=2, classes=CLASSES, rules='coco', coverage=None, **kwargs) -> EvalResults:
+def make_run(objects, found, images=2, classes=CLASSES, rules='coco', proposal_iou=None, **kwargs) -> EvalResults:
     """A run of objects (image, label, box[, ignored]) and detections (image, label, score, box)."""
     return EvalResults(
         class_names=tuple(classes),
         image_names=kwargs.pop('image_names', tuple(f'image_{number}.png' for number in range(images))),
-        found=Found(
+        predictions=Predictions(
             np.array([row[0] for row in found], np.int64),
             np.array([row[1] for row in found], np.int64),
             np.array([row[2] for row in found], np.float64),
             np.array([row[3] for row in found], np.float64).reshape(-1, 4),
         ),
-        objects=Objects(
+        annotations=Annotations(
             np.array([row[0] for row in objects], np.int64),
             np.array([row[1] for row in objects], np.int64),
             np.array([row[2] for row in objects], np.float64).reshape(-1, 4),
             np.array([len(row) > 3 and row[3] for row in objects], bool),
-            None if coverage is None else np.array(coverage, np.float64),
+            None if proposal_iou is None else np.array(proposal_iou, np.float64),
         ),
         rules=rules,
         **kwargs,

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from report_plain import iou
 from report_runs import make_run, random_runs, write_images
 
-from det_inception.evaluation.report import analyse_errors, score_run
+from det_inception.evaluation.report import analyze_errors, score_run
 from det_inception.evaluation.report.gallery import HEIGHT, WIDTH, _window, make_galleries, unreached
 
 BOX, OTHER, FAR = [10, 10, 50, 50], [60, 10, 90, 50], [80, 60, 110, 75]
 
 
 def galleries(run, limit=12):
-    return make_galleries(run, score_run(run), analyse_errors(run), limit)
+    return make_galleries(run, score_run(run), analyze_errors(run), limit)
 
 
 def pixels(shot):
@@ -47,14 +47,14 @@ def run(tmp_path):
 
 def test_each_gallery_holds_what_it_says(run):
     shown = galleries(run)
-    assert [(shot.image, run.found.scores[shot.detection]) for shot in shown.true] == [(0, 0.9)]
-    kinds = [(run.found.scores[shot.detection], shot.kind) for shot in shown.false]
+    assert [(shot.image, run.predictions.scores[shot.detection]) for shot in shown.true] == [(0, 0.9)]
+    kinds = [(run.predictions.scores[shot.detection], shot.kind) for shot in shown.false]
     assert kinds == [(0.8, 'classification'), (0.7, 'duplicate'), (0.6, 'localization'), (0.5, 'background')]
     # Of the two false dogs of an image one is shown; the other comes with its kind.
-    assert {kind: [run.found.scores[shot.detection] for shot in shots] for kind, shots in shown.by_kind.items()} == {
-        'localization': [0.4]
-    }
-    missed = [(run.objects.labels[shot.target], run.objects.areas[shot.target]) for shot in shown.missed]
+    assert {
+        kind: [run.predictions.scores[shot.detection] for shot in shots] for kind, shots in shown.by_kind.items()
+    } == {'localization': [0.4]}
+    missed = [(run.annotations.labels[shot.target], run.annotations.areas[shot.target]) for shot in shown.missed]
     assert missed == [(2, 7700), (0, 1600), (1, 1200), (2, 450)]
     assert shown.num_missed == 4 and shown.readable == 2 and shown.unreadable == []
     assert [round(shot.overlap, 2) for shot in shown.false] == [1, 0, 0.38, 0]
@@ -92,11 +92,11 @@ def test_images_that_are_not_there_are_passed_over(run, tmp_path):
 def test_what_is_not_found(run):
     score = score_run(run)
     lost = unreached(run, score)
-    for m in range(len(run.objects)):
+    for m in range(len(run.annotations)):
         fits = any(
-            iou(box, run.objects.boxes[m]) >= 0.5
-            for box, label, image in zip(run.found.boxes, run.found.labels, run.found.images)
-            if label == run.objects.labels[m] and image == run.objects.images[m]
+            iou(box, run.annotations.boxes[m]) >= 0.5
+            for box, label, image in zip(run.predictions.boxes, run.predictions.labels, run.predictions.images)
+            if label == run.annotations.labels[m] and image == run.annotations.images[m]
         )
         assert lost[m] == (not fits and m not in score.matches)
 

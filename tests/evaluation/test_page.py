@@ -1,13 +1,18 @@
 """The page: complete in itself, readable with any number of classes, and closed to what users call their classes."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from report_runs import make_run, write_images
 
-from det_inception.evaluation.report import draw, image_files, require_writable, write_report
+from det_inception.evaluation.report import bootstrap, image_files, require_writable, write_report
+from det_inception.evaluation.report import write as write_module
+from det_inception.evaluation.report.page import make_page
 from det_inception.utils.errors import InputError
 
 BOX = [10, 10, 50, 50]
@@ -41,11 +46,14 @@ class Checker(HTMLParser):
         if self.open[-1:] != ['style']:
             self.text.append(data)
 
+    def words(self):
+        return ' '.join(' '.join(self.text).split())
+
 
 def write(run, folder, **kwargs):
     page = write_report(run, folder, title=kwargs.pop('title', 'my_config'), **kwargs)
     html = page.read_text(encoding='utf-8')
-    return Checker(html), ' '.join(Checker(html).text), html
+    return Checker(html), Checker(html).words(), html
 
 
 def many_classes(count, **kwargs):
@@ -56,7 +64,7 @@ def many_classes(count, **kwargs):
 
 
 def test_a_page_needs_no_other_file_and_no_network(tmp_path):
-    run = many_classes(3, image_paths=write_images(tmp_path, 2), coverage=[0.9, 0.4, 0.6], proposals_per_image=50.0)
+    run = many_classes(3, image_paths=write_images(tmp_path, 2), proposal_iou=[0.9, 0.4, 0.6], proposals_per_image=50.0)
     checker, text, html = write(run, tmp_path / 'out', facts=[('checkpoint', 'epoch_8.pth')])
     assert all(link.startswith(('data:image/', '#')) for link in checker.links)
     assert {link[1:] for link in checker.links if link.startswith('#')} <= set(checker.ids)
@@ -69,7 +77,7 @@ def test_a_page_needs_no_other_file_and_no_network(tmp_path):
     assert {
         'index.html',
         'precision_recall.png',
-        'coverage.png',
+        'proposal_recall.png',
         'pictures/true_01.jpg',
         'pictures/missed_01.jpg',
     } <= names
@@ -83,7 +91,7 @@ def test_any_number_of_classes(tmp_path, count):
     assert len(values) == count and values == sorted(values, reverse=True)
     assert ('bars many' in html) == (count > 15)
     assert len(checker.images) == 1  # the curves; neither proposals nor pictures
-    assert 'brings no proposals' in text and 'no image files are at hand' in text
+    assert 'has no proposals' in text and 'no image files are at hand' in text
 
 
 def test_names_are_only_text(tmp_path):
@@ -94,7 +102,7 @@ def test_names_are_only_text(tmp_path):
         classes=(evil, '$x^{', '\'"&_'),
         image_names=('<img src=x onerror=alert(1)>', '"><b>\udcff'),  # the latter as a file system may give it
         image_paths=write_images(tmp_path, 2),
-        coverage=[1, 1, 1],
+        proposal_iou=[1, 1, 1],
     )
     checker, text, html = write(run, tmp_path / 'out', title=evil, facts=[(evil, evil)])
     assert not {'script', 'b onerror'} & set(checker.tags) and '<script' not in html
@@ -129,9 +137,9 @@ def test_ignored_objects_are_mentioned(tmp_path):
 def test_the_page_says_how_sure_its_score_is(tmp_path):
     """Found in one image of two: a draw has both in a half of all cases, else one twice, so the deviation is 35 %."""
     run = make_run([(0, 0, BOX), (1, 0, BOX)], [(0, 0, 0.9, BOX)], rules='voc')
-    error = draw(run).spread.error
+    error = bootstrap(run).estimate.error
     assert error == pytest.approx(np.sqrt(0.5 * 0.5 / 2), rel=0.1)
-    assert f'mAP sure to ±{196 * error:.1f} points' in re.sub(r'\s+', ' ', write(run, tmp_path)[1])
+    assert f'mAP sure to ±{196 * error:.1f} points' in write(run, tmp_path)[1]
     alone = make_run([(0, 0, BOX)], [(0, 0, 0.9, BOX)], images=1)  # One image says nothing about others.
     assert 'sure to' not in write(alone, tmp_path)[1]
 
@@ -154,7 +162,7 @@ def test_folders(tmp_path):
 
 def test_an_older_report_leaves_nothing_behind(tmp_path):
     paths, out = write_images(tmp_path, 2), tmp_path / 'out'
-    write(many_classes(2, image_paths=paths, coverage=[1, 1]), out)
+    write(many_classes(2, image_paths=paths, proposal_iou=[1, 1]), out)
     own = [out / 'notes.txt', out / 'pictures' / 'mine.jpg', out / 'pictures' / 'true_story.jpg']
     for path in own:
         path.write_text('')
@@ -174,6 +182,68 @@ def test_the_same_run_gives_the_same_page(tmp_path):
     pages = []
     for folder in ('one', 'two'):
         rng = np.random.default_rng(0)
-        run = many_classes(2, coverage=rng.random(2))
+        run = many_classes(2, proposal_iou=rng.random(2))
         pages.append(write(run, tmp_path / folder)[2])
     assert pages[0] == pages[1]
+
+
+# What HTML gives a meaning to, and any other text.
+NAME = st.text(st.sampled_from('<>&"\'/= ab;!-\n'), max_size=20) | st.text(max_size=20)
+
+
+@pytest.fixture(scope='module')
+def shown(tmp_path_factory):
+    """What a page with pictures of all kinds shows; and that page's elements with the names of their attributes."""
+    folder = tmp_path_factory.mktemp('shown')
+    run = make_run(
+        [(0, 0, BOX), (1, 1, BOX), (1, 0, BOX)],
+        [(0, 0, 0.9, BOX), (0, 0, 0.8, BOX), (1, 0, 0.8, BOX), (1, 2, 0.7, BOX)],
+        image_paths=write_images(folder, 2),
+        proposal_iou=[1, 0.4, 0.6],
+    )
+    reports = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write_module, 'make_page', lambda report: reports.append(report) or '')
+        write(run, folder / 'out', facts=[('config', 'mine.py')])
+    report = replace(reports[0], galleries=replace(reports[0].galleries, unreadable=['a.png: is none.']))
+    return report, Structure(make_page(report)).elements
+
+
+class Structure(HTMLParser):
+    """Elements with the names of their attributes, which no name may change, and all texts and values."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.values = [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, [name for name, _ in attributes]))
+        self.values += [value for _, value in attributes]
+
+    def handle_endtag(self, tag):
+        self.elements.append(f'/{tag}')
+
+    def handle_data(self, data):
+        self.values.append(data)
+
+    def handle_comment(self, data):
+        self.elements.append('comment')
+
+    handle_decl = unknown_decl = handle_pi = handle_comment
+
+
+@given(st.lists(NAME, min_size=9, max_size=9))
+@settings(max_examples=50, deadline=None)
+def test_no_text_of_a_user_becomes_markup(shown, names):
+    report, elements = shown
+    title, word, value, *names = names
+    results = replace(report.results, class_names=tuple(names[:3]), image_names=tuple(names[3:5]))
+    galleries = replace(report.galleries, unreadable=[names[5]])
+    page = make_page(replace(report, results=results, galleries=galleries, title=title, facts=[(word, value)]))
+    seen = Structure(page)
+    assert seen.elements == elements
+    text = '\n'.join(filter(None, seen.values))
+    for name in (title, word, value, *results.class_names, *results.image_names, names[5]):
+        assert name in text

@@ -129,7 +129,7 @@ def test_ties_are_broken_as_beside(reported, tmp_path):
 def test_a_page_is_written(tmp_path):
     assert run(random_samples(4, 0), out_dir=tmp_path / 'new', rules='voc', title='a title') == {}
     page = (tmp_path / 'new' / 'index.html').read_text()
-    assert 'a title' in page and 'proposals an image' in page and 'not where the data set says' in page
+    assert 'a title' in page and 'proposals per image' in page and 'not where the data set says' in page
     assert '1.JPEG' not in page  # no pictures, no names of images
 
 
@@ -162,18 +162,18 @@ def test_a_blacklist(reported, tmp_path):
 def test_the_best_overlap_of_each_object_is_kept(reported):
     halves = [[10, 10, 30, 50], [10, 10, 50, 20]]
     result = reported([sample('a', [(0, BOX)], proposals=halves), sample('b', [(1, BOX)], proposals=[])])
-    assert result.objects.coverage.tolist() == [0.5, 0] and result.proposals_per_image == 1
+    assert result.annotations.proposal_iou.tolist() == [0.5, 0] and result.proposals_per_image == 1
 
 
 def test_proposals_of_a_resized_image_are_scaled_back(reported):
     result = reported([sample('a', [(0, BOX)], proposals=[[20, 30, 100, 150]], scale_factor=(2, 3))])
-    assert result.objects.coverage.tolist() == [1]
+    assert result.annotations.proposal_iou.tolist() == [1]
 
 
 @pytest.mark.parametrize('other', [sample('b', [(0, BOX)]), sample('b', [(0, BOX)], proposals=[BOX], flip=True)])
-def test_without_proposals_of_all_images_there_is_no_coverage(reported, other):
+def test_without_proposals_of_all_images_there_is_no_proposal_iou(reported, other):
     result = reported([sample('a', [(0, BOX)], proposals=[BOX]), other])
-    assert result.objects.coverage is None and result.proposals_per_image is None
+    assert result.annotations.proposal_iou is None and result.proposals_per_image is None
 
 
 # ------------------------------------------------------------------------------------------------- several processes
@@ -197,7 +197,7 @@ def test_the_order_of_delivery_does_not_matter(reported, tmp_path):
         metric.compute_metrics(shares)
     (two,) = kept
     assert one.image_names == two.image_names and one.proposals_per_image == two.proposals_per_image
-    for name in ('found', 'objects'):
+    for name in ('predictions', 'annotations'):
         for key, values in vars(getattr(one, name)).items():
             np.testing.assert_array_equal(values, vars(getattr(two, name))[key])
 

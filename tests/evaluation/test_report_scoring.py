@@ -20,12 +20,12 @@ def test_equals_the_plain_rules(run):
     rules = RULES[run.rules]
     score = score_run(run)
     matches = plain_match(run, rules.retries, rules.crowds)
-    for d in range(len(run.found)):
+    for d in range(len(run.predictions)):
         expected = NOT_COUNTED if d not in matches else FALSE_POSITIVE if matches[d] is None else matches[d]
         assert score.matches[d] == expected
-    ranking = sorted(matches, key=lambda d: -run.found.scores[d])
+    ranking = sorted(matches, key=lambda d: -run.predictions.scores[d])
     for label, count in enumerate(run.num_objects):
-        flags = [matches[d] is not None for d in ranking if run.found.labels[d] == label]
+        flags = [matches[d] is not None for d in ranking if run.predictions.labels[d] == label]
         if count:
             expected = (sampled_ap if rules.sampled else full_ap)(flags, count)
             assert score.ap[label] == pytest.approx(expected, abs=1e-12)
@@ -38,7 +38,7 @@ def test_equals_the_plain_rules(run):
 @given(random_runs(rules=('ilsvrc',)))
 @settings(max_examples=50, deadline=None)
 def test_the_official_rules_are_the_official_evaluator_s(run):
-    found, objects = run.found, run.objects
+    found, objects = run.predictions, run.annotations
     official = evaluate(
         DetectionTable(found.images + 5, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
         AnnotationTable(
@@ -67,7 +67,7 @@ def test_a_submission_with_a_blacklist_and_images_in_any_order():
     found = DetectionTable([4, 9, 4], [1, 1, 2], [0.9, 0.8, 0.7], [[0, 0, 9, 9], [50, 50, 60, 60], [0, 0, 9, 9]])
     run = from_submission(found, truth, [[9, 1], [777, 2]])
     assert run.image_names == ('y', 'x')
-    assert run.num_objects.tolist() == [1, 1] and run.objects.ignored.tolist() == [False, False, True]
+    assert run.num_objects.tolist() == [1, 1] and run.annotations.ignored.tolist() == [False, False, True]
     score = score_run(run)
     assert score.mean_ap == evaluate(found, truth, [[9, 1]]).mean_ap == 1
     assert score.matches.tolist() == [0, 1, NOT_COUNTED]

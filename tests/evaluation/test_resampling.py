@@ -8,9 +8,9 @@ from report_runs import make_run, random_runs
 
 from det_inception.evaluation.analysis import run_file
 from det_inception.evaluation.analysis.resampling import average_precisions
-from det_inception.evaluation.analysis.results import EvalResults, Found, Objects
+from det_inception.evaluation.analysis.results import Annotations, EvalResults, Predictions
 from det_inception.evaluation.analysis.scoring import average_precision, curve
-from det_inception.evaluation.report import compare, comparison_text, draw, read_run, score_run, write_run
+from det_inception.evaluation.report import bootstrap, compare, comparison_text, read_run, score_run, write_run
 from det_inception.utils.errors import InputError
 
 BOX, ELSEWHERE = [10, 10, 50, 50], [60, 60, 90, 90]
@@ -19,38 +19,38 @@ BOX, ELSEWHERE = [10, 10, 50, 50], [60, 60, 90, 90]
 def repeated(run: EvalResults, copies) -> EvalResults:
     """The run of a test set in which image i stands copies[i] times."""
     order = np.repeat(np.arange(len(copies)), copies)
-    found = [np.flatnonzero(run.found.images == image) for image in order]
-    objects = [np.flatnonzero(run.objects.images == image) for image in order]
+    found = [np.flatnonzero(run.predictions.images == image) for image in order]
+    objects = [np.flatnonzero(run.annotations.images == image) for image in order]
     kept, kept_objects = np.concatenate(found), np.concatenate(objects)
     return EvalResults(
         run.class_names,
         tuple(f'{place}' for place in range(len(order))),
-        Found(
+        Predictions(
             np.repeat(np.arange(len(order)), [len(rows) for rows in found]),
-            run.found.labels[kept],
-            run.found.scores[kept],
-            run.found.boxes[kept],
+            run.predictions.labels[kept],
+            run.predictions.scores[kept],
+            run.predictions.boxes[kept],
         ),
-        Objects(
+        Annotations(
             np.repeat(np.arange(len(order)), [len(rows) for rows in objects]),
-            run.objects.labels[kept_objects],
-            run.objects.boxes[kept_objects],
-            run.objects.ignored[kept_objects],
+            run.annotations.labels[kept_objects],
+            run.annotations.boxes[kept_objects],
+            run.annotations.ignored[kept_objects],
         ),
         run.rules,
     )
 
 
-def drawn_copies(images: int, draws: int):
-    """The draws, as the module says that it makes them."""
+def drawn_copies(images: int, resamples: int):
+    """The resamples, as the module says that it draws them."""
     generator = np.random.default_rng(0)
-    return [np.bincount(generator.integers(images, size=images), minlength=images) for _ in range(draws)]
+    return [np.bincount(generator.integers(images, size=images), minlength=images) for _ in range(resamples)]
 
 
 @given(random_runs())
 @settings(max_examples=40, deadline=None)
 def test_a_draw_scores_like_a_test_set_with_repeated_images(run):
-    drawn = draw(run, draws=6)
+    drawn = bootstrap(run, resamples=6)
     for ap, mean, copies in zip(drawn.ap, drawn.mean_ap, drawn_copies(len(run.image_names), 6)):
         try:
             expected = score_run(repeated(run, copies))
@@ -85,20 +85,20 @@ def half_found(images=40, rules='voc', better=0):
 
 
 def test_the_margin_is_that_of_a_share():
-    """AP without false detections is recall, so the draws are binomial: half of 40, deviation sqrt(0.25 / 40)."""
-    run = draw(half_found(), draws=4000)
-    assert run.spread.value == 0.5
+    """AP without false detections is recall, so the resamples are binomial: half of 40, deviation sqrt(0.25 / 40)."""
+    run = bootstrap(half_found(), resamples=4000)
+    assert run.estimate.value == 0.5
     assert run.mean_ap.mean() == pytest.approx(0.5, abs=0.005)
-    assert run.spread.error == pytest.approx(np.sqrt(0.25 / 40), rel=0.05)
-    assert run.spread.margin == pytest.approx(1.96 * np.sqrt(0.25 / 40), rel=0.05)
+    assert run.estimate.error == pytest.approx(np.sqrt(0.25 / 40), rel=0.05)
+    assert run.estimate.margin == pytest.approx(1.96 * np.sqrt(0.25 / 40), rel=0.05)
 
 
 def test_a_difference_is_surer_than_its_parts():
-    first, second = draw(half_found()), draw(half_found(better=8))
+    first, second = bootstrap(half_found()), bootstrap(half_found(better=8))
     difference, classes = compare(first, second)
     assert difference.value == pytest.approx(0.2) and classes[0] == difference
     # Their own margins overlap, and still the second is better: 8 of 40 images, all to its credit.
-    assert first.spread.value + first.spread.margin > second.spread.value - second.spread.margin
+    assert first.estimate.value + first.estimate.margin > second.estimate.value - second.estimate.margin
     assert difference.error == pytest.approx(np.sqrt(0.2 * 0.8 / 40), rel=0.1)
     assert difference.value > difference.margin
     backwards, _ = compare(second, first)
@@ -106,7 +106,7 @@ def test_a_difference_is_surer_than_its_parts():
 
 
 def test_a_run_equals_itself():
-    run = draw(half_found())
+    run = bootstrap(half_found())
     difference, classes = compare(run, run)
     assert (difference.value, difference.margin) == (0, 0)
     assert np.isnan(classes[1].value) and np.isnan(classes[1].margin)  # A class without objects.
@@ -123,13 +123,13 @@ def test_a_run_equals_itself():
 )
 def test_only_runs_of_the_same_test_are_compared(other, message):
     with pytest.raises(InputError, match=message):
-        compare(draw(half_found()), draw(other))
+        compare(bootstrap(half_found()), bootstrap(other))
 
 
 def test_text():
-    runs = {'one': draw(half_found()), 'two': draw(half_found(better=4))}
+    runs = {'one': bootstrap(half_found()), 'two': bootstrap(half_found(better=4))}
     lines = comparison_text(runs, classes=True).splitlines()
-    assert lines[0] == 'Pascal VOC, IoU 0.5: 40 images, 40 objects, 400 draws'
+    assert lines[0] == 'Pascal VOC, IoU 0.5: 40 images, 40 objects, 400 resamples'
     assert lines[4].startswith('| one | 0.500 | 0.1') and lines[5].startswith('| two | 0.600 | 0.1')
     assert '| +0.100 ' in lines[5] and lines[-1].startswith('| two | dog   | +0.100 ')
     alone = comparison_text({'one': runs['one']}, classes=True)
@@ -143,26 +143,26 @@ def test_a_file_brings_the_run_back(run, tmp_path_factory):
     write_run(run, path)
     again = read_run(path)
     assert (again.class_names, again.image_names, again.rules) == (run.class_names, run.image_names, run.rules)
-    for part in ('found', 'objects'):
+    for part in ('predictions', 'annotations'):
         for name, array in vars(getattr(run, part)).items():
             copy = getattr(getattr(again, part), name)
             assert copy is None if array is None else (array == copy).all() and array.dtype == copy.dtype
     assert score_run(again).mean_ap == score_run(run).mean_ap
 
 
-def test_a_file_keeps_coverage_and_blacklist(tmp_path):
+def test_a_file_keeps_proposal_iou_and_blacklist(tmp_path):
     run = make_run(
         [(0, 0, BOX), (1, 1, BOX)],
         [(0, 0, 0.9, BOX), (1, 1, 0.8, BOX)],
         rules='ilsvrc',
-        coverage=[0.1, 0.7],
+        proposal_iou=[0.1, 0.7],
         blacklist=np.array([[1, 1]]),
         proposals_per_image=12.5,
     )
     write_run(run, tmp_path / 'results.npz')
     again = read_run(tmp_path / 'results.npz')
-    assert again.objects.coverage.tolist() == [0.1, 0.7] and again.proposals_per_image == 12.5
-    assert again.blacklisted.tolist() == [False, True] and again.objects.ignored.tolist() == [False, True]
+    assert again.annotations.proposal_iou.tolist() == [0.1, 0.7] and again.proposals_per_image == 12.5
+    assert again.blacklisted.tolist() == [False, True] and again.annotations.ignored.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from det_inception.evaluation.report import RUN_FILE, EvalResults, Found, Objects, write_run
+from det_inception.evaluation.report import RUN_FILE, Annotations, EvalResults, Predictions, write_run
 
 
 def write(folder, found, images=30, rules='voc'):
@@ -13,8 +13,8 @@ def write(folder, found, images=30, rules='voc'):
     run = EvalResults(
         class_names=('dog', 'cat'),
         image_names=tuple(f'{image}.jpg' for image in everywhere),
-        found=Found(everywhere[:found], labels[:found], 1 - everywhere[:found] / 100, boxes[:found]),
-        objects=Objects(everywhere, labels, boxes, np.zeros(images, bool)),
+        predictions=Predictions(everywhere[:found], labels[:found], 1 - everywhere[:found] / 100, boxes[:found]),
+        annotations=Annotations(everywhere, labels, boxes, np.zeros(images, bool)),
         rules=rules,
     )
     write_run(run, folder / RUN_FILE)
@@ -27,9 +27,9 @@ def cells(line):
 
 def test_two_runs(tool, tmp_path):
     one, two = write(tmp_path / 'one', 12), write(tmp_path / 'two', 24)
-    status, stdout, _ = tool('compare_runs', one, two / RUN_FILE, '--classes', '--draws', '50')
+    status, stdout, _ = tool('compare_runs', one, two / RUN_FILE, '--classes', '--resamples', '50')
     lines = stdout.splitlines()
-    assert status == 0 and lines[0] == 'Pascal VOC, IoU 0.5: 30 images, 30 objects, 50 draws'
+    assert status == 0 and lines[0] == 'Pascal VOC, IoU 0.5: 30 images, 30 objects, 50 resamples'
     assert cells(lines[4])[:2] == [str(one), '0.400'] and cells(lines[4])[3:] == ['', '']
     name, score, margin, difference, of_difference = cells(lines[5])
     assert (name, score, difference) == (str(two / RUN_FILE), '0.800', '+0.400')
@@ -50,7 +50,7 @@ def test_what_cannot_be_compared(tool, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'message'), [(['a', 'a'], 'named twice'), (['a', '--draws', '0'], 'at least 1'), ([], 'required')]
+    ('arguments', 'message'), [(['a', 'a'], 'named twice'), (['a', '--resamples', '0'], 'at least 1'), ([], 'required')]
 )
 def test_wrong_options(tool, arguments, message):
     status, _, stderr = tool('compare_runs', *arguments)

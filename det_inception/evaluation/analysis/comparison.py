@@ -13,35 +13,35 @@ def comparison_text(runs: Mapping[str, BootstrapResult], classes: bool = False) 
     """Writes the mean AP of runs and by how much each is better than the first.
 
     Args:
-        runs: By their names; equally often drawn.
+        runs: By their names, with equally many resamples.
         classes: Also write the differences of each class.
 
     Raises:
         InputError: The runs are of different images, objects or rules.
     """
-    names, drawn = list(runs), list(runs.values())
-    first = drawn[0].results
+    names, resampled = list(runs), list(runs.values())
+    first = resampled[0].results
     compared = ['difference', '± (95 %)']
-    rows = [['run', 'mAP', '± (95 %)', *(compared if len(drawn) > 1 else [])]]
+    rows = [['run', 'mAP', '± (95 %)', *(compared if len(resampled) > 1 else [])]]
     by_class = [['run', 'class', *compared]]
     for name, run in runs.items():
-        own = run.spread
+        own = run.estimate
         row = [name, f'{own.value:.3f}', f'{own.margin:.3f}']
         if name != names[0]:
-            difference, of_classes = compare(drawn[0], run)
+            difference, of_classes = compare(resampled[0], run)
             row += _cells(difference)
             by_class += [
                 [name, class_name, *_cells(of_class)]
                 for class_name, of_class, count in zip(first.class_names, of_classes, first.num_objects)
                 if count
             ]
-        elif len(drawn) > 1:
+        elif len(resampled) > 1:
             row += [''] * len(compared)
         rows.append(row)
-    tables = [rows, by_class] if classes and len(drawn) > 1 else [rows]
+    tables = [rows, by_class] if classes and len(resampled) > 1 else [rows]
     head = (
         f'{RULES[first.rules].name}: {len(first.image_names):,} images, {first.num_objects.sum():,} objects, '
-        f'{len(drawn[0].ap):,} draws'
+        f'{len(resampled[0].ap):,} resamples'
     )
     return '\n\n'.join([head, *map(markdown_table, tables)])
 

@@ -2,21 +2,21 @@
 
 From: D. Bolya et al., "TIDE: A General Toolbox for Identifying Object Detection Errors", ECCV 2020, section 2. The
 definitions are those of its authors' program ``tidecv``: overlaps are compared with 0.5 (foreground) and 0.1
-(background), AP is COCO's at 101 recalls, and an error's cost is what the mean AP gains if that error alone is mended:
+(background), AP is COCO's at 101 recalls, and an error's cost is what the mean AP gains if that error alone is fixed:
 
-- classification: overlaps an object of another class by 0.5. Mended: gets that class.
-- localization: overlaps an object of its class by 0.1 to 0.5. Mended: overlaps it enough.
-- both: overlaps an object of another class by 0.1 to 0.5 and none of its own. Mended: gone.
-- duplicate: overlaps an object of its class that a more confident detection has taken. Mended: gone.
-- background: overlaps nothing by 0.1. Mended: gone.
-- missed: an object without a detection, also without one that is wrong in class or place only. Mended: need not be
+- classification: overlaps an object of another class by 0.5. Fixed: gets that class.
+- localization: overlaps an object of its class by 0.1 to 0.5. Fixed: overlaps it enough.
+- both: overlaps an object of another class by 0.1 to 0.5 and none of its own. Fixed: gone.
+- duplicate: overlaps an object of its class that a more confident detection has taken. Fixed: gone.
+- background: overlaps nothing by 0.1. Fixed: gone.
+- missed: an object without a detection, also without one that is wrong in class or place only. Fixed: need not be
   found.
 
-Of several detections that could be mended to the same object, the most confident is, and the others are gone; they
-are gone as well if the object has been found already.
+If several detections could be fixed to take the same object, only the most confident is, and the others are gone. All
+are gone if the object has been found already.
 
 It differs from ``tidecv`` in two points: detections of ignored objects (and of blacklisted pairs) are no errors and
-are never mended, and the mean is over the classes that have objects.
+are never fixed, and the mean is over the classes that have objects.
 
 Shape legend: N detections, M objects, C classes, K kinds of error.
 """
@@ -43,9 +43,9 @@ from det_inception.utils.boxes import overlap
 
 BACKGROUND_THRESHOLD = 0.1
 # Verdicts on a detection; those from 1 on are positions in KINDS plus 1.
-UNCOUNTED, TRUE, CLASSIFICATION, LOCALISATION, BOTH, DUPLICATE, BACKGROUND, MISSED = range(-1, 7)
+UNCOUNTED, TRUE, CLASSIFICATION, LOCALIZATION, BOTH, DUPLICATE, BACKGROUND, MISSED = range(-1, 7)
 KINDS = ('classification', 'localization', 'both', 'duplicate', 'background', 'missed')
-_MENDED_BY_MOVING = (CLASSIFICATION, LOCALISATION)
+_FIXED_BY_MOVING = (CLASSIFICATION, LOCALIZATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class ErrorAnalysis:
             measured against; -1 for the others.
         missed: bool (M,), objects that are missed altogether.
         counts: int64 (K,), errors of each kind.
-        costs: float64 (K,), AP that mending one kind gains, 0 to 1.
+        costs: float64 (K,), AP that fixing one kind gains, 0 to 1.
         class_costs: float64 (K, C), the same for the AP of each class; NaN for classes without objects.
         false_positives: AP that is gained if every false detection ranks below all true ones.
         false_negatives: AP that is gained if what was not found need not be found.
@@ -76,48 +76,56 @@ class ErrorAnalysis:
     false_negatives: float
 
 
-def analyse_errors(results: EvalResults) -> ErrorAnalysis:
+def analyze_errors(results: EvalResults) -> ErrorAnalysis:
     """Sorts the errors of a run into kinds and measures what each kind costs."""
-    found, objects = results.found, results.objects
+    predictions, annotations = results.predictions, results.annotations
     matches = match(results)
     first, end = object_ranges(results)
-    used = np.zeros(len(objects), bool)
+    used = np.zeros(len(annotations), bool)
     used[matches[matches >= 0]] = True
     verdicts, targets = _classify(
-        found.boxes, found.labels, matches, first, end, objects.boxes, objects.labels, objects.ignored, used
+        predictions.boxes,
+        predictions.labels,
+        matches,
+        first,
+        end,
+        annotations.boxes,
+        annotations.labels,
+        annotations.ignored,
+        used,
     )
-    mended = _mendable(results, verdicts, targets, used)
-    missed = ~used & ~objects.ignored
-    found_objects = np.bincount(objects.labels[used], minlength=len(results.class_names))
-    missed[targets[mended]] = False
+    fixed = _fixable(results, verdicts, targets, used)
+    missed = ~used & ~annotations.ignored
+    found_objects = np.bincount(annotations.labels[used], minlength=len(results.class_names))
+    missed[targets[fixed]] = False
 
     counted = matches != NOT_COUNTED
     is_true = verdicts == TRUE
     num_objects = results.num_objects
-    num_missed = np.bincount(objects.labels[missed], minlength=len(num_objects))
+    num_missed = np.bincount(annotations.labels[missed], minlength=len(num_objects))
     order = np.flatnonzero(counted)
-    order = order[np.argsort(-found.scores[order], kind='stable')]
+    order = order[np.argsort(-predictions.scores[order], kind='stable')]
 
     def precisions(keep: NDArray, true: NDArray, labels: NDArray, num_objects: NDArray) -> NDArray:
         kept = order[keep[order]]
         rankings = by_class(kept, labels[kept], len(num_objects))
         return _class_precisions([true[ranking] for ranking in rankings], num_objects)
 
-    base = precisions(counted, is_true, found.labels, num_objects)
+    base = precisions(counted, is_true, predictions.labels, num_objects)
     scored = num_objects > 0
     after = []
     for kind in range(CLASSIFICATION, BACKGROUND + 1):
         of_kind = verdicts == kind
-        moved = of_kind & mended if kind in _MENDED_BY_MOVING else np.zeros(len(found), bool)
-        labels = found.labels.copy()
-        labels[moved] = objects.labels[targets[moved]]
+        moved = of_kind & fixed if kind in _FIXED_BY_MOVING else np.zeros(len(predictions), bool)
+        labels = predictions.labels.copy()
+        labels[moved] = annotations.labels[targets[moved]]
         after.append(precisions(~of_kind | moved, is_true | moved, labels, num_objects))
-    after.append(precisions(counted, is_true, found.labels, num_objects - num_missed))
+    after.append(precisions(counted, is_true, predictions.labels, num_objects - num_missed))
     # Where no false detection ranks above a true one, precision is 1 up to the last recall.
     perfect = [np.ones(count, bool) for count in found_objects]
     without_false = _class_precisions(perfect, num_objects)
     # A class of which nothing was found keeps its false detections.
-    without_misses = precisions(counted, is_true, found.labels, found_objects)
+    without_misses = precisions(counted, is_true, predictions.labels, found_objects)
 
     def gain(values: NDArray) -> float:
         return _mean(values[scored]) - _mean(base[scored])
@@ -136,15 +144,15 @@ def analyse_errors(results: EvalResults) -> ErrorAnalysis:
     )
 
 
-def _mendable(results: EvalResults, verdicts: NDArray, targets: NDArray, used: NDArray) -> NDArray:
+def _fixable(results: EvalResults, verdicts: NDArray, targets: NDArray, used: NDArray) -> NDArray:
     """bool (N,): of the detections that miss an object nobody has taken by class or place, the most confident one."""
-    candidates = np.flatnonzero((verdicts == CLASSIFICATION) | (verdicts == LOCALISATION))
+    candidates = np.flatnonzero((verdicts == CLASSIFICATION) | (verdicts == LOCALIZATION))
     candidates = candidates[~used[targets[candidates]]]
-    # np.unique gives the first; in each image, and an object lies in one, detections stand by confidence.
+    # np.unique gives the first; an object is in one image, whose detections are ordered by confidence.
     _, best = np.unique(targets[candidates], return_index=True)
-    mended = np.zeros(len(results.found), bool)
-    mended[candidates[best]] = True
-    return mended
+    fixed = np.zeros(len(results.predictions), bool)
+    fixed[candidates[best]] = True
+    return fixed
 
 
 def _class_precisions(true: list[NDArray], num_objects: NDArray) -> NDArray:
@@ -197,7 +205,7 @@ def _classify(
             elif here > other_overlap:
                 other, other_overlap = m, here
         if BACKGROUND_THRESHOLD <= own_overlap <= THRESHOLD:
-            verdicts[d], targets[d] = LOCALISATION, own
+            verdicts[d], targets[d] = LOCALIZATION, own
         elif other_overlap >= THRESHOLD:
             verdicts[d], targets[d] = CLASSIFICATION, other
         elif used_overlap >= THRESHOLD:

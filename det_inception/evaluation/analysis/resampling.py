@@ -1,14 +1,14 @@
 """How sure a score is: the bootstrap over images.
 
-The images of a test are a sample of those that might have been taken. Drawing as many from them, with repetition, again
-and again, and scoring each draw shows how much a score owes to the choice: B. Efron, "Bootstrap Methods: Another Look
-at the Jackknife", Annals of Statistics, 1979. Two runs are compared on the same draws, which tells far smaller
-differences than their own margins do.
+The images of a test are a sample. We resample them with replacement, as many as there are, and score each resample; how
+much these scores differ is how much the score depends on the choice of images. From: B. Efron, "Bootstrap Methods:
+Another Look at the Jackknife", Annals of Statistics, 1979. Two runs are compared on the same resamples, which detects
+far smaller differences than their own margins do.
 
-A draw's AP is too high in the mean, because the copies of an image agree with each other. So the margins are those of
-the draws' standard deviation around the value itself, not the draws' percentiles.
+The mean AP of resamples is too high, because the copies of an image agree with each other. So a margin is the standard
+deviation of the resamples around the value itself, not their percentiles.
 
-Shape legend: S draws, I images, N detections, P ranked detections of a class, C classes.
+Shape legend: S resamples, I images, N detections, P ranked detections of a class, C classes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from det_inception.evaluation.analysis.scoring import RECALLS, Score, ranked, sc
 from det_inception.ilsvrc.scoring import NOT_COUNTED
 from det_inception.utils.errors import InputError
 
-DRAWS = 400
-"""They give a standard deviation to 4 % of itself."""
+RESAMPLES = 400
+"""Enough for a standard deviation that is within 4 % of itself."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Estimate:
 
     Attributes:
         value: Of the images as they are.
-        error: Its standard error, which is the standard deviation of the draws.
+        error: Its standard error, the standard deviation of the resamples.
     """
 
     value: float
@@ -42,18 +42,18 @@ class Estimate:
 
     @property
     def margin(self) -> float:
-        """The value of other images would be within this margin 19 times of 20."""
+        """Half the width of the 95 % interval: other images would give a value within it 19 times of 20."""
         return 1.96 * self.error
 
 
 @dataclass(frozen=True, eq=False)
 class BootstrapResult:
-    """A run, its score, and the scores of draws of its images.
+    """A run, its score, and the scores of resamples of its images.
 
     Attributes:
         results: The run.
         score: Its score.
-        ap: float64 (S, C), AP of each draw and class; NaN for a class without objects in a draw.
+        ap: float64 (S, C), AP of each resample and class; NaN for a class without objects in a resample.
     """
 
     results: EvalResults
@@ -62,38 +62,38 @@ class BootstrapResult:
 
     @property
     def mean_ap(self) -> NDArray:
-        """float64 (S,): mean AP of each draw, over the classes that have objects; NaN where none has."""
+        """float64 (S,): mean AP of each resample, over the classes that have objects; NaN where none has."""
         there = ~np.isnan(self.ap)
         with np.errstate(invalid='ignore'):
             return np.where(there, self.ap, 0).sum(axis=1) / there.sum(axis=1)
 
     @property
-    def spread(self) -> Estimate:
-        """How far the mean AP depends on which images were tested."""
-        return _spread(self.score.mean_ap, self.mean_ap)
+    def estimate(self) -> Estimate:
+        """The mean AP, and how far it depends on which images were tested."""
+        return _estimate(self.score.mean_ap, self.mean_ap)
 
 
-def draw(results: EvalResults, score: Score | None = None, draws: int = DRAWS) -> BootstrapResult:
-    """Scores draws of a run's images; of runs with equally many images, the draws are the same.
+def bootstrap(results: EvalResults, score: Score | None = None, resamples: int = RESAMPLES) -> BootstrapResult:
+    """Scores resamples of a run's images; of runs with equally many images, the resamples are the same.
 
     Args:
         results: The run.
         score: What :func:`~det_inception.evaluation.report.score_run` makes of it, if it is known.
-        draws: How often to draw.
+        resamples: S.
     """
     score = score_run(results) if score is None else score
-    found, objects, num_images = results.found, results.objects, len(results.image_names)
+    predictions, annotations, num_images = results.predictions, results.annotations, len(results.image_names)
     generator = np.random.default_rng(0)
-    copies = np.empty((draws, num_images), np.int32)
+    copies = np.empty((resamples, num_images), np.int32)
     for row in copies:
         row[:] = np.bincount(generator.integers(num_images, size=num_images), minlength=num_images)
-    ap = np.full((draws, len(results.class_names)), np.nan)
+    ap = np.full((resamples, len(results.class_names)), np.nan)
     for label, ranking in enumerate(ranked(results, score.matches != NOT_COUNTED)):
-        images = objects.images[~objects.ignored & (objects.labels == label)]
+        images = annotations.images[~annotations.ignored & (annotations.labels == label)]
         num_objects = copies[:, images].sum(axis=1)
         is_true = score.matches[ranking] >= 0
         ap[:, label] = average_precisions(
-            copies, found.images[ranking], is_true, num_objects, RULES[results.rules].sampled
+            copies, predictions.images[ranking], is_true, num_objects, RULES[results.rules].sampled
         )
     return BootstrapResult(results, score, ap)
 
@@ -103,7 +103,7 @@ def compare(first: BootstrapResult, second: BootstrapResult) -> tuple[Estimate, 
 
     Args:
         first: A run.
-        second: Another one of the same images and objects, drawn as often.
+        second: Another one of the same images and objects, with as many resamples.
 
     Returns:
         The difference of the mean APs, and that of the AP of each class; of a class without objects it is NaN.
@@ -114,8 +114,8 @@ def compare(first: BootstrapResult, second: BootstrapResult) -> tuple[Estimate, 
     require_comparable(first.results, second.results)
     gains = second.score.ap - first.score.ap
     return (
-        _spread(second.score.mean_ap - first.score.mean_ap, second.mean_ap - first.mean_ap),
-        [_spread(gain, drawn) for gain, drawn in zip(gains, (second.ap - first.ap).T)],
+        _estimate(second.score.mean_ap - first.score.mean_ap, second.mean_ap - first.mean_ap),
+        [_estimate(gain, resampled) for gain, resampled in zip(gains, (second.ap - first.ap).T)],
     )
 
 
@@ -131,8 +131,8 @@ def require_comparable(first: EvalResults, second: EvalResults) -> None:
         problem = 'have different classes'
     elif first.image_names != second.image_names:
         problem = 'are of different images'
-    elif len(first.objects) != len(second.objects) or not all(
-        np.array_equal(getattr(first.objects, name), getattr(second.objects, name))
+    elif len(first.annotations) != len(second.annotations) or not all(
+        np.array_equal(getattr(first.annotations, name), getattr(second.annotations, name))
         for name in ('images', 'labels', 'boxes', 'ignored')
     ):
         problem = 'have different objects'
@@ -141,9 +141,9 @@ def require_comparable(first: EvalResults, second: EvalResults) -> None:
     raise InputError(f'The runs {problem}; compare runs of the same test data.')
 
 
-def _spread(value: float, draws: NDArray) -> Estimate:
-    """Estimate of a value with its draws (S,); those that do not have it are NaN and left aside."""
-    known = draws[~np.isnan(draws)]
+def _estimate(value: float, resamples: NDArray) -> Estimate:
+    """Estimate of a value with that of resamples (S,); those without a value are NaN and left aside."""
+    known = resamples[~np.isnan(resamples)]
     return Estimate(float(value), float(known.std()) if len(known) else np.nan)
 
 
@@ -160,7 +160,7 @@ def average_precisions(
         num_objects: Integers (S,), objects with all their copies; where there are none, AP is NaN.
         sampled: As in :func:`~det_inception.evaluation.analysis.scoring.average_precision`.
 
-    The copies of a detection stand together in the ranking. Between them precision rises if they are true, and the
+    The copies of a detection are together in the ranking. Between them precision rises if they are true, and the
     envelope takes the last of them; or falls, where it matters to none. So a detection is one step, copies high.
     """
     ap = np.full(len(copies), np.nan)

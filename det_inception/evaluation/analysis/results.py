@@ -8,7 +8,7 @@ their position in the run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,7 @@ RULES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Predictions:
     """The N detections of all images, image by image, in each the most confident first.
 
     Attributes:
@@ -84,9 +84,12 @@ class Found:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, rows: NDArray) -> Predictions:
+        return Predictions(self.images[rows], self.labels[rows], self.scores[rows], self.boxes[rows])
+
 
 @dataclass(frozen=True, eq=False)
-class Objects:
+class Annotations:
     """The M annotated objects of all images, image by image.
 
     Attributes:
@@ -94,17 +97,21 @@ class Objects:
         labels: int64 (M,).
         boxes: float64 (M, 4).
         ignored: bool (M,), objects that count neither for nor against: difficult ones, crowds, blacklisted ones.
-        coverage: float64 (M,), the overlap that the best proposal reaches; None where there are no proposals at hand.
+        proposal_iou: float64 (M,), the IoU that the best proposal reaches; None where there are no proposals at hand.
     """
 
     images: NDArray
     labels: NDArray
     boxes: NDArray
     ignored: NDArray
-    coverage: NDArray | None = None
+    proposal_iou: NDArray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, rows: NDArray) -> Annotations:
+        arrays = (self.images, self.labels, self.boxes, self.ignored, self.proposal_iou)
+        return Annotations(*(None if array is None else array[rows] for array in arrays))
 
     @property
     def areas(self) -> NDArray:
@@ -116,14 +123,14 @@ class Objects:
 class EvalResults:
     """A test run.
 
-    The arrays may be given in any order; they are put into that of :class:`Found` and :class:`Objects`, and what is
-    equally confident keeps its order.
+    The arrays may be in any order; they are sorted as :class:`Predictions` and :class:`Annotations` say, and equally
+    confident detections keep their order.
 
     Attributes:
         class_names: The C classes.
         image_names: The I images, as the page names them.
-        found: The detections.
-        objects: The objects.
+        predictions: The detections.
+        annotations: The objects.
         rules: A key of :data:`RULES`.
         image_paths: The I image files, None for each that is not at hand; empty: none is.
         blacklist: int64 (B, 2), pairs of image and label that do not count at all.
@@ -135,38 +142,30 @@ class EvalResults:
 
     class_names: tuple[str, ...]
     image_names: tuple[str, ...]
-    found: Found
-    objects: Objects
+    predictions: Predictions
+    annotations: Annotations
     rules: str
     image_paths: tuple[Path | None, ...] = ()
     blacklist: NDArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     proposals_per_image: float | None = None
 
     def __post_init__(self) -> None:
-        found, objects = self.found, self.objects
+        predictions, annotations = self.predictions, self.annotations
         if not self.image_names:
             raise InputError('There is no image to report on; check the data set.')
-        if not (np.isfinite(found.scores).all() and np.isfinite(found.boxes).all()):
+        if not (np.isfinite(predictions.scores).all() and np.isfinite(predictions.boxes).all()):
             raise InputError(
                 'A detection has a confidence or a coordinate that is not finite; did the training diverge?'
             )
         for names in ('class_names', 'image_names'):  # a file may have a name that is no text
             object.__setattr__(self, names, tuple(_as_text(name) for name in getattr(self, names)))
-        order = np.lexsort((-found.scores, found.images))
-        object.__setattr__(
-            self, 'found', Found(found.images[order], found.labels[order], found.scores[order], found.boxes[order])
-        )
-        order = np.argsort(objects.images, kind='stable')
-        struck = np.isin(_pairs(objects, len(self.class_names)), self._struck)
-        sorted_objects = Objects(
-            objects.images[order],
-            objects.labels[order],
-            objects.boxes[order],
-            (objects.ignored | struck)[order],
-            None if objects.coverage is None else objects.coverage[order],
-        )
-        object.__setattr__(self, 'objects', sorted_objects)
-        if sorted_objects.ignored.all():
+        order = np.lexsort((-predictions.scores, predictions.images))
+        object.__setattr__(self, 'predictions', predictions[order])
+        excluded = np.isin(_pairs(annotations, len(self.class_names)), self._blacklisted_pairs)
+        annotations = replace(annotations, ignored=annotations.ignored | excluded)
+        annotations = annotations[np.argsort(annotations.images, kind='stable')]
+        object.__setattr__(self, 'annotations', annotations)
+        if annotations.ignored.all():
             raise InputError(
                 f'None of the {len(self.image_names)} images has an object that counts, so there is nothing to report '
                 'on; check the annotations.'
@@ -175,15 +174,21 @@ class EvalResults:
     @property
     def num_objects(self) -> NDArray:
         """int64 (C,), objects that count."""
-        return np.bincount(self.objects.labels[~self.objects.ignored], minlength=len(self.class_names))
+        return np.bincount(self.annotations.labels[~self.annotations.ignored], minlength=len(self.class_names))
+
+    @property
+    def counted_proposal_iou(self) -> NDArray | None:
+        """``annotations.proposal_iou`` of the objects that count."""
+        best = self.annotations.proposal_iou
+        return None if best is None else best[~self.annotations.ignored]
 
     @property
     def blacklisted(self) -> NDArray:
         """bool (N,), detections that do not count because their image and class are blacklisted."""
-        return np.isin(_pairs(self.found, len(self.class_names)), self._struck)
+        return np.isin(_pairs(self.predictions, len(self.class_names)), self._blacklisted_pairs)
 
     @property
-    def _struck(self) -> NDArray:
+    def _blacklisted_pairs(self) -> NDArray:
         return self.blacklist[:, 0] * len(self.class_names) + self.blacklist[:, 1]
 
 
@@ -214,13 +219,13 @@ def from_submission(
     return EvalResults(
         class_names=tuple(truth.class_names),
         image_names=tuple(names),
-        found=Found(
+        predictions=Predictions(
             np.searchsorted(ids, detections.image_ids),
             detections.class_ids - 1,
             detections.scores,
             detections.boxes + [0, 0, 1, 1],
         ),
-        objects=Objects(
+        annotations=Annotations(
             np.searchsorted(ids, truth.object_image_ids),
             truth.class_ids - 1,
             truth.boxes + [0, 0, 1, 1],
@@ -236,5 +241,5 @@ def _as_text(name: str) -> str:
     return name.encode('utf-8', errors='replace').decode('utf-8')
 
 
-def _pairs(things: Found | Objects, num_classes: int) -> NDArray:
+def _pairs(things: Predictions | Annotations, num_classes: int) -> NDArray:
     return things.images * num_classes + things.labels

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from det_inception.evaluation.analysis.results import RULES, EvalResults, Found, Objects
+from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import reason, write_bytes
 
 FORMAT = 1
-_FOUND, _OBJECTS = ('images', 'labels', 'scores', 'boxes'), ('images', 'labels', 'boxes', 'ignored')
+_PREDICTIONS, _ANNOTATIONS = ('images', 'labels', 'scores', 'boxes'), ('images', 'labels', 'boxes', 'ignored')
 
 
 RUN_FILE = 'results.npz'
@@ -40,10 +40,10 @@ def write_run(results: EvalResults, path: str | Path) -> None:
         rules=results.rules,
         proposals_per_image=results.proposals_per_image,
     )
-    arrays = {f'found_{name}': getattr(results.found, name) for name in _FOUND}
-    arrays |= {f'objects_{name}': getattr(results.objects, name) for name in _OBJECTS}
-    if results.objects.coverage is not None:
-        arrays['objects_coverage'] = results.objects.coverage
+    arrays = {f'found_{name}': getattr(results.predictions, name) for name in _PREDICTIONS}
+    arrays |= {f'objects_{name}': getattr(results.annotations, name) for name in _ANNOTATIONS}
+    if results.annotations.proposal_iou is not None:
+        arrays['objects_coverage'] = results.annotations.proposal_iou
     content = io.BytesIO()
     np.savez_compressed(
         content,
@@ -68,9 +68,9 @@ def read_run(path: str | Path) -> EvalResults:
             return EvalResults(
                 class_names=tuple(about['class_names']),
                 image_names=tuple(about['image_names']),
-                found=Found(*(_widened(file[f'found_{name}']) for name in _FOUND)),
-                objects=Objects(
-                    *(_widened(file[f'objects_{name}']) for name in _OBJECTS),
+                predictions=Predictions(*(_widened(file[f'found_{name}']) for name in _PREDICTIONS)),
+                annotations=Annotations(
+                    *(_widened(file[f'objects_{name}']) for name in _ANNOTATIONS),
                     _widened(file['objects_coverage']) if 'objects_coverage' in file else None,
                 ),
                 rules=about['rules'],

@@ -83,10 +83,18 @@ def match(results: EvalResults, retries: bool = True) -> NDArray:
         blacklisted pair.
     """
     first, end = object_ranges(results)
-    found, objects = results.found, results.objects
+    predictions, annotations = results.predictions, results.annotations
     crowds = RULES[results.rules].crowds
     matches = _match(
-        found.boxes, found.labels, first, end, objects.boxes, objects.labels, objects.ignored, retries, crowds
+        predictions.boxes,
+        predictions.labels,
+        first,
+        end,
+        annotations.boxes,
+        annotations.labels,
+        annotations.ignored,
+        retries,
+        crowds,
     )
     matches[results.blacklisted] = NOT_COUNTED
     return matches
@@ -94,8 +102,10 @@ def match(results: EvalResults, retries: bool = True) -> NDArray:
 
 def object_ranges(results: EvalResults) -> tuple[NDArray, NDArray]:
     """For each detection the first object of its image and the one behind the last; int64 (N,) each."""
-    images = results.objects.images
-    return np.searchsorted(images, results.found.images), np.searchsorted(images, results.found.images, side='right')
+    images = results.annotations.images
+    return np.searchsorted(images, results.predictions.images), np.searchsorted(
+        images, results.predictions.images, side='right'
+    )
 
 
 def ranked(results: EvalResults, counted: NDArray, labels: NDArray | None = None) -> list[NDArray]:
@@ -106,9 +116,9 @@ def ranked(results: EvalResults, counted: NDArray, labels: NDArray | None = None
         counted: bool (N,).
         labels: int64 (N,), other labels than the detections' own.
     """
-    labels = results.found.labels if labels is None else labels
+    labels = results.predictions.labels if labels is None else labels
     counted = np.flatnonzero(counted)
-    order = counted[np.argsort(-results.found.scores[counted], kind='stable')]
+    order = counted[np.argsort(-results.predictions.scores[counted], kind='stable')]
     return by_class(order, labels[order], len(results.class_names))
 
 
@@ -140,15 +150,15 @@ def sampled_envelope(precision: NDArray, recall: NDArray) -> NDArray:
 
 
 def _official(results: EvalResults):
-    found, objects = results.found, results.objects
+    found, annotations = results.predictions, results.annotations
     blacklist = results.blacklist + [0, 1] if len(results.blacklist) else None
     return evaluate(
         DetectionTable(found.images, found.labels + 1, found.scores, found.boxes - [0, 0, 1, 1]),
         AnnotationTable(
             np.arange(len(results.image_names)),
-            objects.images,
-            objects.labels + 1,
-            objects.boxes - [0, 0, 1, 1],
+            annotations.images,
+            annotations.labels + 1,
+            annotations.boxes - [0, 0, 1, 1],
             class_names=results.class_names,
         ),
         blacklist,

@@ -41,7 +41,7 @@ class SizeScore:
 
 def thirds(results: EvalResults) -> tuple[float, float]:
     """The two areas that part the run's objects into three groups as equal as can be."""
-    areas = np.sort(results.objects.areas[~results.objects.ignored])
+    areas = np.sort(results.annotations.areas[~results.annotations.ignored])
     return tuple(float(areas[len(areas) * part // 3]) for part in (1, 2))
 
 
@@ -59,15 +59,15 @@ def score_by_size(results: EvalResults, score: Score, limits: Sequence[float]) -
     Returns:
         One score for each range, the smallest objects first.
     """
-    boxes, objects = results.found.boxes, results.objects
+    boxes, annotations = results.predictions.boxes, results.annotations
     # A detection has the size of the object that it took, else its own; a reversed box has none.
     areas = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
     took = score.matches >= 0
-    areas[took] = objects.areas[score.matches[took]]
+    areas[took] = annotations.areas[score.matches[took]]
     scores = []
     for smallest, largest in zip((0.0, *limits), (*limits, np.inf)):
-        there = ~objects.ignored & (objects.areas >= smallest) & (objects.areas < largest)
-        counts = np.bincount(objects.labels[there], minlength=len(results.class_names))
+        there = ~annotations.ignored & (annotations.areas >= smallest) & (annotations.areas < largest)
+        counts = np.bincount(annotations.labels[there], minlength=len(results.class_names))
         counted = (score.matches != NOT_COUNTED) & (areas >= smallest) & (areas < largest)
         ap = [
             average_precision(*curve(took[ranking], count), sampled=RULES[results.rules].sampled)

@@ -88,5 +88,5 @@ class ProposalRecallMetric(BaseMetric):
             for row, threshold in enumerate(self.iou_thresholds):
                 metrics[f'recall{round(100 * threshold)}_{limit}'] = float(recalls[row, column])
         mean = np.mean([count for count, _ in results])
-        print_log(f'{len(best)} objects in {len(results)} images, {mean:.0f} boxes an image', 'current')
+        print_log(f'{len(best)} objects in {len(results)} images, {mean:.0f} boxes per image', 'current')
         return metrics

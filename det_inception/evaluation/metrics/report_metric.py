@@ -16,7 +16,15 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.evaluation.metrics.samples import class_names, require_annotated, to_array, to_boxes, to_labels
-from det_inception.evaluation.report import PICTURES, RULES, EvalResults, Found, Objects, require_writable, write_report
+from det_inception.evaluation.report import (
+    PICTURES,
+    RULES,
+    Annotations,
+    EvalResults,
+    Predictions,
+    require_writable,
+    write_report,
+)
 from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.registry import METRICS
 from det_inception.utils.boxes import pairwise_iou
@@ -33,7 +41,7 @@ class ReportMetric(BaseMetric):
 
     It yields no number of its own; put it behind the metric of the config, or let ``tools/test.py --report`` do so. The
     test pipeline must load annotations. Of an image are kept its detections, its objects and, for each object, the
-    overlap that the best proposal reaches, where samples bring ``proposals``.
+    IoU that the best proposal reaches, where samples have ``proposals``.
 
     Args:
         out_dir: Folder of the report.
@@ -90,19 +98,19 @@ class ReportMetric(BaseMetric):
             if 'ignored_instances' in sample:
                 parts.append(sample['ignored_instances'])
                 ignored.append(np.full(len(parts[1]['labels']), self.rules != 'ilsvrc'))
-            found, truth = sample['pred_instances'], np.concatenate([to_boxes(part['bboxes']) for part in parts])
-            coverage, count = _coverage(sample, truth)
+            predictions, truth = sample['pred_instances'], np.concatenate([to_boxes(part['bboxes']) for part in parts])
+            proposal_iou, count = _proposal_iou(sample, truth)
             self.results.append(
                 {
                     'name': name,
                     'path': sample.get('img_path'),
-                    'boxes': to_boxes(found['bboxes']).astype(np.float32),
-                    'scores': to_array(found['scores']),
-                    'labels': self._labels(found['labels'], name),
+                    'boxes': to_boxes(predictions['bboxes']).astype(np.float32),
+                    'scores': to_array(predictions['scores']),
+                    'labels': self._labels(predictions['labels'], name),
                     'gt_boxes': truth,
                     'gt_labels': np.concatenate([self._labels(part['labels'], name) for part in parts]),
                     'gt_ignored': np.concatenate(ignored),
-                    'coverage': coverage,
+                    'proposal_iou': proposal_iou,
                     'proposals': count,
                 }
             )
@@ -122,7 +130,7 @@ class ReportMetric(BaseMetric):
             raise InputError('ReportMetric: no image was tested; is the data set empty, or filtered away?')
         objects_of, found_of = ([len(result[key]) for result in results] for key in ('gt_labels', 'labels'))
         images = np.arange(len(results))
-        has_proposals = all(result['coverage'] is not None for result in results)
+        has_proposals = all(result['proposal_iou'] is not None for result in results)
         paths = [None if result['path'] is None else Path(result['path']) for result in results]
         names = iter(relative_names([path for path in paths if path is not None]))
         run = EvalResults(
@@ -130,18 +138,18 @@ class ReportMetric(BaseMetric):
             image_names=tuple(
                 str(result['name']) if path is None else next(names) for result, path in zip(results, paths)
             ),
-            found=Found(
+            predictions=Predictions(
                 np.repeat(images, found_of),
                 *(np.concatenate([result[key] for result in results]) for key in ('labels', 'scores')),
                 np.concatenate([result['boxes'] for result in results]).astype(np.float64),
             ),
-            objects=Objects(
+            annotations=Annotations(
                 np.repeat(images, objects_of),
                 *(
                     np.concatenate([result[f'gt_{key}'] for result in results])
                     for key in ('labels', 'boxes', 'ignored')
                 ),
-                np.concatenate([result['coverage'] for result in results]) if has_proposals else None,
+                np.concatenate([result['proposal_iou'] for result in results]) if has_proposals else None,
             ),
             rules=self.rules,
             image_paths=tuple(path if path is not None and path.is_file() else None for path in paths),
@@ -220,7 +228,7 @@ def _sort_key(name: str | int, image_indices: Mapping[str, int]) -> tuple[bool, 
     return (True, name) if index is None else (False, index)
 
 
-def _coverage(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, int]:
+def _proposal_iou(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, int]:
     """Each object's best overlap with a proposal, float64 (M,), and the number of proposals; None if there are none."""
     if 'proposals' not in sample or sample.get('flip'):  # Those of a mirrored view are in its coordinates.
         return None, 0

@@ -2,13 +2,13 @@
 
 Needs neither PyTorch nor MMDetection. ``write_report(from_submission(...), folder, ...)`` makes one of a submission
 file; :class:`det_inception.evaluation.ReportMetric` makes one of a test. Every report holds its run, and runs can be
-compared: ``compare(draw(read_run(one)), draw(read_run(other)))``.
+compared: ``compare(bootstrap(read_run(one)), bootstrap(read_run(other)))``.
 """
 
 from det_inception.evaluation.analysis.comparison import comparison_text
-from det_inception.evaluation.analysis.errors import KINDS, ErrorAnalysis, analyse_errors
-from det_inception.evaluation.analysis.resampling import BootstrapResult, Estimate, compare, draw
-from det_inception.evaluation.analysis.results import RULES, EvalResults, Found, Objects, from_submission
+from det_inception.evaluation.analysis.errors import KINDS, ErrorAnalysis, analyze_errors
+from det_inception.evaluation.analysis.resampling import BootstrapResult, Estimate, bootstrap, compare
+from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions, from_submission
 from det_inception.evaluation.analysis.run_file import RUN_FILE, read_report, read_run, write_run
 from det_inception.evaluation.analysis.scoring import Score, score_run
 from det_inception.evaluation.analysis.sizes import SizeScore, score_by_size
@@ -19,18 +19,18 @@ __all__ = [
     'PICTURES',
     'RULES',
     'RUN_FILE',
+    'Annotations',
     'BootstrapResult',
     'ErrorAnalysis',
     'Estimate',
     'EvalResults',
-    'Found',
-    'Objects',
+    'Predictions',
     'Score',
     'SizeScore',
-    'analyse_errors',
+    'analyze_errors',
+    'bootstrap',
     'compare',
     'comparison_text',
-    'draw',
     'from_submission',
     'image_files',
     'read_report',

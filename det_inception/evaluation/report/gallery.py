@@ -90,10 +90,10 @@ def make_galleries(results: EvalResults, score: Score, errors: ErrorAnalysis, li
     0.5, so that no picture belies a number.
     """
     there = np.array([path is not None for path in results.image_paths] or [False] * len(results.image_names))
-    found, objects = results.found, results.objects
+    predictions, annotations = results.predictions, results.annotations
     artist = _Artist(results, errors)
-    order = np.argsort(-found.scores, kind='stable')
-    order = order[there[found.images[order]]]
+    order = np.argsort(-predictions.scores, kind='stable')
+    order = order[there[predictions.images[order]]]
     is_true = (score.matches >= 0) & (errors.verdicts == 0)
     is_false = (score.matches == -1) & (errors.verdicts >= CLASSIFICATION)
 
@@ -106,9 +106,9 @@ def make_galleries(results: EvalResults, score: Score, errors: ErrorAnalysis, li
         candidates = (row for row in wrong[errors.verdicts[wrong] == number] if row not in shown)
         if shots := artist.detections(candidates, max(limit // 2, 1)):
             by_kind[KINDS[number - 1]] = shots
-    misses = np.flatnonzero(unreached(results, score) & ~objects.ignored)
-    largest = misses[np.argsort(-objects.areas[misses], kind='stable')]
-    missed = artist.objects(largest[there[objects.images[largest]]], limit)
+    misses = np.flatnonzero(unreached(results, score) & ~annotations.ignored)
+    largest = misses[np.argsort(-annotations.areas[misses], kind='stable')]
+    missed = artist.objects(largest[there[annotations.images[largest]]], limit)
     return Galleries(true, false, by_kind, missed, len(misses), int(there.sum()), list(artist.unreadable.values()))
 
 
@@ -117,9 +117,9 @@ def unreached(results: EvalResults, score: Score) -> NDArray:
 
     Small objects that the rules of ILSVRC count as found with less are not among them.
     """
-    found, objects = results.found, results.objects
+    predictions, annotations = results.predictions, results.annotations
     first, end = object_ranges(results)
-    reached = _reached(found.boxes, found.labels, first, end, objects.boxes, objects.labels)
+    reached = _reached(predictions.boxes, predictions.labels, first, end, annotations.boxes, annotations.labels)
     reached[score.matches[score.matches >= 0]] = True
     return ~reached
 
@@ -146,14 +146,14 @@ class _Artist:
 
     def detections(self, rows: Iterable[int], limit: int) -> list[Shot]:
         """Draws the first detections, one of a class and image."""
-        found, shots, seen = self.results.found, [], set()
+        predictions, shots, seen = self.results.predictions, [], set()
         for row in rows:
-            row, image = int(row), int(found.images[row])
+            row, image = int(row), int(predictions.images[row])
             if len(shots) == limit:
                 break
-            if (image, found.labels[row]) in seen:
+            if (image, predictions.labels[row]) in seen:
                 continue
-            seen.add((image, found.labels[row]))
+            seen.add((image, predictions.labels[row]))
             verdict = self.errors.verdicts[row]
             shot = self._shot(image, row, int(self.errors.targets[row]), KINDS[verdict - 1] if verdict > 0 else '')
             if shot is not None:
@@ -162,13 +162,13 @@ class _Artist:
 
     def objects(self, members: Iterable[int], limit: int) -> list[Shot]:
         """Draws the first objects, each with the detection that comes nearest to it."""
-        found, objects, shots = self.results.found, self.results.objects, []
+        predictions, annotations, shots = self.results.predictions, self.results.annotations, []
         for m in members:
             if len(shots) == limit:
                 break
-            image = int(objects.images[m])
-            rows = _members(found.images, image)
-            overlaps = [overlap(found.boxes[row], objects.boxes[m]) for row in rows]
+            image = int(annotations.images[m])
+            rows = _members(predictions.images, image)
+            overlaps = [overlap(predictions.boxes[row], annotations.boxes[m]) for row in rows]
             nearest = rows[int(np.argmax(overlaps))] if rows and max(overlaps) >= BACKGROUND_THRESHOLD else -1
             shot = self._shot(image, nearest, int(m), KINDS[-1])
             if shot is not None:
@@ -176,38 +176,38 @@ class _Artist:
         return shots
 
     def _shot(self, image: int, row: int, target: int, kind: str) -> Shot | None:
-        found, objects = self.results.found, self.results.objects
+        predictions, annotations = self.results.predictions, self.results.annotations
         picture = self._picture(image)
         if picture is None:
             return None
         is_missed = kind == KINDS[-1]
         if is_missed:  # Its nearest detection may be far larger.
-            boxes = objects.boxes[[target]]
+            boxes = annotations.boxes[[target]]
         else:
-            boxes = np.concatenate([found.boxes[[row]], objects.boxes[[target] if target >= 0 else []]])
+            boxes = np.concatenate([predictions.boxes[[row]], annotations.boxes[[target] if target >= 0 else []]])
         canvas = _Canvas(picture, _window(boxes, picture.shape[:2]))
         names = self.results.class_names
         for m in self._others(image, target, canvas) if kind and not is_missed else ():
-            canvas.draw(objects.boxes[m], _WHITE, dashed=True)
-            canvas.tag(objects.boxes[m], names[objects.labels[m]], _BLACK, _WHITE, below=True)
+            canvas.draw(annotations.boxes[m], _WHITE, dashed=True)
+            canvas.tag(annotations.boxes[m], names[annotations.labels[m]], _BLACK, _WHITE, below=True)
         color = _WHITE if is_missed else _RED if kind else _GREEN
         if row >= 0:
-            canvas.draw(found.boxes[row], color, dashed=False)
+            canvas.draw(predictions.boxes[row], color, dashed=False)
         if target >= 0:
             ground = _AMBER if is_missed else _WHITE
-            canvas.draw(objects.boxes[target], ground, dashed=True)
-            canvas.tag(objects.boxes[target], names[objects.labels[target]], _BLACK, ground, below=True)
+            canvas.draw(annotations.boxes[target], ground, dashed=True)
+            canvas.tag(annotations.boxes[target], names[annotations.labels[target]], _BLACK, ground, below=True)
         if row >= 0:
-            text = f'{names[found.labels[row]]} {found.scores[row]:.2f}'
-            canvas.tag(found.boxes[row], text, _BLACK if is_missed else _WHITE, color, below=False)
-        reached = overlap(found.boxes[row], objects.boxes[target]) if row >= 0 and target >= 0 else 0.0
+            text = f'{names[predictions.labels[row]]} {predictions.scores[row]:.2f}'
+            canvas.tag(predictions.boxes[row], text, _BLACK if is_missed else _WHITE, color, below=False)
+        reached = overlap(predictions.boxes[row], annotations.boxes[target]) if row >= 0 and target >= 0 else 0.0
         return Shot(image, row, target, kind, float(reached), canvas.jpeg(), canvas.picture.size)
 
     def _others(self, image: int, target: int, canvas: _Canvas) -> list[int]:
         """The objects besides the target that explain a false detection: those in the picture, the largest first."""
-        objects = self.results.objects
-        members = [m for m in _members(objects.images, image) if m != target and canvas.shows(objects.boxes[m])]
-        return sorted(members, key=lambda m: -objects.areas[m])[:_OTHERS]
+        annotations = self.results.annotations
+        members = [m for m in _members(annotations.images, image) if m != target and canvas.shows(annotations.boxes[m])]
+        return sorted(members, key=lambda m: -annotations.areas[m])[:_OTHERS]
 
     def _picture(self, image: int) -> NDArray | None:
         if image in self.unreadable:

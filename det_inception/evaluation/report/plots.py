@@ -26,7 +26,7 @@ SHOWN_OF_MANY = 5  # best and worst classes that are drawn otherwise
 
 @dataclass(frozen=True)
 class Theme:
-    """Colors of a figure: as the page's, see ``style.py``."""
+    """Colors of a figure: as the page's, see ``templates/style.css``."""
 
     name: str
     ink: str
@@ -74,21 +74,21 @@ def plot_precision_recall(results: EvalResults, score: Score, theme: Theme) -> b
     return _png(figure)
 
 
-def plot_coverage(coverage: NDArray, theme: Theme) -> bytes:
-    """Draws, as a PNG with a transparent ground, the share of objects that proposals cover from an IoU on.
+def plot_proposal_recall(proposal_iou: NDArray, theme: Theme) -> bytes:
+    """Draws, as a PNG with a transparent ground, the recall of the proposals over IoU.
 
     Args:
-        coverage: float64 (M,), each object's best overlap with a proposal; M is at least 1.
+        proposal_iou: float64 (M,), each object's best overlap with a proposal; M is at least 1.
         theme: The colors.
     """
     figure, axes = _figure(1, 1, (5.4, 3.4), theme)
     panel = axes[0, 0]
     thresholds = np.linspace(0.3, 1, 141)
-    recalls = recall_of(coverage[:, None], thresholds)[:, 0]
+    recalls = recall_of(proposal_iou[:, None], thresholds)[:, 0]
     panel.fill_between(thresholds, recalls, color=theme.line, alpha=0.14, linewidth=0)
     panel.plot(thresholds, recalls, color=theme.line, linewidth=2)
     for threshold in (0.5, 0.7):
-        covered = recall_of(coverage[:, None], [threshold])[0, 0]
+        covered = recall_of(proposal_iou[:, None], [threshold])[0, 0]
         panel.plot([threshold], [covered], 'o', color=theme.line, markersize=6)
         # The curve falls, so its lower left is free, unless it runs along the bottom.
         low = covered < 0.15

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from det_inception.evaluation.analysis.errors import KINDS, analyse_errors
-from det_inception.evaluation.analysis.resampling import draw
+from det_inception.evaluation.analysis.errors import KINDS, analyze_errors
+from det_inception.evaluation.analysis.resampling import bootstrap
 from det_inception.evaluation.analysis.results import EvalResults
 from det_inception.evaluation.analysis.run_file import RUN_FILE, write_run
 from det_inception.evaluation.analysis.scoring import score_run
 from det_inception.evaluation.analysis.sizes import COCO_AREAS, score_by_size, thirds
 from det_inception.evaluation.report.gallery import Galleries, make_galleries
 from det_inception.evaluation.report.page import Report, make_page
-from det_inception.evaluation.report.plots import THEMES, plot_coverage, plot_precision_recall
+from det_inception.evaluation.report.plots import THEMES, plot_precision_recall, plot_proposal_recall
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import require_writable as require_writable_folder
 from det_inception.utils.files import write_bytes, write_text
@@ -50,25 +50,28 @@ def write_report(
         InputError: The folder cannot be written to.
     """
     folder = Path(folder)
-    score, errors = score_run(results), analyse_errors(results)
-    coverage = None if results.objects.coverage is None else results.objects.coverage[~results.objects.ignored]
+    score, errors = score_run(results), analyze_errors(results)
+    best = results.counted_proposal_iou
     at_hand = any(path is not None for path in results.image_paths)
     report = Report(
         results=results,
         score=score,
-        spread=draw(results, score).spread,
+        estimate=bootstrap(results, score).estimate,
         errors=errors,
         coco_sizes=score_by_size(results, score, COCO_AREAS),
         third_sizes=score_by_size(results, score, thirds(results)),
         precision_recall={theme.name: plot_precision_recall(results, score, theme) for theme in THEMES},
-        coverage=None if coverage is None else {theme.name: plot_coverage(coverage, theme) for theme in THEMES},
+        proposal_recall=None if best is None else {theme.name: plot_proposal_recall(best, theme) for theme in THEMES},
         galleries=make_galleries(results, score, errors, pictures) if at_hand and pictures > 0 else None,
         no_galleries=no_pictures if pictures > 0 else 'Left out, as none were asked for.',
         title=title,
         facts=facts,
     )
     files = {}
-    for name, figure in (('precision_recall', report.precision_recall), ('coverage', report.coverage or {})):
+    for name, figure in (
+        ('precision_recall', report.precision_recall),
+        ('proposal_recall', report.proposal_recall or {}),
+    ):
         files |= {f'{name}.png' if theme == 'light' else f'{name}_{theme}.png': png for theme, png in figure.items()}
     if report.galleries is not None:
         files |= _gallery_files(report.galleries)
@@ -118,7 +121,7 @@ def _gallery_files(galleries: Galleries) -> dict[str, bytes]:
 def _remove_stale(folder: Path, written: set[str]) -> None:
     """Removes what an older report had more, and nothing else: its pictures would pass for those of this one."""
     names = [f'pictures/{name}_[0-9][0-9].jpg' for name in ('true', 'false', *KINDS)]
-    for pattern in ('coverage.png', 'coverage_dark.png', *names):
+    for pattern in ('proposal_recall.png', 'proposal_recall_dark.png', 'coverage.png', 'coverage_dark.png', *names):
         for path in folder.glob(pattern):
             if path.relative_to(folder).as_posix() not in written:
                 with contextlib.suppress(OSError):
