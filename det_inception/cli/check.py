@@ -74,8 +74,7 @@ def main() -> int:
         splits, passed_over = config_splits(cfg)
         classes_of_first = 'classes' in cfg and cfg.classes is None
     else:
-        found = find_splits(args.data, args.image_root)
-        splits, passed_over = found.splits, found.passed_over
+        splits, passed_over = find_splits(args.data, args.image_root)
         classes_of_first = True
     all_parts = len(splits)
     if args.split:
@@ -84,16 +83,16 @@ def main() -> int:
     if args.proposals:
         splits = [replace(split, stores=tuple(map(Path, args.proposals))) for split in splits]
     cv2.setNumThreads(1)  # Each image has a thread of its own.
-    report = check_data(
+    result = check_data(
         splits,
         classes_of_first=classes_of_first,
         images=not args.no_images,
         whole=len(splits) == all_parts,
         workers=args.workers,
     )
-    print(summary(report, passed_over), end='\n\n')
-    print(problem_list(report, args.max_shown))
+    print(summary(result, passed_over), end='\n\n')
+    print(problem_list(result, args.max_shown))
     if args.json:
-        write_text(args.json, json.dumps(as_json(report, passed_over), indent=1) + '\n')
+        write_text(args.json, json.dumps(as_json(result, passed_over), indent=1) + '\n')
         print(f'All of it: {args.json}')
-    return int(report.problems.count(ERROR) > 0)
+    return int(result.problems.count(ERROR) > 0)

@@ -1,13 +1,12 @@
 """What is registered with MMDetection: data sets and the pipeline steps that it lacks."""
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
-from det_inception.datasets.coco import COCOFormatDataset
 from det_inception.datasets.crops import PackCrops, RandomCropAndDistort, TestCrops
-from det_inception.datasets.detection import DataError, DetectionDataset
+from det_inception.datasets.detection import COCOFormatDataset, DetectionDataset, VOCFolderDataset, YOLODataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
 from det_inception.datasets.imagenet import ImageNetDataset
 from det_inception.datasets.transforms import LoadAnyImage, LoadRegionProposals
-from det_inception.datasets.voc import VOCFolderDataset
+from det_inception.formats.records import DataError
 
 __all__ = [
     'COCOFormatDataset',
@@ -21,4 +20,5 @@ __all__ = [
     'RandomCropAndDistort',
     'TestCrops',
     'VOCFolderDataset',
+    'YOLODataset',
 ]

@@ -1,15 +1,15 @@
-"""Data sets in COCO's format: one JSON file of images, annotations and categories."""
+"""Former reader, until the checks use :mod:`det_inception.formats`."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord
-from det_inception.registry import DATASETS
+from det_inception.formats.records import DataError
 from det_inception.utils.errors import ErrorHandler, raise_error
 
 # What a value of another kind than the format has raises when it is used.
@@ -17,29 +17,27 @@ _WRONG_CONTENT = (KeyError, TypeError, ValueError, AttributeError, OverflowError
 _Objects = list[tuple[str, tuple[float, float, float, float], bool]]
 
 
-@DATASETS.register_module()
-class COCOFormatDataset(DetectionDataset):
-    """A data set of one's own in COCO's format.
+@dataclass
+class ImageRecord:
+    """One image of a data set, as its files describe it.
 
-    Differs from MMDetection's ``CocoDataset`` in that classes may come from the file, that labels follow the order of
-    ``classes`` whatever the order of the file, and in its error messages. Annotations with ``iscrowd`` count neither
-    for nor against a detector.
-
-    Args:
-        ann_file: The JSON file, relative to ``data_root``.
-        **kwargs: See :class:`DetectionDataset`; ``data_prefix=dict(img=...)`` is the folder of the images.
+    Attributes:
+        image_id: What the metric and the submission know the image by.
+        path: The image file.
+        height: In pixels.
+        width: In pixels.
+        source: The annotation file, for messages.
+        objects: (class name, continuous box x1 y1 x2 y2, ignored in the score) of each object.
+        exhaustive: Whether all its objects are annotated, so that everything else is background.
     """
 
-    def read_records(self) -> Iterator[ImageRecord]:
-        """Yields the images in the order of the file; COCO's boxes are continuous already: x, y, width, height."""
-        content = read_json(self.ann_file)
-        self._categories = tuple(dict.fromkeys(category_names(content, self.ann_file).values()))
-        folder = Path((self.data_prefix or {}).get('img') or self.data_root or '')
-        return coco_records(content, self.ann_file, folder)
-
-    def read_class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
-        """Returns the file's categories, in its order, whether or not each occurs."""
-        return self._categories
+    image_id: int | str
+    path: Path
+    height: int
+    width: int
+    source: Path
+    objects: list[tuple[str, tuple[float, float, float, float], bool]] = field(default_factory=list)
+    exhaustive: bool = True
 
 
 def read_json(path: str | Path) -> dict:

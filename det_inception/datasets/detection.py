@@ -1,79 +1,97 @@
-"""What the detection data sets have in common: classes, cleaning of boxes, and errors that say what to do."""
+"""Detection data sets over :mod:`det_inception.formats`: classes, cleaning of boxes, and errors that say what to do."""
 
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
-from det_inception.formats.annotation_xml import clip_box
-from det_inception.utils.errors import InputError, some
+from det_inception.formats import (
+    FORMATS,
+    ImageRecord,
+    Split,
+    SplitContent,
+    choose_split,
+    place_objects,
+    read_split,
+    recognize,
+)
+from det_inception.formats.lists import read_list  # noqa: F401  (for the checks, until they use formats)
+from det_inception.formats.records import DataError
+from det_inception.registry import DATASETS
+from det_inception.utils.errors import some
 
 
-class DataError(InputError):
-    """A data set that cannot be used; the message names the file and says what to do."""
-
-
-@dataclass
-class ImageRecord:
-    """One image of a data set, as its files describe it.
-
-    Attributes:
-        image_id: What the metric and the submission know the image by.
-        path: The image file.
-        height: In pixels.
-        width: In pixels.
-        source: The annotation file, for messages.
-        objects: (class name, continuous box x1 y1 x2 y2, ignored in the score) of each object.
-        exhaustive: Whether all its objects are annotated, so that everything else is background.
-    """
-
-    image_id: int | str
-    path: Path
-    height: int
-    width: int
-    source: Path
-    objects: list[tuple[str, tuple[float, float, float, float], bool]] = field(default_factory=list)
-    exhaustive: bool = True
-
-
+@DATASETS.register_module()
 class DetectionDataset(BaseDetDataset):
-    """Base of the data sets that read folders of images and annotations.
+    """A data set in any of the formats of :data:`det_inception.formats.FORMATS`.
 
-    Classes are those of ``metainfo['classes']``; where none are given they are read from the annotations, in
-    alphabetical order. Boxes are cut to the image; what is left of less than a pixel is dropped, and counted in a
-    warning.
+    Classes are those of ``metainfo['classes']``; where none are given they are read from the data: those that the
+    format lists, else those that occur, in alphabetical order. Boxes are cut to the image; what is left of less than a
+    pixel is dropped, and counted in a warning. Objects that count neither for nor against a detector (difficult, crowd)
+    have ``ignore_flag=1``; see :func:`det_inception.formats.records.usable_objects`.
+
+    ``metainfo`` gets ``category_ids``, the numbers by which the annotation file knows the classes, where it does so.
 
     Args:
-        ann_file: The list of images or the annotation file; relative to ``data_root``.
+        ann_file: The list of images or the annotation file, relative to ``data_root``; ``''``: the one of ``split``.
+        split: Name of the part, such as ``'train'``, where ``ann_file`` does not say it.
+        format: Name of the format; None: found out from what lies in ``data_root``.
         unknown_classes: What to do with objects of a class that is not in ``classes``: ``'error'`` or ``'ignore'``.
         **kwargs: As for MMDetection's ``BaseDetDataset``: ``data_root``, ``data_prefix``, ``pipeline``,
             ``metainfo``, ``filter_cfg``, ``test_mode``, ...
     """
 
-    def __init__(self, ann_file: str, unknown_classes: str = 'error', **kwargs) -> None:
+    def __init__(
+        self,
+        ann_file: str = '',
+        split: str = 'train',
+        format: str | None = None,
+        unknown_classes: str = 'error',
+        **kwargs,
+    ) -> None:
+        self._set_up(unknown_classes, kwargs, ann_file=ann_file, split=split, format=format)
+
+    def _set_up(self, unknown_classes: str, kwargs: dict[str, Any], **settings) -> None:
         if unknown_classes not in ('error', 'ignore'):
             raise ValueError(f"unknown_classes is 'error' or 'ignore', not {unknown_classes!r}")
         self.unknown_classes = unknown_classes
-        super().__init__(ann_file=ann_file, **kwargs)
+        self._settings = {**kwargs, **settings}
+        super().__init__(ann_file=settings['ann_file'], **kwargs)
+
+    @classmethod
+    def make_split(cls, settings: Mapping[str, Any]) -> Split:
+        """Returns what a data set of these settings reads, without reading it.
+
+        Args:
+            settings: The arguments of the class, as a config has them.
+
+        Raises:
+            DataError: There is no such data set.
+        """
+        root, source = _root_and_source(settings)
+        images = _image_prefix(settings)
+        if source is None:
+            format = recognize(root, settings.get('format'))
+            return choose_split(format.splits(root, images).splits, settings.get('split') or 'train')
+        by_file = source.suffix.lower() in ('.json', '.yaml', '.yml')
+        format = recognize(source if by_file else root, settings.get('format'))
+        splits = format.split_of(root, source, images)
+        return splits[0] if len(splits) == 1 else choose_split(splits, settings.get('split') or 'train')
 
     @property
     def is_annotated(self) -> bool:
         """Whether its images have annotations at all; a challenge keeps those of its test set."""
         return True
 
-    @abstractmethod
-    def read_records(self) -> Iterable[ImageRecord]:
-        """Yields the images of ``ann_file``, in its order, with all their objects."""
-
-    def read_class_names(self, records: list[ImageRecord]) -> tuple[str, ...]:
-        """Returns the classes of a data set whose config names none."""
-        return tuple(sorted({name for record in records for name, _, _ in record.objects}))
+    def read_content(self, split: Split) -> SplitContent:
+        """Opens its split."""
+        return read_split(split)
 
     def load_data_list(self) -> list[dict]:
         """Reads and cleans the annotations. ``metainfo['annotated']`` is False where there are none to be had.
@@ -81,18 +99,26 @@ class DetectionDataset(BaseDetDataset):
         Raises:
             DataError: No image, no object that counts, an unknown class, or an image listed twice for a test.
         """
-        records = list(self.read_records())
+        split = self.make_split(self._settings)
+        source = str(split.source)
+        content = self.read_content(split)
+        records = list(content.records)
+        for note in content.notes:
+            print_log(note.message, 'current', logging.WARNING)
         if not records:
-            raise DataError(f'{self.ann_file}: the data set has no images; add some or name another list.')
+            raise DataError(f'{source}: the data set has no images; add some or name another list.')
         if self.test_mode:  # In training, to list an image twice is a way to see it twice as often.
-            _require_different(records, self.ann_file)
+            _require_different(records, source)
         if not self._metainfo.get('classes'):
-            self._metainfo['classes'] = self.read_class_names(records)
+            self._metainfo['classes'] = _class_names(content, records)
             if not self._metainfo['classes']:
                 raise DataError(
-                    f'{self.ann_file}: none of its {len(records)} images has an annotated object, so there are no '
+                    f'{source}: none of its {len(records)} images has an annotated object, so there are no '
                     'classes to read from it; check the annotations or name the classes in the config.'
                 )
+        if content.class_ids is not None:
+            numbers = dict(zip(content.classes, content.class_ids))
+            self._metainfo['category_ids'] = tuple(map(numbers.get, self._metainfo['classes']))
         cleaned: list[str] = []
         labels = {name: label for label, name in enumerate(self._metainfo['classes'])}
         data_list = [
@@ -109,22 +135,19 @@ class DetectionDataset(BaseDetDataset):
         ]
         if cleaned:
             print_log(
-                f'{self.ann_file}: {len(cleaned)} boxes are empty or leave their image; they were dropped or cut to '
-                f'it (first: {cleaned[0]}).',
+                f'{source}: {len(cleaned)} boxes are empty or leave their image; they were dropped or cut to it '
+                f'(first: {cleaned[0]}).',
                 'current',
                 logging.WARNING,
             )
         if not self.is_annotated:
             self._metainfo['annotated'] = False
-        elif all(instance['ignore_flag'] for entry in data_list for instance in entry['instances']):
-            raise DataError(
-                f'{self.ann_file}: none of its {len(records)} images has a usable object of the classes '
-                f'{some(labels, 10)}; check the annotations and the classes.'
-            )
+        elif not any(map(_has_object, data_list)):
+            raise DataError(_no_object(source, data_list, labels))
         return data_list
 
     def filter_data(self) -> list[dict]:
-        """Leaves out, in training, the images that ``filter_cfg`` names: without objects, or with a short side.
+        """Leaves out, in training, the images that ``filter_cfg`` names: without an object that counts, or too small.
 
         Raises:
             DataError: None is left.
@@ -136,7 +159,7 @@ class DetectionDataset(BaseDetDataset):
             entry
             for entry in self.data_list
             if min(entry['width'], entry['height']) >= filter_cfg.get('min_size', 0)
-            and (entry['instances'] or not filter_cfg.get('filter_empty_gt', False))
+            and (_has_object(entry) or not filter_cfg.get('filter_empty_gt', False))
         ]
         if not kept:
             raise DataError(f'{self.ann_file}: filter_cfg={dict(filter_cfg)} leaves no image; ask for less.')
@@ -147,50 +170,142 @@ class DetectionDataset(BaseDetDataset):
         return [instance['bbox_label'] for instance in self.get_data_info(idx)['instances']]
 
     def _instances(self, record: ImageRecord, labels: dict[str, int], cleaned: list[str]) -> list[dict]:
-        """Returns an image's objects as MMDetection wants them, and notes boxes that were cut or dropped."""
+        """Returns an image's objects as MMDetection needs them, and notes boxes that were cut or dropped."""
         instances = []
-        for name, box, ignored in record.objects:
-            if name not in labels:
+        for item, placed in place_objects(record):
+            if item.name not in labels:
                 if self.unknown_classes == 'ignore':
                     continue
                 raise DataError(
-                    f'{record.source}: an object is of class {name!r}, which is not among the classes '
+                    f'{record.source}: an object is of class {item.name!r}, which is not among the classes '
                     f"{some(labels, 10)}; add it to them, correct the file, or set unknown_classes='ignore'."
                 )
-            clipped = clip_box(box, record.width, record.height)
-            if clipped != tuple(box):
-                cleaned.append(f'{record.source}, {name} {tuple(round(value, 1) for value in box)}')
-            if clipped is not None:
-                instances.append(dict(bbox=list(clipped), bbox_label=labels[name], ignore_flag=int(ignored)))
+            if placed is not item:
+                cleaned.append(f'{record.source}, {item.name} {tuple(round(value, 1) for value in item.box)}')
+            if placed is not None:
+                instances.append(
+                    dict(bbox=list(placed.box), bbox_label=labels[item.name], ignore_flag=int(item.ignored))
+                )
         return instances
 
 
-def _require_different(records: list[ImageRecord], ann_file: str) -> None:
+@DATASETS.register_module()
+class VOCFolderDataset(DetectionDataset):
+    """A data set of one's own in Pascal VOC's layout; see :class:`det_inception.formats.voc.VOC`.
+
+    ``ann_file`` lists the images, one name a line; see :mod:`det_inception.formats.lists`.
+
+    Args:
+        ann_file: E.g. ``'ImageSets/Main/train.txt'``, relative to ``data_root``; ``''``: all images of the folder.
+        image_folder: Relative to ``data_root``.
+        annotation_folder: Relative to ``data_root``; it may be the folder of the images.
+        **kwargs: See :class:`DetectionDataset`.
+    """
+
+    def __init__(
+        self,
+        ann_file: str = '',
+        image_folder: str = 'JPEGImages',
+        annotation_folder: str = 'Annotations',
+        unknown_classes: str = 'error',
+        **kwargs,
+    ) -> None:
+        folders = dict(image_folder=image_folder, annotation_folder=annotation_folder)
+        self._set_up(unknown_classes, kwargs, ann_file=ann_file, **folders)
+
+    @classmethod
+    def make_split(cls, settings: Mapping[str, Any]) -> Split:
+        """See :meth:`DetectionDataset.make_split`."""
+        root, source = _root_and_source(settings)
+        images = root / settings.get('image_folder', 'JPEGImages')
+        annotations = root / settings.get('annotation_folder', 'Annotations')
+        (split,) = FORMATS['voc'].split_of(root, source)
+        return replace(split, images=images, annotations=annotations)
+
+
+@DATASETS.register_module()
+class COCOFormatDataset(DetectionDataset):
+    """A data set of one's own in COCO's format; see :class:`det_inception.formats.coco.COCO`.
+
+    Differs from MMDetection's ``CocoDataset`` in that classes may come from the file, that labels follow the order of
+    ``classes`` whatever the order of the file, and in its error messages.
+
+    Args:
+        ann_file: The JSON file, relative to ``data_root``.
+        **kwargs: See :class:`DetectionDataset`; ``data_prefix=dict(img=...)`` is the folder of the images.
+    """
+
+    def __init__(self, ann_file: str, unknown_classes: str = 'error', **kwargs) -> None:
+        self._set_up(unknown_classes, kwargs, ann_file=ann_file)
+
+    @classmethod
+    def make_split(cls, settings: Mapping[str, Any]) -> Split:
+        """See :meth:`DetectionDataset.make_split`."""
+        root, source = _root_and_source(settings)
+        (split,) = FORMATS['coco'].split_of(root, source, _image_prefix(settings) or root)
+        return split
+
+
+@DATASETS.register_module()
+class YOLODataset(DetectionDataset):
+    """A data set of one's own in YOLO's layout; see :class:`det_inception.formats.yolo.YOLO`.
+
+    Args:
+        ann_file: Relative to ``data_root``.
+        split: ``'train'``, ``'val'`` or ``'test'`` of ``ann_file``.
+        **kwargs: See :class:`DetectionDataset`.
+    """
+
+    def __init__(
+        self, ann_file: str = 'data.yaml', split: str = 'train', unknown_classes: str = 'error', **kwargs
+    ) -> None:
+        self._set_up(unknown_classes, kwargs, ann_file=ann_file, split=split)
+
+    @classmethod
+    def make_split(cls, settings: Mapping[str, Any]) -> Split:
+        """See :meth:`DetectionDataset.make_split`."""
+        root, source = _root_and_source({'ann_file': 'data.yaml', **settings})
+        return choose_split(FORMATS['yolo'].split_of(root, source), settings.get('split', 'train'))
+
+
+def _root_and_source(settings: Mapping[str, Any]) -> tuple[Path, Path | None]:
+    root = Path(settings.get('data_root') or '')
+    return root, root / settings['ann_file'] if settings.get('ann_file') else None
+
+
+def _image_prefix(settings: Mapping[str, Any]) -> Path | None:
+    prefix = (settings.get('data_prefix') or {}).get('img')
+    return Path(settings.get('data_root') or '', prefix) if prefix else None
+
+
+def _class_names(content: SplitContent, records: Sequence[ImageRecord]) -> tuple[str, ...]:
+    if content.classes is not None:
+        return content.classes
+    return tuple(sorted({item.name for record in records for item in record.objects}))
+
+
+def _has_object(entry: dict) -> bool:
+    """Whether an image has an object that counts."""
+    return any(not instance['ignore_flag'] for instance in entry['instances'])
+
+
+def _no_object(source: str, data_list: Sequence[dict], labels: Mapping[str, int]) -> str:
+    text = f'{source}: none of its {len(data_list)} images has a usable object of the classes {some(labels, 10)}'
+    ignored = sum(len(entry['instances']) for entry in data_list)
+    if ignored:
+        return (
+            f'{text}: all {ignored} are marked as difficult (VOC: difficult, COCO: iscrowd or ignore), and so count '
+            'neither for nor against a detector; set these marks to 0.'
+        )
+    return f'{text}; check the annotations and the classes.'
+
+
+def _require_different(records: Sequence[ImageRecord], source: str) -> None:
     first: dict[int | str, Path] = {}
     for record in records:
         if record.image_id in first:
             raise DataError(
-                f'{ann_file}: {first[record.image_id]} and {record.path} have the same id, {record.image_id!r}; '
+                f'{source}: {first[record.image_id]} and {record.path} have the same id, {record.image_id!r}; '
                 'list every image once, with an id of its own.'
             )
         first[record.image_id] = record.path
-
-
-def read_list(path: str | Path) -> list[str]:
-    """Returns the lines of a list of images, without blank ones.
-
-    Raises:
-        DataError: The list is missing or no text.
-    """
-    try:
-        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()  # Windows' editors put a mark before it.
-    except OSError as error:
-        raise DataError(
-            f'{path}: the list of images cannot be read ({error.strerror or error}); check data_root and ann_file.'
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f'{path}: the list of images is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8, '
-            'one image a line.'
-        ) from error
-    return [line.strip() for line in lines if line.strip()]

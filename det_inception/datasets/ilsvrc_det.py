@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
+from det_inception.datasets.coco import ImageRecord as OldRecord
+from det_inception.datasets.detection import DetectionDataset
+from det_inception.formats import ILSVRCDetSplit, ImageRecord, SplitContent, read_split
 from det_inception.formats.annotation_xml import ImageAnnotation
-from det_inception.formats.cache import read_annotations
 from det_inception.formats.ilsvrc_lists import is_training_image
+from det_inception.formats.lists import read_list
+from det_inception.formats.records import DataError
 from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES, DET_SYNSETS, DET_WNIDS, limit_objects, read_train_lists
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
 
-_NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
-_WNID_OF_NAME = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
+_WNID_OF_NAME = {synset.name: synset.wnid for synset in DET_SYNSETS}
 
 
 @DATASETS.register_module()
@@ -34,7 +37,7 @@ class ILSVRCDetDataset(DetectionDataset):
     Args:
         ann_file: A list of images, e.g. ``'ImageSets/DET/val.txt'``: a line holds the image's name, without suffix and
             relative to the split's folder, and optionally its index in submission files. Or, for the training set,
-            the folder of the lists a class: ``'ImageSets/DET'``, or the development kit's ``det_lists``.
+            the folder of the lists of the classes: ``'ImageSets/DET'``, or the development kit's ``det_lists``.
         split: Folder below ``Data/DET`` and ``Annotations/DET``: ``'train'``, ``'val'``, or ``'test'``, of which there
             are no annotations: a test of it writes a submission.
         lists: Which images of the training lists: some of ``'positive'``, ``'partial'``, ``'negative'``, as they are
@@ -63,47 +66,69 @@ class ILSVRCDetDataset(DetectionDataset):
         exhaustive: bool | None = None,
         discard: Sequence[str] | None = None,
         cache_dir: str | None = None,
+        unknown_classes: str = 'error',
         **kwargs,
     ) -> None:
         if max_objects_per_class is not None and max_objects_per_class < 1:
             raise DataError(f'max_objects_per_class must be at least 1 or None, not {max_objects_per_class}.')
-        self.split, self.lists, self.exhaustive = split, lists, exhaustive
         self.max_objects_per_class, self.seed = max_objects_per_class, seed
-        self.discard, self.cache_dir = discard, cache_dir
-        super().__init__(ann_file=ann_file, **kwargs)
+        self._set_up(
+            unknown_classes,
+            kwargs,
+            ann_file=ann_file,
+            split=split,
+            lists=lists,
+            exhaustive=exhaustive,
+            discard=discard,
+            cache_dir=cache_dir,
+        )
+
+    @classmethod
+    def make_split(cls, settings: Mapping[str, Any]) -> ILSVRCDetSplit:
+        """See :meth:`DetectionDataset.make_split`."""
+        root = Path(settings.get('data_root') or '')
+        images, annotations = (root / kind / 'DET' / settings['split'] for kind in ('Data', 'Annotations'))
+        discard = settings.get('discard')
+        if discard is None:
+            discard = () if settings.get('test_mode') else BAD_IMAGES
+        return ILSVRCDetSplit(
+            settings['split'],
+            'ilsvrc',
+            root,
+            (root / settings['ann_file'],),
+            images,
+            annotations,
+            tuple(settings.get('lists') or ('positive', 'partial')),
+            tuple(discard),
+            settings.get('exhaustive'),
+            settings.get('cache_dir'),
+        )
 
     @property
     def is_annotated(self) -> bool:
         """Whether there is a folder of annotations, which the test set lacks."""
-        folder = Path(self.data_root or '', 'Annotations/DET', self.split)
-        return not self.test_mode or self.split != 'test' or folder.is_dir()
+        split = self.make_split(self._settings)
+        return not self.test_mode or split.name != 'test' or split.annotations.is_dir()
 
-    def read_records(self) -> Iterator[ImageRecord]:
-        """Yields the listed images; boxes become continuous: ILSVRC counts pixels from 0 and includes the last."""
-        root = Path(self.data_root or '')
-        images, folder = (root / kind / 'DET' / self.split for kind in ('Data', 'Annotations'))
-        discard = (() if self.test_mode else BAD_IMAGES) if self.discard is None else self.discard
-        listed = [entry for entry in listed_images(self.ann_file, self.lists) if Path(entry[0]).name not in discard]
-        sources = [folder / f'{name}.xml' for name, _ in listed]
-        annotations = read_annotations(sources, self.cache_dir)
+    def read_content(self, split: ILSVRCDetSplit) -> SplitContent:
+        """Opens its split; with ``max_objects_per_class``, only the chosen objects and the images that have one."""
+        content = read_split(split)
         if self.max_objects_per_class is not None:
-            annotations = self._limited(annotations)
-        for (name, image_id), source, annotation in zip(listed, sources, annotations):
-            if self.max_objects_per_class is not None and (annotation is None or not annotation.objects):
-                continue
-            record = make_record(name, image_id, images, source, annotation, self.ann_file)
-            record.exhaustive = is_exhaustive(name, self.exhaustive)
-            yield record
+            content.records = iter(self._limited(list(content.records)))
+        return content
 
-    def _limited(self, annotations: Sequence[ImageAnnotation | None]) -> list[ImageAnnotation | None]:
-        """The annotations with the chosen objects alone."""
-        names = [item.name for annotation in annotations if annotation is not None for item in annotation.objects]
+    def _limited(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
+        names = [_WNID_OF_NAME[item.name] for record in records for item in record.objects]
         _, class_ids = np.unique(names, return_inverse=True)
-        kept = iter(limit_objects(class_ids, self.max_objects_per_class, self.seed).tolist())
-        return [
-            annotation and replace(annotation, objects=tuple(item for item in annotation.objects if next(kept)))
-            for annotation in annotations
-        ]
+        chosen = iter(limit_objects(class_ids, self.max_objects_per_class, self.seed).tolist())
+        records = [replace(record, objects=[item for item in record.objects if next(chosen)]) for record in records]
+        return [record for record in records if record.objects]
+
+
+# Former readers, until the checks use formats.
+
+_NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
+_LEGACY_WNID = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
 
 
 def listed_images(ann_file: str | Path, labels: Sequence[str]) -> list[tuple[str, int | str]]:
@@ -139,7 +164,7 @@ def make_record(
     annotation: ImageAnnotation | None,
     listed_in: str | Path,
     on_error: ErrorHandler = raise_error,
-) -> ImageRecord | None:
+) -> OldRecord | None:
     """Puts together what is known of an image.
 
     Args:
@@ -178,10 +203,10 @@ def make_record(
             height, width = image_size(path)
         except ImageError as error:
             on_error('unreadable image', path, error)
-    return ImageRecord(image_id, path, height, width, source, objects)
+    return OldRecord(image_id, path, height, width, source, objects)
 
 
 def _unknown(wnid: str, source: Path) -> DataError:
-    meant = _WNID_OF_NAME.get(wnid.casefold().replace(' ', '_'))
+    meant = _LEGACY_WNID.get(wnid.casefold().replace(' ', '_'))
     advice = f'write the WNID {meant}' if meant else 'correct the file'
     return DataError(f'{source}: an object is of {wnid!r}, which is none of the 200 WNIDs of ILSVRC DET; {advice}.')

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
-from det_inception.datasets.detection import DataError, read_list
+from det_inception.formats.lists import read_list
+from det_inception.formats.records import DataError
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import some
 from det_inception.utils.images import IMAGE_SUFFIXES

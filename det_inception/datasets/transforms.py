@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from det_inception.datasets.detection import DataError
+from det_inception.formats.records import DataError
 from det_inception.proposals import ProposalStore, build_method
 from det_inception.proposals.cache import cached
 from det_inception.proposals.methods import DEFAULT_METHOD

@@ -1,4 +1,4 @@
-"""Data sets in the folder layout of Pascal VOC: JPEGImages, Annotations, ImageSets/Main."""
+"""Former reader, until the checks use :mod:`det_inception.formats`."""
 
 from __future__ import annotations
 
@@ -6,44 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from det_inception.datasets.detection import DataError, DetectionDataset, ImageRecord, read_list
+from det_inception.datasets.coco import ImageRecord
 from det_inception.formats.annotation_xml import AnnotationError, read_xml
-from det_inception.registry import DATASETS
+from det_inception.formats.lists import read_list
+from det_inception.formats.records import DataError
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, image_size
 
 _NUMBER_BEHIND = re.compile(r'\s+-?\d+$')
-
-
-@DATASETS.register_module()
-class VOCFolderDataset(DetectionDataset):
-    """A data set of one's own in Pascal VOC's layout.
-
-    ``ann_file`` lists the images, one name a line, with or without suffix; a number behind it is ignored, as VOC's
-    lists of one class have it. Image and XML are found by that name; what the XML says of file names is ignored.
-    Objects marked difficult count neither for nor against a detector.
-
-    Args:
-        ann_file: E.g. ``'ImageSets/Main/train.txt'``, relative to ``data_root``.
-        image_folder: Relative to ``data_root``.
-        annotation_folder: Relative to ``data_root``.
-        **kwargs: See :class:`DetectionDataset`.
-    """
-
-    def __init__(
-        self,
-        ann_file: str,
-        image_folder: str = 'JPEGImages',
-        annotation_folder: str = 'Annotations',
-        **kwargs,
-    ) -> None:
-        self.image_folder, self.annotation_folder = image_folder, annotation_folder
-        super().__init__(ann_file=ann_file, **kwargs)
-
-    def read_records(self) -> Iterator[ImageRecord]:
-        """Yields the listed images; boxes become continuous: VOC counts pixels from 1 and includes the last."""
-        root = Path(self.data_root or '')
-        return voc_records(self.ann_file, root / self.image_folder, root / self.annotation_folder)
 
 
 def voc_records(

@@ -37,15 +37,17 @@ from det_inception.formats.base import (
 from det_inception.formats.coco import COCO
 from det_inception.formats.folders import walk
 from det_inception.formats.ilsvrc_det import ILSVRCDet, ILSVRCDetSplit
-from det_inception.formats.lists import ImageNames, read_list, spellings
-from det_inception.formats.records import DataError, ImageRecord, ObjectRecord, clip_box, usable_objects
+from det_inception.formats.lists import ImageNames, plain_name, read_list, spellings
+from det_inception.formats.records import DataError, ImageRecord, ObjectRecord, clip_box, place_objects, usable_objects
 from det_inception.formats.voc import VOC
-from det_inception.utils.errors import ErrorHandler, raise_error
+from det_inception.formats.yolo import YOLO
+from det_inception.utils.errors import ErrorHandler, raise_error, some
 
 __all__ = [
     'COCO',
     'FORMATS',
     'VOC',
+    'YOLO',
     'DataError',
     'Format',
     'FoundSplits',
@@ -58,7 +60,10 @@ __all__ = [
     'Split',
     'SplitContent',
     'choose_split',
+    'claimed_by',
     'clip_box',
+    'place_objects',
+    'plain_name',
     'read_list',
     'read_split',
     'recognize',
@@ -69,7 +74,7 @@ __all__ = [
     'walk',
 ]
 
-FORMATS: dict[str, Format] = {format.name: format for format in (VOC(), COCO(), ILSVRCDet())}
+FORMATS: dict[str, Format] = {format.name: format for format in (VOC(), COCO(), YOLO(), ILSVRCDet())}
 """All formats by their names. A new one is added here."""
 
 
@@ -95,13 +100,23 @@ def recognize(path: str | os.PathLike, name: str | None = None) -> Format:
         if name not in FORMATS:
             raise DataError(f'{name!r} is no format of annotations; name one of {", ".join(FORMATS)}.')
         return FORMATS[name]
+    format = claimed_by(path)
+    if format is None:
+        raise DataError(f'{path}: {_nothing(path)}')
+    return format
+
+
+def claimed_by(path: Path) -> Format | None:
+    """Returns the format of a file or folder, None if it is no data set.
+
+    Raises:
+        DataError: Several formats claim it.
+    """
     claims = _claims(path)
     if len(claims) > 1:
         found = ' and '.join(f'{FORMATS[name].title} ({what})' for name, what in claims.items())
         raise DataError(f'{path}: it may be {found}; say which it is, or move the other away.')
-    if not claims:
-        raise DataError(f'{path}: {_nothing(path)}')
-    return FORMATS[next(iter(claims))]
+    return FORMATS[next(iter(claims))] if claims else None
 
 
 def _claims(path: Path) -> dict[str, str]:
@@ -110,14 +125,14 @@ def _claims(path: Path) -> dict[str, str]:
 
 
 def _nothing(path: Path) -> str:
-    known = ' or '.join(
-        [', '.join(format.layout for format in list(FORMATS.values())[:-1]), [*FORMATS.values()][-1].layout]
-    )
     if path.is_file():
-        return 'neither a folder nor a .json file in COCO format; give one of them.'
+        return 'neither a folder nor a .json file in COCO format; give one of them, or a data.yaml.'
     for folder in sorted([*path.glob('*/'), *path.glob('*/*/')]):
         if folder.is_dir() and _claims(folder):
             return f'no data set, but {folder} is one; give that.'
-    names = sorted(item.name for item in path.iterdir())[:5]
-    found = f'there is only {", ".join(names)}' if names else 'the folder is empty'
-    return f'no data set that is known here ({found}); arrange it as {known}.'
+    if hint := next(filter(None, (format.hint(path) for format in FORMATS.values())), None):
+        return hint
+    names = some(sorted(item.name for item in path.iterdir()))
+    found = f'there is only {names}' if names else 'the folder is empty'
+    known = ', '.join(format.layout for format in FORMATS.values())
+    return f'no data set that is known here ({found}); arrange it as one of {known}.'

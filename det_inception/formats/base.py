@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from det_inception.formats.lists import read_list
 from det_inception.formats.records import Box, DataError, ImageRecord
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
@@ -87,12 +88,14 @@ class SplitContent:
         classes: The classes that the format or the file gives, in their order; None: those that occur.
         images: The folder of its images.
         notes: Complete when ``records`` is at its end.
+        class_ids: The numbers by which the file knows its classes, in their order; None where it knows them by name.
     """
 
     records: Iterator[ImageRecord]
     classes: tuple[str, ...] | None
     images: Path
     notes: list[Note] = field(default_factory=list)
+    class_ids: tuple[int, ...] | None = None
 
 
 class Format(ABC):
@@ -104,6 +107,7 @@ class Format(ABC):
         layout: What lies where, for messages.
         classes: Those of every data set in this format; None: they are each data set's own.
         takes_image_root: Whether the images may lie in a folder that only the user knows.
+        reads_lists: Whether :meth:`split_of` takes a list of images.
     """
 
     name: ClassVar[str]
@@ -111,6 +115,7 @@ class Format(ABC):
     layout: ClassVar[str]
     classes: ClassVar[tuple[str, ...] | None] = None
     takes_image_root: ClassVar[bool] = False
+    reads_lists: ClassVar[bool] = True
 
     @abstractmethod
     def claim(self, path: Path) -> str | None:
@@ -152,9 +157,30 @@ class Format(ABC):
             DataError: A fault, where ``on_error`` is :func:`~det_inception.utils.errors.raise_error`.
         """
 
+    def divide(
+        self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
+    ) -> dict[Path, str]:
+        """Returns the files that make parts of a split, with their contents: lists beside the list of the split.
+
+        Args:
+            split: A split of one list or annotation file.
+            members: The images of each part, as positions in ``records``.
+            records: All images of the split, from :meth:`read`.
+        """
+        (source,) = split.lists
+        lines = read_list(source)
+        return {
+            source.with_name(f'{name}.txt'): ''.join(f'{lines[position]}\n' for position in positions)
+            for name, positions in members.items()
+        }
+
     def image_root(self, root: Path) -> Path:
         """Returns the folder that images are named relative to."""
         return root
+
+    def hint(self, path: Path) -> str | None:
+        """Returns what a folder lacks that looks half like this format, as a sentence; None if it does not."""
+        return None
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         """Returns a continuous box as the annotation of an image of this size has it."""

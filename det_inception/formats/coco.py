@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class COCO(Format):
     title = 'COCO format'
     layout = 'COCO (annotations/*.json)'
     takes_image_root = True
+    reads_lists = False
 
     def claim(self, path: Path) -> str | None:
         """See :meth:`Format.claim`."""
@@ -69,8 +70,30 @@ class COCO(Format):
         folder = split.images or _image_folder(split.root, source, content)
         notes: list[Note] = []
         names = category_names(content, source, on_error)
-        classes = None if names is None else _classes(content, names)
-        return SplitContent(_records(content, source, folder, names, on_error, notes), classes, folder, notes)
+        records = _records(content, source, folder, names, on_error, notes)
+        if names is None:
+            return SplitContent(records, None, folder, notes)
+        ids: dict[str, Hashable] = {}
+        for identity, name in _without_group(content, names).items():
+            ids.setdefault(name, identity)
+        return SplitContent(records, tuple(ids), folder, notes, tuple(ids.values()))
+
+    def divide(
+        self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
+    ) -> dict[Path, str]:
+        """See :meth:`Format.divide`. Each part is a complete file."""
+        (source,) = split.lists
+        content = read_json(source)
+        part_of = {records[position].image_id: name for name, positions in members.items() for position in positions}
+        files = {}
+        for name in members:
+            piece = dict(
+                content,
+                images=[image for image in content['images'] if part_of[image['id']] == name],
+                annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == name],
+            )
+            files[source.with_name(f'{name}.json')] = json.dumps(piece)
+        return files
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         """See :meth:`Format.as_in_file`."""
@@ -134,15 +157,13 @@ def category_names(
     return names
 
 
-def _classes(content: dict, names: dict[Hashable, str]) -> tuple[str, ...]:
-    """The names in the order of the file, without the category of id 0 that only groups the others (Roboflow's)."""
-    if names.get(0) is not None:
-        groups = {item.get('supercategory') for item in content['categories'] if isinstance(item, dict)}
-        annotations = content.get('annotations')
-        used = any(isinstance(item, dict) and item.get('category_id') == 0 for item in annotations or ())
-        if names[0] in groups and not used and len(names) > 1:
-            names = {identity: name for identity, name in names.items() if identity != 0}
-    return tuple(dict.fromkeys(names.values()))
+def _without_group(content: dict, names: dict[Hashable, str]) -> dict[Hashable, str]:
+    """The categories without that of id 0 which only groups the others, as Roboflow writes it."""
+    if 0 not in names or len(names) == 1:
+        return names
+    groups = {item.get('supercategory') for item in content['categories'] if isinstance(item, dict)}
+    used = any(isinstance(item, dict) and item.get('category_id') == 0 for item in content.get('annotations') or ())
+    return names if used or names[0] not in groups else {key: name for key, name in names.items() if key != 0}
 
 
 def _records(

@@ -38,8 +38,8 @@ def read_list(path: str | Path) -> list[str]:
         ) from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b'\0' in content[:1000]:
         raise DataError(
-            f'{path}: cannot be read as a list of images: it is in UTF-16, or no text; save it as UTF-8, one image a '
-            'line.'
+            f'{path}: cannot be read as a list of images: it is no text in UTF-8, but perhaps in UTF-16; save it as '
+            'UTF-8, one image a line.'
         )
     try:
         text = content.decode('utf-8-sig')  # Windows' editors put a mark before it.
@@ -80,6 +80,11 @@ def spellings(line: str) -> Iterator[tuple[str, int | None]]:
                 if spelling and spelling not in seen:
                     seen.add(spelling)
                     yield spelling, number
+
+
+def plain_name(line: str) -> str:
+    """Returns what a line names where no image of that name is there, to be told the user."""
+    return os.path.normpath(split_number(line)[0].replace('\\', '/')).replace(os.sep, '/')
 
 
 def without_suffix(name: str) -> str:

@@ -6,6 +6,7 @@ whole image is ``0 0 width height``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def clip_box(box: Box, width: float, height: float) -> Box | None:
     return (x1, y1, x2, y2) if x2 - x1 >= 1 and y2 - y1 >= 1 else None
 
 
+def place_objects(record: ImageRecord) -> Iterator[tuple[ObjectRecord, ObjectRecord | None]]:
+    """Yields each object as annotated and as it lies in the image, None if it does not; see :func:`usable_objects`."""
+    height, width = (record.height, record.width) if record.height > 0 and record.width > 0 else (1e9, 1e9)
+    for item in record.objects:
+        box = clip_box(item.box, width, height)
+        yield item, item if box == item.box else None if box is None else replace(item, box=box)
+
+
 def usable_objects(record: ImageRecord) -> list[ObjectRecord]:
     """Returns the objects of an image that have a place in it, their boxes cut to the image.
 
@@ -83,6 +92,4 @@ def usable_objects(record: ImageRecord) -> list[ObjectRecord]:
 
     Where the size of the image is unknown, boxes are only cut at 0.
     """
-    height, width = (record.height, record.width) if record.height > 0 and record.width > 0 else (1e9, 1e9)
-    clipped = ((item, clip_box(item.box, width, height)) for item in record.objects)
-    return [item if box == item.box else replace(item, box=box) for item, box in clipped if box is not None]
+    return [placed for _, placed in place_objects(record) if placed is not None]

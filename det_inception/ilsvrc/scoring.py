@@ -1,8 +1,8 @@
 """The official score of the ILSVRC detection challenge (DET).
 
 The rules are those of ``eval_detection.m`` in the 2014 development kit, whose readme (section 2.3) states them; see
-also O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015, section 4.3. They differ
-from Pascal VOC in three points:
+O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015, section 4.3. They differ from
+Pascal VOC in three points:
 
 * small objects have a lower overlap threshold of their own;
 * a detection whose best object is taken may still take another one;

@@ -1,28 +1,42 @@
-"""Where images and ground truth come from: folders, lists, Pascal VOC, COCO and ILSVRC DET layouts.
+"""The images of a data set and the boxes to be found in them, in any format of :mod:`det_inception.formats`.
 
-Shapes: G ground-truth boxes of an image; H, W height and width of an image.
+Shape legend: G ground-truth boxes of an image; H, W height and width of an image.
 
 An image is known by its key, its POSIX path relative to the image root. The root is, by layout:
 
-    a folder                    the folder itself
+    a folder, YOLO              the folder itself
     Pascal VOC                  <source>/JPEGImages
     ILSVRC DET of 2015 to 2017  <source>/Data/DET
     ILSVRC DET of 2014          <source>, with ILSVRC2013_DET_val, ILSVRC2014_DET_train and so on in it
-    COCO (a .json file)         given by the caller
+    COCO (a .json file)         given by the caller, else the file's folder
     a list (another file)       given by the caller, else the list's folder
 """
 
-import json
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
-from det_inception.formats.annotation_xml import read_xml
+from det_inception.formats import (
+    Format,
+    ImageNames,
+    ImageRecord,
+    Split,
+    choose_split,
+    claimed_by,
+    plain_name,
+    read_list,
+    read_split,
+    recognize,
+    usable_objects,
+)
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.store import ImageIdentity, identify
+from det_inception.utils.errors import InputError
 from det_inception.utils.files import common_folder, reason
 from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, decode_image
 
@@ -45,9 +59,9 @@ class GroundTruth:
     """The boxes to be found.
 
     Attributes:
-        boxes: For each image that has a box, in the order of the names: its path (absolute where the image
-            root is known), and float64 (G, 4), x1 y1 x2 y2 in continuous coordinates.
-        left_out: Number of boxes that do not count: marked difficult or crowd, or empty.
+        boxes: For each image that has a box that counts, in the order of the names: its path (absolute where the image
+            root is known), and float64 (G, 4), ``x1 y1 x2 y2`` in continuous coordinates, cut to the image.
+        left_out: Number of boxes that do not count; see :func:`det_inception.formats.records.usable_objects`.
     """
 
     boxes: dict[str, np.ndarray]
@@ -79,37 +93,48 @@ def list_images(
     """Lists the images of a data set.
 
     Args:
-        source: A folder, the root of a Pascal VOC or ILSVRC DET layout, a COCO file (.json), or a text file
-            with one
-            image a line: its path, with or without extension, and perhaps a number behind it as in ILSVRC's
-                lists.
+        source: A folder, the root of a data set, the file that describes one (COCO's .json, YOLO's data.yaml), or a
+            list of images; see :mod:`det_inception.formats.lists`.
         image_root: The folder with the images, for a COCO file or a list.
-        split: Takes only the images of a list: the name of one in the data set's ImageSets folder, or a file.
+        split: Takes only the images of a part: its name, or a list of images.
 
     Returns:
         Root and keys.
 
     Raises:
-        ProposalError: There is nothing of that name, no image, or a list or COCO file that cannot be
+        InputError: There is nothing of that name, no image, two formats claim the folder, or a list or file cannot be
             understood.
     """
     source = _existing(source)
+    if source.is_dir() and image_root is not None:
+        raise ProposalError(f'{source} is a folder, which takes no --image-root; leave it out.')
+    format = claimed_by(source)
+    listed = None if split is None else _list_file(source, split)
     if source.is_dir():
-        if image_root is not None:
-            raise ProposalError(f'{source} is a folder, which takes no --image-root; leave it out.')
-        root = _image_folder(source)
-        keys = _walk(root, IMAGE_SUFFIXES) if split is None else _listed(_read_list(_split_file(source, split)), root)
-    elif source.suffix.lower() == '.json':
+        root = source if format is None else format.image_root(source)
+        if split is None or listed is not None:
+            keys = _listed(ImageNames(root), listed)
+        elif format is None:
+            raise _no_split(source, split)
+        else:
+            keys = _keys_of([choose_split(format.splits(source).splits, str(split))], root)
+    elif format is not None:
         root = _existing(image_root if image_root is not None else source.parent)
-        keys = [image['file_name'] for image in _read_coco(source)['images']]
-        if split is not None:
-            keys = _chosen(keys, _read_list(_split_file(source.parent, split)))
+        splits = format.split_of(source.parent, source, root if format.takes_image_root else None)
+        if split is not None and listed is None:
+            splits = [choose_split(splits, str(split))]
+        keys = _keys_of(splits, root)
+        if listed is not None:
+            keys = _listed(ImageNames(root, keys), listed)
     else:
         if split is not None:
             raise ProposalError(f'{source} is a list already, which takes no --split; leave it out.')
-        entries = _read_list(source)
-        root = _existing(image_root if image_root is not None else _common_folder(entries) or source.parent)
-        keys = _listed(entries, root)
+        lines = read_list(source)
+        if not lines:
+            raise ProposalError(f'{source} lists no images; write one path a line.')
+        common = common_folder(lines) if all(map(os.path.isabs, lines)) else source.parent
+        root = _existing(image_root if image_root is not None else common)
+        keys = _listed(ImageNames(root), source)
     keys = list(dict.fromkeys(keys))
     if not keys:
         suffixes = ' '.join(sorted(IMAGE_SUFFIXES))
@@ -122,33 +147,27 @@ def read_ground_truth(
 ) -> GroundTruth:
     """Reads the ground-truth boxes of a data set.
 
-    Pascal VOC counts pixels from 1, ILSVRC DET from 0, both inclusive of the last; COCO is continuous.
-
     Args:
-        source: The root of a Pascal VOC or ILSVRC DET layout, or a COCO file (.json).
+        source: The root of a data set, or the file that describes one (COCO's .json, YOLO's data.yaml).
         image_root: The folder with the images, for a COCO file; needed only where two images have the same
             name.
-        split: Takes only the images of a list: the name of one in the data set's ImageSets folder, or a file.
+        split: Takes only the images of a part: its name, or a list of images.
 
     Returns:
-        The boxes of each image that has one.
+        The boxes of each image that has one that counts. An image that is missing has none.
 
     Raises:
         InputError: The source is none of these, an annotation cannot be understood, or there is no box.
     """
     source = _existing(source)
-    wanted = None if split is None else _read_list(_split_file(source if source.is_dir() else source.parent, split))
-    if source.is_file():
-        found = _coco_boxes(source, Path(image_root) if image_root is not None else None, wanted)
-    else:
-        found = _xml_boxes(source, wanted)
+    format = recognize(source)
+    root = None if image_root is None else Path(image_root).absolute()
     boxes, left_out = {}, 0
-    for path, image_boxes, counts in found:
-        # Also what is not a number is no box.
-        counts = counts & (image_boxes[:, 2] > image_boxes[:, 0]) & (image_boxes[:, 3] > image_boxes[:, 1])
-        left_out += int((~counts).sum())
-        if counts.any():
-            boxes[path] = image_boxes[counts]
+    for name, record in _annotated(source, format, root, split):
+        usable = [item.box for item in usable_objects(record) if not item.ignored]
+        left_out += len(record.objects) - len(usable)
+        if usable:
+            boxes[name] = np.array(usable, np.float64)
     if not boxes:
         where = f' of the split {split}' if split is not None else ''
         raise ProposalError(f'{source} has no ground-truth box{where}; give a data set with annotations.')
@@ -162,179 +181,66 @@ def _existing(path: str | os.PathLike) -> Path:
     return path.absolute()
 
 
-def _image_folder(source: Path) -> Path:
-    for folder in ('JPEGImages', 'Data/DET'):
-        if (source / folder).is_dir():
-            return source / folder
-    return source
+def _list_file(source: Path, split: str | os.PathLike) -> Path | None:
+    """The list that a split's name stands for; None if there is none, and it is a part of the data set by its name."""
+    root = source if source.is_dir() else source.parent
+    folders = [root / 'ImageSets' / 'Main', root / 'ImageSets' / 'DET', root / 'ImageSets']
+    candidates = [*(folder / f'{split}.txt' for folder in folders), Path(split)]
+    return next((path for path in candidates if path.is_file()), None)
 
 
-def _walk(root: Path, suffixes: Iterable[str]) -> list[str]:
-    """Keys of all files of certain kinds; follows links to folders, but never in a circle."""
-    keys, seen = [], set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        # Hidden names are no pictures, but what some systems leave beside them.
-        folders[:] = sorted(name for name in folders if not name.startswith('.'))
-        relative = PurePath(os.path.relpath(folder, root))
-        keys += [
-            (relative / name).as_posix()
-            for name in names
-            if not name.startswith('.') and os.path.splitext(name)[1].lower() in suffixes
-        ]
-    return sorted(keys)
+def _no_split(source: Path, split: str | os.PathLike) -> ProposalError:
+    folder = source / 'ImageSets'
+    return ProposalError(f'There is no split {split}: neither {folder / "Main" / f"{split}.txt"} nor a file {split}.')
 
 
-def _split_file(source: Path, split: str | os.PathLike) -> Path:
-    candidates = [source / 'ImageSets' / kind / f'{split}.txt' for kind in ('Main', 'DET')]
-    candidates += [source / 'ImageSets' / f'{split}.txt', Path(split)]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise ProposalError(f'There is no split {split}: neither {candidates[0]} nor {candidates[1]} nor a file {split}.')
+def _listed(names: ImageNames, listed: Path | None) -> list[str]:
+    """Keys of what a list names, in its order; of all images, where it is None.
 
-
-def _read_list(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, ValueError) as error:
-        raise ProposalError(f'{path} cannot be read as a list of images: {reason(error)}.') from error
-    entries = []
-    for line in filter(None, (line.strip() for line in lines)):
-        name, _, last = line.rpartition(' ')
-        # ILSVRC's lists number their lines, VOC's say 1 or -1 for a class; a picture's name may contain spaces.
-        if name and last.lstrip('-').isdigit():
-            line = name.rstrip()
-        entries.append(os.path.normpath(line).replace(os.sep, '/'))
-    if not entries:
-        raise ProposalError(f'{path} lists no images; write one path a line.')
-    return entries
-
-
-def _common_folder(entries: list[str]) -> str | None:
-    if not all(os.path.isabs(entry) for entry in entries):
-        return None
-    return common_folder(entries)
-
-
-def _has_image_suffix(entry: str) -> bool:
-    return os.path.splitext(entry)[1].lower() in IMAGE_SUFFIXES
-
-
-def _listed(entries: list[str], root: Path) -> list[str]:
-    """Keys of what a list names, relative to a root."""
-    relative = []
-    for entry in entries:
-        if os.path.isabs(entry):
-            entry = os.path.relpath(entry, root).replace(os.sep, '/')
-        if entry.startswith('../'):
-            raise ProposalError(f'{entry} in the list lies outside the image root {root}; give another --image-root.')
-        relative.append(entry)
-    if all(_has_image_suffix(entry) for entry in relative):
-        return relative
-    return _chosen(_walk(root, IMAGE_SUFFIXES), relative)
-
-
-def _chosen(keys: Iterable[str], entries: list[str]) -> list[str]:
-    """The keys that a list names by the end of their path, with or without extension.
-
-    They come in the list's order. What is named and not found stays in as it is, so that it is reported later.
+    What is named and not found stays in as it is, so that it is reported later.
     """
-    found: dict[str, list[str]] = {entry: [] for entry in entries}
-    for key in keys:
-        for name in _ends(key):
-            if name in found:
-                found[name].append(key)
-                break
-    return [key for entry, matches in found.items() for key in matches or [entry]]
+    if listed is None:
+        return names.keys
+    return [key for line in read_list(listed) for key in names.find(line) or [plain_name(line)]]
 
 
-def _ends(key: str) -> Iterator[str]:
-    names = key.split('/')
-    for start in range(len(names)):
-        end = '/'.join(names[start:])
-        yield end
-        yield os.path.splitext(end)[0]
+def _keys_of(splits: list[Split], root: Path) -> list[str]:
+    return [_key(record.path, root) for split in splits for record in read_split(split, _pass_over_images).records]
 
 
-def _read_coco(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_bytes())
-        images, annotations = content['images'], content.get('annotations', [])
-        sound = all(isinstance(image['file_name'], str) and 'id' in image for image in images)
-        for annotation in annotations:
-            sound = sound and 'image_id' in annotation and np.array(annotation['bbox'], np.float64).shape == (4,)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ProposalError(f'{path} is no COCO annotation file ({type(error).__name__}: {reason(error)}).') from error
-    if not sound:
-        raise ProposalError(f'{path} is no COCO annotation file: an image or annotation lacks what COCO requires.')
-    return content
+def _key(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root).replace(os.sep, '/')
 
 
-_Found = Iterator[tuple[str, np.ndarray, np.ndarray]]
+def _annotated(
+    source: Path, format: Format, image_root: Path | None, split: str | os.PathLike | None
+) -> Iterator[tuple[str, ImageRecord]]:
+    """Yields the annotated images of a data set with the names that ground truth has for them."""
+    root = source if source.is_dir() else source.parent
+    listed = None if split is None else _list_file(source, split)
+    chosen = listed if format.reads_lists else None
+    if split is not None and listed is None:
+        splits = [choose_split(format.splits(source, image_root).splits, str(split))]
+    else:
+        splits = format.split_of(root, chosen or (source if source.is_file() else None), image_root)
+    for part in splits:
+        content = read_split(part, _pass_over_images)
+        records = list(content.records)
+        # The file of COCO may lie anywhere; only the caller knows where its images are.
+        named_by_file = format.takes_image_root and image_root is None and source.is_file()
+        names = [_key(record.path, content.images) for record in records]
+        if listed is not None and chosen is None:
+            known = ImageNames(content.images, names)
+            wanted = {key for line in read_list(listed) for key in known.find(line)}
+            records = [record for record, name in zip(records, names) if name in wanted]
+        for record in records:
+            yield _key(record.path, content.images) if named_by_file else str(record.path), record
 
 
-def _coco_boxes(path: Path, image_root: Path | None, wanted: list[str] | None) -> _Found:
-    if path.suffix.lower() != '.json':
-        raise ProposalError(f'{path} is neither a COCO file (.json) nor a folder in VOC or ILSVRC layout.')
-    content = _read_coco(path)
-    names = {image['id']: image['file_name'] for image in content['images']}
-    chosen = set(names.values()) if wanted is None else set(_chosen(names.values(), wanted))
-    by_image: dict[str, list[dict]] = {}
-    for annotation in content.get('annotations', []):
-        name = names.get(annotation['image_id'])
-        if name is None:
-            raise ProposalError(f'{path} has an annotation for image {annotation["image_id"]}, which it does not list.')
-        if name in chosen:
-            by_image.setdefault(name, []).append(annotation)
-    for name, annotations in by_image.items():
-        boxes = np.array([annotation['bbox'] for annotation in annotations], np.float64)
-        boxes[:, 2:] += boxes[:, :2]
-        counts = np.array([not annotation.get('iscrowd', 0) for annotation in annotations])
-        yield (str(image_root.absolute() / name) if image_root is not None else name), boxes, counts
-
-
-def _xml_boxes(source: Path, wanted: list[str] | None) -> _Found:
-    chosen = None if wanted is None else set(wanted)
-    for xml, image, counts_from in _annotation_files(source):
-        if chosen is None or not chosen.isdisjoint(_ends(image)):
-            yield (str(_image_folder(source) / image), *_xml_objects(xml, counts_from))
-
-
-def _annotation_files(source: Path) -> Iterator[tuple[Path, str, int]]:
-    """Annotations of a data set, each with its image's key and the number from which it counts pixels."""
-    if (source / 'Annotations' / 'DET').is_dir():
-        folder = source / 'Annotations' / 'DET'
-        for name in _walk(folder, ['.xml']):
-            yield folder / name, f'{name[:-4]}.JPEG', 0
+def _pass_over_images(kind: str, file: str | os.PathLike, error: InputError) -> None:
+    """Goes on where boxes do not depend on it: images that are missing, classes without names, no annotation."""
+    if kind in ('missing image', 'unreadable image', 'classes'):
         return
-    if (source / 'Annotations').is_dir():
-        # The names inside the annotations are often wrong; that of the file is not.
-        images = {os.path.splitext(key)[0]: key for key in _walk(_image_folder(source), IMAGE_SUFFIXES)}
-        for name in _walk(source / 'Annotations', ['.xml']):
-            yield source / 'Annotations' / name, images.get(name[:-4], f'{name[:-4]}.jpg'), 1
+    if kind == 'annotation' and not os.path.exists(file):
         return
-    folders = sorted(path for path in source.glob('ILSVRC*_DET_bbox_*') if path.is_dir())
-    if not folders:
-        raise ProposalError(
-            f'{source} is no data set with annotations: it has neither Annotations nor ILSVRC*_DET_bbox_* folders.'
-        )
-    for folder in folders:
-        for name in _walk(folder, ['.xml']):
-            yield folder / name, f'{folder.name.replace("_bbox_", "_")}/{name[:-4]}.JPEG', 0
-
-
-def _xml_objects(path: Path, counts_from: int) -> tuple[np.ndarray, np.ndarray]:
-    boxes, counts = [], []
-    for thing in read_xml(path).objects:
-        x1, y1, x2, y2 = thing.box
-        # An inclusive last pixel ends where the next one begins. In VOC files from other tools, empty boxes have equal
-        # corners, which VOC itself never has.
-        boxes.append((x1 - counts_from, y1 - counts_from, x2 + 1 - counts_from, y2 + 1 - counts_from))
-        empty = counts_from == 1 and (x2 <= x1 or y2 <= y1)
-        counts.append(not empty and not thing.difficult)
-    return np.array(boxes, np.float64).reshape(-1, 4), np.array(counts, bool)
+    raise error

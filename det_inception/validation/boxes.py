@@ -5,32 +5,36 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from det_inception.datasets.detection import ImageRecord
-from det_inception.formats.annotation_xml import clip_box
-
-Box = tuple[float, float, float, float]
+from det_inception.formats import Format, ImageRecord, clip_box
+from det_inception.formats.records import Box
 
 
-def box_problems(record: ImageRecord, layout: str) -> Iterator[tuple[str, str]]:
+def box_problems(record: ImageRecord, format: Format) -> Iterator[tuple[str, str]]:
     """Yields kind and description of every box that the data sets cut or drop, and of objects annotated twice.
 
     Args:
         record: An image; where its size is unknown (0), boxes are only looked at for themselves.
-        layout: One of :data:`det_inception.validation.splits.LAYOUTS`: it decides how a box stands in the file.
+        format: The format of its annotation, in which boxes are shown.
     """
-    for name, box, _ in record.objects:
-        fault = box_fault(box, record.width, record.height)
+
+    def shown(box: Box) -> str:
+        return '(' + ', '.join(f'{side:.6g}' for side in format.as_in_file(box, record.height, record.width)) + ')'
+
+    if not (record.height and record.width) and not any(side for item in record.objects for side in item.box):
+        return  # Shares of an unknown size.
+    for item in record.objects:
+        fault = box_fault(item.box, record.width, record.height)
         if fault is not None:
             kind, text = fault
-            if kind == 'box cut' and layout == 'voc' and _counts_from_zero(box, record.width, record.height):
+            if kind == 'box cut' and format.name == 'voc' and _counts_from_zero(item.box, record.width, record.height):
                 text = (
                     'begins at 0, where Pascal VOC counts pixels from 1, and is cut to the image; add 1 to its corners'
                 )
-            yield kind, f'the box {as_in_file(box, layout)} of an object {name!r} {text}.'
-    copies = Counter((name, box) for name, box, ignored in record.objects if not ignored)
+            yield kind, f'the box {shown(item.box)} of an object {item.name!r} {text}.'
+    copies = Counter((item.name, item.box) for item in record.objects if not item.ignored)
     for (name, box), count in copies.items():
         if count > 1:
-            yield 'box twice', f'an object {name!r} at {as_in_file(box, layout)} is there {count} times; leave one.'
+            yield 'box twice', f'an object {name!r} at {shown(box)} is there {count} times; leave one.'
 
 
 def box_fault(box: Box, width: int, height: int) -> tuple[str, str] | None:
@@ -49,20 +53,8 @@ def box_fault(box: Box, width: int, height: int) -> tuple[str, str] | None:
     if clipped is None:
         return 'box tiny', f'has less than a pixel of width or height in {size} and is dropped; correct or remove it'
     if clipped != box:
-        return 'box cut', f'leaves {size} by {_number(_overhang(box, width, height))} and is cut to it; correct it'
+        return 'box cut', f'leaves {size} by {_overhang(box, width, height):.6g} and is cut to it; correct it'
     return None
-
-
-def as_in_file(box: Box, layout: str) -> str:
-    """Returns a box as the annotation file has it."""
-    x1, y1, x2, y2 = box
-    if layout == 'coco':
-        box = (x1, y1, x2 - x1, y2 - y1)
-    elif layout == 'ilsvrc':
-        box = (x1, y1, x2 - 1, y2 - 1)
-    elif x2 > x1 and y2 > y1:
-        box = (x1 + 1, y1 + 1, x2, y2)
-    return '(' + ', '.join(map(_number, box)) + ')'
 
 
 def _overhang(box: Box, width: int, height: int) -> float:
@@ -71,7 +63,3 @@ def _overhang(box: Box, width: int, height: int) -> float:
 
 def _counts_from_zero(box: Box, width: int, height: int) -> bool:
     return min(box[0], box[1]) == -1 and box[2] <= width and box[3] <= height
-
-
-def _number(value: float) -> str:
-    return f'{value:.1f}'.removesuffix('.0')

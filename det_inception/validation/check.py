@@ -10,20 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.datasets.detection import DataError, read_list
-from det_inception.datasets.voc import files_by_name, image_files, list_entry
+from det_inception.formats import DataError, read_list, role, spellings, walk
+from det_inception.utils.errors import some
 from det_inception.validation.duplicates import equal_files, lookalikes
-from det_inception.validation.find import role
-from det_inception.validation.images import Pictures
+from det_inception.validation.images import ImageFiles
 from det_inception.validation.names import similar_classes
-from det_inception.validation.problems import ERROR, WARNING, Problems, some
+from det_inception.validation.problems import ERROR, WARNING, Problems
 from det_inception.validation.scan import Scan, scan_split
-from det_inception.validation.splits import Split
+from det_inception.validation.splits import CheckedSplit
 from det_inception.validation.stores import StoreCheck
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckResult:
     """What a check found.
 
     Attributes:
@@ -38,14 +37,14 @@ class Report:
 
 
 def check_data(
-    splits: Sequence[Split],
+    splits: Sequence[CheckedSplit],
     *,
     classes_of_first: bool,
     images: bool = True,
     whole: bool = True,
     workers: int | None = None,
     progress: bool = True,
-) -> Report:
+) -> CheckResult:
     """Checks a data set.
 
     Args:
@@ -57,34 +56,34 @@ def check_data(
         workers: Number of threads that do; None: one a core.
         progress: Whether to show a progress bar on stderr.
     """
-    problems, pictures = Problems(), Pictures()
+    problems, files = Problems(), ImageFiles()
     scans: list[Scan] = []
     for split in splits:
         classes = scans[0].classes if scans and classes_of_first else None
-        scans.append(scan_split(split, classes, pictures, problems))
+        scans.append(scan_split(split, classes, files, problems))
     _check_class_names(scans, problems)
     if whole:
-        _check_unlisted(scans, pictures, problems)
+        _check_unlisted(scans, files, problems)
     if images:
-        pictures.look(workers, progress)
+        files.look(workers, progress)
     else:
-        pictures.look_for()
+        files.look_for()
     for scan in scans:
-        _check_images(scan, pictures, problems)
-    _check_shared(scans, pictures, problems)
-    _check_stores(scans, pictures, problems, whole)
-    readable = [sum(index not in pictures.faults for index in scan.pictures) for scan in scans] if images else None
-    return Report(scans, problems, readable)
+        _check_images(scan, files, problems)
+    _check_shared(scans, files, problems)
+    _check_stores(scans, files, problems, whole)
+    readable = [sum(index not in files.faults for index in scan.images) for scan in scans] if images else None
+    return CheckResult(scans, problems, readable)
 
 
 def _check_class_names(scans: list[Scan], problems: Problems) -> None:
     # The other splits may have no classes beyond those of the first; classes that were given were spelled with care.
-    for scan in scans[:1] if scans[0].split.layout != 'ilsvrc' and scans[0].split.classes is None else []:
+    for scan in scans[:1] if scans[0].split.format.classes is None and scans[0].split.classes is None else []:
         counts = {name: entry.boxes + entry.ignored for name, entry in scan.statistics.classes.items()}
         counts = {name: counts.get(name, 0) for name in (*scan.classes, *counts)}
         for rare, often in similar_classes(counts):
             entry = scan.statistics.classes.get(rare)
-            source = entry.first if entry else str(scan.split.source)
+            source = entry.first if entry else str(scan.split.files.source)
             problems.add(
                 'similar class',
                 WARNING,
@@ -104,72 +103,67 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
                 'unused class',
                 WARNING,
                 scan.split.name,
-                scan.split.source,
-                f'{scan.split.source}: no object is of {some(unused)}: {then}; add some, or take them out of the '
-                'classes.',
+                scan.split.files.source,
+                f'{scan.split.files.source}: no object is of {some(unused, 10)}: {then}; add some, or take them out of '
+                'the classes.',
             )
 
 
-def _check_unlisted(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+def _check_unlisted(scans: list[Scan], files: ImageFiles, problems: Problems) -> None:
     """Notes images in the folders that no split has, and annotations without an image."""
-    listed = {os.path.normpath(path) for path in pictures.paths}
+    listed = {os.path.normpath(path) for path in files.paths}
     stems = {os.path.splitext(path)[0] for path in listed}
-    folders: dict[Path, Split] = {}
+    folders: dict[Path, CheckedSplit] = {}
     for scan in scans:
         # ILSVRC's lists of other names may be meant to take a part of its images.
-        names = [path.stem for path in scan.split.lists]
-        if scan.split.layout != 'ilsvrc' or names == [role(names[0])]:
+        names = [path.stem for path in scan.split.files.lists]
+        if scan.split.format.name != 'ilsvrc' or names in ([], [scan.split.files.role]):
             folders.setdefault(scan.folder, scan.split)
     for folder, split in folders.items():
-        try:
-            files = files_by_name(folder)
-        except DataError:
-            continue  # said already
-        entries = _list_entries(split) if split.layout == 'voc' else set()
-        for name in image_files(files):
-            path = os.path.normpath(folder / name)
-            unnamed = entries.isdisjoint((name, os.path.splitext(name)[0]))
-            if path not in listed and unnamed and not _is_hidden(name):
+        found = walk(folder)
+        if folder == split.files.root:  # There may be other things in it.
+            parents = {os.path.dirname(path) for path in listed}
+            found = [key for key in found if os.path.dirname(os.path.normpath(folder / key)) in parents]
+        names = {os.path.splitext(key)[0] for key in found}
+        entries = _list_entries(split)
+        for key in found:
+            path = os.path.normpath(folder / key)
+            if path not in listed and entries.isdisjoint((key, os.path.splitext(key)[0])):
                 text = f'{path}: no list names this image; add it to one if it is to be used.'
                 problems.add('not listed', WARNING, '', path, text)
-        if split.annotations is None or not split.annotations.is_dir():
-            continue
-        for source in sorted(split.annotations.rglob('*.xml')):
-            name = source.relative_to(split.annotations).with_suffix('').as_posix()
+        for key in walk(split.files.annotations, ['.xml']) if split.files.annotations else ():
+            name = key.removesuffix('.xml')
             # That a listed image is missing is said already.
-            if not (name in files or name in entries or os.path.normpath(folder / name) in stems or _is_hidden(name)):
+            if not (name in names or name in entries or os.path.normpath(folder / name) in stems):
+                source = split.files.annotations / key
                 text = f'{source}: there is no image of this name in {folder}; add it, or remove the annotation.'
                 problems.add('not listed', WARNING, '', source, text)
 
 
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith('.') for part in name.split('/'))
-
-
-def _list_entries(split: Split) -> set[str]:
+def _list_entries(split: CheckedSplit) -> set[str]:
     """Returns what the lists of a VOC folder name, whether or not they are checked."""
     entries: set[str] = set()
-    for path in (split.root / 'ImageSets' / 'Main').glob('*.txt'):
+    for path in (split.files.root / 'ImageSets' / 'Main').glob('*.txt') if split.format.name == 'voc' else ():
         try:
-            entries.update(list_entry(line) for line in read_list(path))
+            entries.update(name for line in read_list(path) for name, _ in spellings(line))
         except DataError:
             continue
     return entries
 
 
-def _check_images(scan: Scan, pictures: Pictures, problems: Problems) -> None:
+def _check_images(scan: Scan, files: ImageFiles, problems: Problems) -> None:
     split = scan.split
-    for number, index in enumerate(scan.pictures):
-        path = pictures.paths[index]
+    for number, index in enumerate(scan.images):
+        path = files.paths[index]
         used = scan.used[number]
         severity = ERROR if used else WARNING
-        fault = pictures.faults.get(index)
+        fault = files.faults.get(index)
         if fault is not None:
-            kind = 'missing image' if pictures.is_missing(index) else 'unreadable image'
-            hint = pictures.hint(path) if kind == 'missing image' else ''
+            kind = 'missing image' if files.is_missing(index) else 'unreadable image'
+            hint = files.hint(path) if kind == 'missing image' else ''
             problems.add(kind, severity, split.name, path, f'{fault.removesuffix(".")}{hint}.')
             continue
-        annotated, actual = scan.annotated_size(number), tuple(pictures.sizes[index].tolist())
+        annotated, actual = scan.annotated_size(number), tuple(files.sizes[index].tolist())
         if any(actual) and any(annotated) and annotated != actual:
             turned = '; perhaps its EXIF data turn it' if annotated == actual[::-1] else ''
             text = (
@@ -180,10 +174,10 @@ def _check_images(scan: Scan, pictures: Pictures, problems: Problems) -> None:
             problems.add('image size', severity, split.name, path, text)
 
 
-def _check_shared(scans: list[Scan], pictures: Pictures, problems: Problems) -> None:
+def _check_shared(scans: list[Scan], files: ImageFiles, problems: Problems) -> None:
     """Notes images that are in two splits of different use, under one name, as copies, or looking the same."""
-    members = [scan.distinct_pictures() for scan in scans]
-    copies = equal_files(pictures)
+    members = [scan.distinct_images() for scan in scans]
+    copies = equal_files(files)
     copied = {index: group for group in copies for index in group}
     for (number, first), (other_number, second) in combinations(enumerate(scans), 2):
         if not _apart(first.split, second.split):
@@ -191,30 +185,30 @@ def _check_shared(scans: list[Scan], pictures: Pictures, problems: Problems) -> 
         ours, others = members[number], members[other_number]
         name, other_name = first.split.name, second.split.name
         for index in np.intersect1d(ours, others).tolist():
-            path = pictures.paths[index]
+            path = files.paths[index]
             _note_shared(problems, 'shared image', other_name, path, f'{path}: is in {name} and in {other_name}')
         in_first, in_second = set(ours.tolist()), set(others.tolist())
         for group in copies:
             left, right = ([index for index in group if index in members] for members in (in_first, in_second))
             for index in right:
                 if left and index not in in_first:
-                    path, twin = pictures.paths[index], pictures.paths[left[0]]
+                    path, twin = files.paths[index], files.paths[left[0]]
                     text = f'{path}: the same file, byte for byte, is {twin} in {name}'
                     _note_shared(problems, 'shared image', other_name, path, text)
-        for index, twin in lookalikes(pictures, others, ours):
+        for index, twin in lookalikes(files, others, ours):
             if index in in_first or any(copy in in_first for copy in copied.get(index, ())):
                 continue
-            path = pictures.paths[index]
-            text = f'{path}: looks the same as {pictures.paths[twin]} in {name}'
+            path = files.paths[index]
+            text = f'{path}: looks the same as {files.paths[twin]} in {name}'
             _note_shared(problems, 'looks the same', other_name, path, text)
     for scan, indices in zip(scans, members):
         within = set(indices.tolist())
         for group in copies:
             together = [index for index in group if index in within]
             for index in together[1:]:
-                path = pictures.paths[index]
+                path = files.paths[index]
                 text = (
-                    f'{path}: the same file, byte for byte, is {pictures.paths[together[0]]}; leave one, above all if '
+                    f'{path}: the same file, byte for byte, is {files.paths[together[0]]}; leave one, above all if '
                     'their annotations differ.'
                 )
                 problems.add('same file', WARNING, scan.split.name, path, text)
@@ -226,18 +220,18 @@ def _note_shared(problems: Problems, kind: str, split: str, path: str, text: str
     )
 
 
-def _apart(first: Split, second: Split) -> bool:
+def _apart(first: CheckedSplit, second: CheckedSplit) -> bool:
     """Whether two splits should have nothing in common: one is for training, or both are for different tests."""
     return first.test_mode != second.test_mode or (first.test_mode and role(first.name) != role(second.name))
 
 
-def _check_stores(scans: list[Scan], pictures: Pictures, problems: Problems, whole: bool) -> None:
+def _check_stores(scans: list[Scan], files: ImageFiles, problems: Problems, whole: bool) -> None:
     stores = StoreCheck(problems)
     for scan in scans:
         paths = stores.open(scan.split.stores)
         if not paths:
             continue
-        for number, index in enumerate(scan.pictures):
-            if scan.wants_proposals[number] and index not in pictures.faults:
-                stores.check(scan.split.name, paths, pictures, index, scan.annotated_size(number))
+        for number, index in enumerate(scan.images):
+            if scan.needs_proposals[number] and index not in files.faults:
+                stores.check(scan.split.name, paths, files, index, scan.annotated_size(number))
     stores.finish(whole)

@@ -1,6 +1,6 @@
 """Reads the images of a data set on all cores, and remembers of each what the checks need.
 
-Shape legend: P pictures, each file once.
+Shape legend: P images, each file once.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 
 CELLS = 16
-"""A picture's thumbnail has so many cells a side."""
+"""Cells on a side of an image's thumbnail."""
 
 
-class Pictures:
+class ImageFiles:
     """The image files of a data set: half a kilobyte each, however large they are.
 
     Attributes:

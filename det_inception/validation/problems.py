@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from det_inception.utils.errors import ErrorHandler, InputError
@@ -17,6 +17,7 @@ HEADINGS = {
     'unreadable image': 'Images that cannot be read',
     'image size': 'Images of another size than their annotation says',
     'annotation': 'Annotations that cannot be understood',
+    'classes': 'Classes that cannot be read',
     'ids': 'Ids that refer to nothing, or to two things',
     'no object': 'Nothing to find',
     'unknown class': 'Classes that are not among those to be learned',
@@ -31,11 +32,11 @@ HEADINGS = {
     'listed twice': 'Images listed twice',
     'shared image': 'Images that training and test have in common',
     'same file': 'Copies of one file',
-    'looks the same': 'Pictures that look the same in training and test',
+    'looks the same': 'Images that look the same in training and test',
     'not listed': 'Files that no list names',
     'proposals': 'Proposals that do not match',
 }
-"""The kinds of problems in the order in which they are shown, and what stands above them."""
+"""The kinds of problems in the order in which they are shown, and their headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,6 @@ class Problem:
     split: str
     file: str
     message: str
-
-
-def some(names: Iterable[str], limit: int = 10) -> str:
-    """Returns the first few names for a sentence."""
-    names = list(names)
-    return ', '.join(names[:limit]) + (f' and {len(names) - limit} more' if len(names) > limit else '')
 
 
 class Problems:

@@ -1,7 +1,7 @@
 """Reads one split from end to end and notes what is wrong with its lists and annotations.
 
-What is an error here is what the data sets of :mod:`det_inception.datasets` raise: their readers are the same
-functions, and what their base class checks beyond that is checked here again.
+An error here is what the data sets of :mod:`det_inception.datasets` raise: both read with :mod:`det_inception.formats`.
+What the base class of the data sets checks beyond that is checked here again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.datasets.detection import ImageRecord
-from det_inception.utils.errors import InputError
+from det_inception.formats import ImageRecord
+from det_inception.utils.errors import InputError, some
 from det_inception.validation.boxes import box_problems
-from det_inception.validation.images import Pictures
+from det_inception.validation.images import ImageFiles
 from det_inception.validation.names import meant
-from det_inception.validation.problems import ERROR, WARNING, Problems, some
-from det_inception.validation.splits import Split, open_split
+from det_inception.validation.problems import ERROR, WARNING, Problems
+from det_inception.validation.splits import CheckedSplit
 from det_inception.validation.statistics import Statistics
 
 _LARGEST = 2**40  # as an image's side; a file may say anything
@@ -35,48 +35,51 @@ class Scan:
         classes: Those that a detector would learn from it, in their order.
         folder: The folder of its images.
         statistics: Its counts, of objects of these classes.
-        pictures: Index of each image among the pictures, in the order of the list.
+        images: Index of each image among the image files, in the order of the list.
         sizes: Height and width of each image as its annotation has it, one after the other; 0 where unknown.
         used: Whether each image takes part in training or testing.
-        wants_proposals: Whether it does so with proposals: an image that is annotated in part is not trained on any.
+        needs_proposals: Whether it does so with proposals: an image that is annotated in part is trained without.
     """
 
-    split: Split
+    split: CheckedSplit
     classes: tuple[str, ...]
     folder: Path
     statistics: Statistics = field(default_factory=Statistics)
-    pictures: array = field(default_factory=lambda: array('q'))
+    images: array = field(default_factory=lambda: array('q'))
     sizes: array = field(default_factory=lambda: array('q'))
     used: bytearray = field(default_factory=bytearray)
-    wants_proposals: bytearray = field(default_factory=bytearray)
+    needs_proposals: bytearray = field(default_factory=bytearray)
 
     def annotated_size(self, number: int) -> tuple[int, int]:
         """Returns height and width of the image of this number in the list."""
         return self.sizes[2 * number], self.sizes[2 * number + 1]
 
-    def distinct_pictures(self) -> np.ndarray:
-        """Returns the indices of its pictures, each once."""
-        return np.unique(np.array(self.pictures, np.int64))
+    def distinct_images(self) -> np.ndarray:
+        """Returns the indices of its image files, each once."""
+        return np.unique(np.array(self.images, np.int64))
 
 
-def scan_split(split: Split, classes: tuple[str, ...] | None, pictures: Pictures, problems: Problems) -> Scan:
+def scan_split(split: CheckedSplit, classes: tuple[str, ...] | None, files: ImageFiles, problems: Problems) -> Scan:
     """Reads a split.
 
     Args:
         split: The split.
         classes: To be learned, instead of those that the split itself names or has.
-        pictures: Its images are added to them.
+        files: Its images are added to them.
         problems: Where to note what is wrong.
     """
-    return _Scanner(split, classes, pictures, problems).run()
+    return _Scanner(split, classes, files, problems).run()
 
 
 class _Scanner:
-    def __init__(self, split: Split, classes: tuple[str, ...] | None, pictures: Pictures, problems: Problems) -> None:
-        self.split, self.pictures, self.problems = split, pictures, problems
-        self.complaining = problems.on_error(split.name)
+    def __init__(
+        self, split: CheckedSplit, classes: tuple[str, ...] | None, files: ImageFiles, problems: Problems
+    ) -> None:
+        self.split, self.files, self.problems = split, files, problems
+        self.source = split.files.source
+        self.add_error = problems.on_error(split.name)
         self.faulty: set[str] = set()  # files of which something is left out
-        self.content = open_split(split, self.on_error)
+        self.content = split.format.read(split.files, self.on_error)
         given = classes or split.classes or self.content.classes
         self.known = None if given is None else frozenset(given)
         self.scan = Scan(split, given or (), self.content.images)
@@ -87,53 +90,52 @@ class _Scanner:
 
     def on_error(self, kind: str, file: str | os.PathLike, error: InputError) -> None:
         self.faulty.add(os.fspath(file))
-        if kind == 'missing image' and (hint := self.pictures.hint(file)):
+        if kind == 'missing image' and (hint := self.files.hint(file)):
             error = InputError(f'{str(error).removesuffix(".")}{hint}.')
-        self.complaining(kind, file, error)
+        self.add_error(kind, file, error)
 
     def note(self, kind: str, severity: str, file: str | os.PathLike, text: str) -> None:
         self.problems.add(kind, severity, self.split.name, file, f'{file}: {text}')
 
     def run(self) -> Scan:
-        if self.split.layout == 'voc' and not self.split.lists:
-            folder = self.split.root / 'ImageSets' / 'Main'
-            self.on_error(
-                'list',
-                folder,
-                InputError(f'{folder}: there is no list; write train.txt and val.txt, one image a line.'),
-            )
+        if self.split.name == 'all' and not self.split.files.lists:
+            folder = self.split.files.root / 'ImageSets' / 'Main'
+            text = f'{folder}: there is no list; write train.txt and val.txt, one image a line.'
+            self.on_error('list', folder, InputError(text))
         for record in self.content.records:
             self.see(record)
+        for note in self.content.notes:
+            self.problems.add(note.kind, WARNING, self.split.name, note.file, note.message)
         if self.known is None:
             self.scan.classes = tuple(sorted(self.scan.statistics.classes))
         self.check_classes()
-        if self.content.annotations is not None:
-            self.check_annotation_ids()
         self.check_whole()
         return self.scan
 
     def see(self, record: ImageRecord) -> None:
         scan, split = self.scan, self.split
-        in_coco = split.layout == 'coco'
-        picture = self.pictures.add(record.path)
-        self.check_listed_once(record, picture)
-        for kind, text in box_problems(record, split.layout):
-            self.note(kind, WARNING, record.source, f'{record.path.name}: {text}' if in_coco else text)
+        shares_file = record.source in split.files.lists  # One annotation file for all images.
+        number = self.files.add(record.path)
+        self.check_listed_once(record, number)
+        for kind, text in box_problems(record, split.format):
+            self.note(kind, WARNING, record.source, f'{record.path.name}: {text}' if shares_file else text)
         if self.known is not None:
-            self.unknown.update((str(record.source), item[0]) for item in record.objects if item[0] not in self.known)
-            record.objects = [item for item in record.objects if item[0] in self.known]
+            self.unknown.update(
+                (str(record.source), item.name) for item in record.objects if item.name not in self.known
+            )
+            record.objects = [item for item in record.objects if item.name in self.known]
         left = scan.statistics.add(record)
         enough = min(record.width, record.height) >= split.min_size
         # If its annotation cannot be read, there may be objects.
-        half_read = not in_coco and not self.faulty.isdisjoint((str(record.source), str(record.path)))
+        half_read = not shares_file and not self.faulty.isdisjoint((str(record.source), str(record.path)))
         scan.used.append(split.test_mode or half_read or (enough and (left > 0 or not split.filter_empty)))
-        scan.wants_proposals.append(scan.used[-1] and (split.test_mode or record.exhaustive))
-        scan.pictures.append(picture)
+        scan.needs_proposals.append(scan.used[-1] and (split.test_mode or record.exhaustive))
+        scan.images.append(number)
         scan.sizes.extend(max(-1, min(side, _LARGEST)) for side in (record.height, record.width))
         if half_read:
             return
         if split.test_mode:
-            if split.layout == 'ilsvrc' and not left and not record.source.exists():
+            if split.format.name == 'ilsvrc' and not left and not record.source.exists():
                 text = 'there is no annotation, so that the image counts as one without objects; add it.'
                 self.note('annotation', WARNING, record.source, text)
             return
@@ -146,26 +148,26 @@ class _Scanner:
             advice = 'correct them' if record.objects else 'annotate what it shows, if there is something'
             self.note('no object', WARNING, record.path, f'{reason}, so that {then}; {advice}.')
 
-    def check_listed_once(self, record: ImageRecord, picture: int) -> None:
+    def check_listed_once(self, record: ImageRecord, number: int) -> None:
         """Notes an image that came before. (COCO's reader itself complains of equal ids.)"""
-        first = self.first_of_id.setdefault(record.image_id, picture)
+        first = self.first_of_id.setdefault(record.image_id, number)
         if len(self.first_of_id) > self.number_of_ids:
             self.number_of_ids += 1
-            if picture in self.listed:
+            if number in self.listed:
                 text = f'{record.path} is there under two ids; leave one, else its objects are divided between them.'
-                self.note('listed twice', WARNING, self.split.source, text)
-            self.listed.add(picture)
+                self.note('listed twice', WARNING, self.source, text)
+            self.listed.add(number)
             return
         # In training it is a way to see an image twice as often; a test would count its objects twice.
         severity, then = (ERROR, 'list it once') if self.split.test_mode else (WARNING, 'it counts twice in training')
-        if first == picture:
+        if first == number:
             text = f'{record.path} is listed more than once; {then}.'
         else:
             text = (
-                f'{self.pictures.paths[first]} and {record.path} have the same id, {record.image_id!r}; give each one '
+                f'{self.files.paths[first]} and {record.path} have the same id, {record.image_id!r}; give each one '
                 'of its own.'
             )
-        self.note('listed twice', severity, self.split.source, text)
+        self.note('listed twice', severity, self.source, text)
 
     def check_classes(self) -> None:
         severity = WARNING if self.split.ignore_unknown else ERROR
@@ -175,25 +177,13 @@ class _Scanner:
             hint = f' (did you mean {close!r}?)' if close else ''
             text = (
                 f'{count} {"object" if count == 1 else "objects"} of class {name!r}, which is not among the classes '
-                f'{some(self.scan.classes)}{hint}; {then}.'
+                f'{some(self.scan.classes, 10)}{hint}; {then}.'
             )
             self.note('unknown class', severity, source, text)
 
-    def check_annotation_ids(self) -> None:
-        annotations = self.content.annotations.get('annotations')
-        ids = Counter(
-            repr(annotation.get('id'))
-            for annotation in (annotations if isinstance(annotations, list) else ())
-            if isinstance(annotation, dict)
-        )
-        for identity, count in ids.items():
-            if count > 1 and identity != 'None':
-                text = f'{count} annotations have the id {identity}; it does no harm here, but does to other programs.'
-                self.note('ids', WARNING, self.split.source, text)
-
     def check_whole(self) -> None:
         """Notes what the data set as a whole is refused for."""
-        scan, source = self.scan, self.split.source
+        scan, source = self.scan, self.source
         images = scan.statistics.images
         if not images:
             if not self.faulty:
@@ -203,7 +193,7 @@ class _Scanner:
             self.note('no object', ERROR, source, text)
         elif not scan.statistics.total('boxes'):
             text = (
-                f'none of its {images} images has a usable object of the classes {some(scan.classes)}; check the '
+                f'none of its {images} images has a usable object of the classes {some(scan.classes, 10)}; check the '
                 'annotations and the classes.'
             )
             self.note('no object', ERROR, source, text)

@@ -1,109 +1,154 @@
-"""Splits a data set into balanced parts: lists of images, COCO files, and R-CNN's val1 and val2."""
+"""Splits a data set of any format into parts over which every class is spread as the images are.
+
+Shape legend: I images, C classes, P parts.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
+import os
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from det_inception.datasets.coco import category_names, coco_records, read_json
-from det_inception.datasets.voc import list_entry
-from det_inception.formats.annotation_xml import read_xml
-from det_inception.ilsvrc import (
-    balanced_split,
-    imbalance,
-    rcnn_val_split,
-    read_blacklist,
-    read_image_list,
-)
+from det_inception.formats import FORMATS, ImageRecord, Split, choose_split, read_split, recognize, usable_objects
+from det_inception.ilsvrc import balanced_split, imbalance, rcnn_val_split, read_blacklist, read_image_list
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_text
-from det_inception.utils.text_files import open_text
+
+_SHOWN = 20  # classes in the table
 
 
-def annotation_folder(source: Path) -> Path:
-    """The folder of the XML files of a list in ``ImageSets/Main`` or ``ImageSets/DET``."""
-    root = source.resolve().parent.parent.parent
-    folders = [root / 'Annotations' / 'DET' / source.stem, root / 'Annotations' / 'DET', root / 'Annotations']
-    for folder in folders:
-        if folder.is_dir():
-            return folder
-    raise InputError(f'{source}: its annotations are not in {folders[-1]}; name their folder with --annotations.')
+@dataclass(frozen=True)
+class Division:
+    """A data set in parts; nothing is written yet.
+
+    Attributes:
+        files: What makes up the parts: each file and its content.
+        names: The P parts.
+        shares: Their shares of the images, as they were asked for.
+        classes: The C classes, in alphabetical order.
+        counts: int64 (I, C), objects of each class in each image.
+        parts: int64 (I,), each image's part, 0 to P - 1.
+    """
+
+    files: dict[Path, str]
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    classes: tuple[str, ...]
+    counts: np.ndarray
+    parts: np.ndarray
+
+    def table(self) -> str:
+        """Returns the objects of each class in each part as text, the class furthest from its share first."""
+        worst = imbalance(self.counts, self.parts, self.shares)
+        width = max([len('class'), *map(len, self.classes)])
+        lines = [f'{"class":{width}}' + ''.join(f'{name:>9}' for name in self.names) + '  furthest from its share']
+        for label in np.argsort(-worst, kind='stable')[:_SHOWN]:
+            numbers = (self.counts[self.parts == part, label].sum() for part in range(len(self.names)))
+            lines.append(f'{self.classes[label]:{width}}{"".join(f"{n:9d}" for n in numbers)}  {worst[label]:.1%}')
+        if len(self.classes) > _SHOWN:
+            lines.append(f'... and {len(self.classes) - _SHOWN} classes that are closer to it')
+        images = ', '.join(f'{name} {np.sum(self.parts == part)}' for part, name in enumerate(self.names))
+        return '\n'.join([*lines, f'images: {images}'])
 
 
-def counts_of(names: list[Counter]) -> tuple[np.ndarray, list[str]]:
-    """Objects of each class in each image (I, C), and the classes."""
-    classes = sorted({name for counter in names for name in counter})
-    return np.array([[counter[name] for name in classes] for counter in names], np.int64).reshape(
-        len(names), len(classes)
-    ), classes
+def divide(
+    source: str | Path,
+    shares: Mapping[str, float],
+    seed: int = 0,
+    annotations: Path | None = None,
+    image_root: Path | None = None,
+) -> Division:
+    """Splits a list of images, a COCO file or the training part of a YOLO file.
 
+    The images and objects are those that training reads, and what training refuses is refused here.
 
-def write(path: Path, content: str, force: bool) -> None:
-    if path.exists() and not force:
-        raise InputError(f'{path}: is there already; write over it with --force, or name the parts otherwise.')
-    write_text(path, content)
-    print(path)
+    Args:
+        source: A list in the folders of a data set, or the file that describes one.
+        shares: Names of the P parts and their shares of the images.
+        seed: Another seed gives another division.
+        annotations: The folder of the XML files; None: where the format has it.
+        image_root: The folder of the images; None: where the format has it.
 
-
-def split_list(args: argparse.Namespace) -> None:
-    """Splits a list of images; numbers behind the names stay what they are."""
-    with open_text(args.source) as text:
-        lines = [line.strip() for line in text if line.strip()]
-    if len(set(lines)) < len(lines):
-        raise InputError(f'{args.source}: lists an image twice; it could come into two parts. Remove one of the two.')
-    folder = args.annotations or annotation_folder(args.source)
-    files = [folder / f'{list_entry(line)}.xml' for line in lines]
-    objects = [Counter(item.name for item in read_xml(path).objects) for path in files]
-    counts, classes = counts_of(objects)
-    shares = [share for _, share in args.parts]
-    parts = balanced_split(counts, shares, args.seed)
-    for number, (name, _) in enumerate(args.parts):
-        chosen = [line for line, own in zip(lines, parts) if own == number]
-        write(args.source.with_name(f'{name}.txt'), '\n'.join(chosen) + '\n', args.force)
-    report(counts, classes, parts, args.parts)
-
-
-def split_coco(args: argparse.Namespace) -> None:
-    """Splits a COCO file into complete ones."""
-    content = read_json(args.source)
-    category_names(content, args.source)  # Complains of categories that are none.
-    records = coco_records(content, args.source, Path())
-    objects = {record.image_id: Counter(name for name, _, _ in record.objects) for record in records}
-    counts, classes = counts_of(list(objects.values()))
-    parts = balanced_split(counts, [share for _, share in args.parts], args.seed)
-    part_of = dict(zip(objects, parts.tolist()))
-    for number, (name, _) in enumerate(args.parts):
-        piece = dict(
-            content,
-            images=[image for image in content['images'] if part_of[image['id']] == number],
-            annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == number],
+    Raises:
+        InputError: The source is of no known format, its files are faulty, an image is listed twice, or there are fewer
+            images than parts.
+    """
+    source = Path(source)
+    if not source.is_file():
+        raise InputError(f'{source}: no such file; give a list of images or a COCO file.')
+    split = _split_of(source, annotations, image_root)
+    records = list(read_split(split).records)
+    if twice := _first_twice(records):
+        raise InputError(
+            f'{source}: lists an image twice ({twice}); it could come into two parts. Remove one of the two.'
         )
-        write(args.source.with_name(f'{name}.json'), json.dumps(piece), args.force)
-    report(counts, classes, parts, args.parts)
+    objects = [Counter(item.name for item in usable_objects(record) if not item.ignored) for record in records]
+    classes = tuple(sorted({name for counter in objects for name in counter}))
+    counts = np.array([[counter[name] for name in classes] for counter in objects], np.int64)
+    counts = counts.reshape(len(records), len(classes))
+    parts = balanced_split(counts, tuple(shares.values()), seed)
+    members = {name: np.flatnonzero(parts == part).tolist() for part, name in enumerate(shares)}
+    files = FORMATS[split.format].divide(split, members, records)
+    return Division(files, tuple(shares), tuple(shares.values()), classes, counts, parts)
 
 
-def split_rcnn(args: argparse.Namespace) -> None:
-    """Writes R-CNN's val1 and val2, each with the official indices."""
-    val = read_image_list(args.source)
-    halves = rcnn_val_split(val, read_image_list(args.rcnn_val2), read_blacklist(args.blacklist))
-    for name, half in zip(('val1', 'val2'), halves):
-        lines = ''.join(f'{image} {index}\n' for image, index in half.items())
-        write(args.source.with_name(f'{name}.txt'), lines, args.force)
-    print(f'val1: {len(halves[0])} images, val2: {len(halves[1])} images.')
+def divide_like_rcnn(val: str | Path, val2: str | Path, blacklist: str | Path) -> dict[Path, str]:
+    """Returns the lists of R-CNN's ``val1`` and ``val2`` beside ``val``, each with the official indices.
+
+    Args:
+        val: The official list of the validation set.
+        val2: The published list of ``val2``.
+        blacklist: The official blacklist.
+    """
+    halves = rcnn_val_split(read_image_list(val), read_image_list(val2), read_blacklist(blacklist))
+    return {
+        Path(val).with_name(f'{name}.txt'): ''.join(f'{image} {index}\n' for image, index in half.items())
+        for name, half in zip(('val1', 'val2'), halves)
+    }
 
 
-def report(counts: np.ndarray, classes: list[str], parts: np.ndarray, named: list[tuple[str, float]]) -> None:
-    worst = imbalance(counts, parts, [share for _, share in named])
-    width = max([len('class'), *map(len, classes)])
-    print(f'{"class":{width}}' + ''.join(f'{name:>9}' for name, _ in named) + '  furthest from its share')
-    for label in np.argsort(-worst, kind='stable')[:20]:
-        numbers = ''.join(f'{counts[parts == number, label].sum():9d}' for number in range(len(named)))
-        print(f'{classes[label]:{width}}{numbers}  {worst[label]:.1%}')
-    if len(classes) > 20:
-        print(f'... and {len(classes) - 20} classes that are closer to it')
-    images = ', '.join(f'{name} {np.sum(parts == number)}' for number, (name, _) in enumerate(named))
-    print(f'images: {images}')
+def write_parts(files: Mapping[Path, str], force: bool = False) -> None:
+    """Writes the files of a division, all or none.
+
+    Raises:
+        InputError: One is there already, and not ``force``.
+    """
+    for path in files:
+        if path.exists() and not force:
+            raise InputError(f'{path}: is there already; write over it with --force, or name the parts otherwise.')
+    for path, content in files.items():
+        write_text(path, content)
+
+
+def _split_of(source: Path, annotations: Path | None, image_root: Path | None) -> Split:
+    if any(format.claim(source) for format in FORMATS.values()):
+        splits = recognize(source).splits(source).splits
+        split = splits[0] if len(splits) == 1 else choose_split(splits, 'train')
+    else:
+        folders = Path(os.path.abspath(source)).parents[:4]
+        root = next((root for root in folders if any(format.claim(root) for format in FORMATS.values())), None)
+        if root is not None:
+            found = recognize(root).split_of(root, source)
+            if len(found) > 1 and annotations is None:
+                raise InputError(
+                    f'{source}: its images may be in {found[0].images} or {found[1].images}; begin its name with train '
+                    'or val, or name the folder of their annotations with --annotations.'
+                )
+            split = next((split for split in found if split.annotations == annotations), found[0])
+        elif annotations is not None and image_root is not None:
+            split = Split(source.stem, 'voc', source.parent, (source,))
+        else:
+            raise InputError(
+                f'{source}: is in the folders of no known data set; name those of its annotations and images with '
+                '--annotations and --image-root.'
+            )
+    return replace(split, annotations=annotations or split.annotations, images=image_root or split.images)
+
+
+def _first_twice(records: list[ImageRecord]) -> Path | None:
+    seen: set[Path] = set()
+    return next((record.path for record in records if record.path in seen or seen.add(record.path)), None)

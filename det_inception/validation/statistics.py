@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from det_inception.datasets.detection import ImageRecord
-from det_inception.formats.annotation_xml import clip_box
+from det_inception.formats import ImageRecord, usable_objects
 
 
 @dataclass
@@ -64,33 +64,27 @@ class Statistics:
 
     def add(self, record: ImageRecord) -> int:
         """Counts an image; returns how many of its objects are left for training, ignored ones included."""
-        left = boxes = 0
-        seen: set[str] = set()
-        for name, box, ignored in record.objects:
-            entry = self.classes.get(name)
-            if entry is None:
-                entry = self.classes[name] = ClassStatistics(str(record.source))
-            if name not in seen:
-                seen.add(name)
-                entry.images += 1
-            clipped = clip_box(box, record.width, record.height)
-            if clipped is None:
-                entry.dropped += 1
-                continue
-            left += 1
-            if ignored:
+        for name, count in Counter(item.name for item in record.objects).items():
+            entry = self.classes.setdefault(name, ClassStatistics(str(record.source)))
+            entry.images += 1
+            entry.dropped += count
+        usable = usable_objects(record)
+        for item in usable:
+            entry = self.classes[item.name]
+            entry.dropped -= 1
+            if item.ignored:
                 entry.ignored += 1
-                continue
-            boxes += 1
-            entry.boxes += 1
-            entry.sides.extend((clipped[2] - clipped[0], clipped[3] - clipped[1]))
+            else:
+                entry.boxes += 1
+                x1, y1, x2, y2 = item.box
+                entry.sides.extend((x2 - x1, y2 - y1))
         self.images += 1
-        self.empty += not left
-        self.most = max(self.most, boxes)
+        self.empty += not usable
+        self.most = max(self.most, sum(not item.ignored for item in usable))
         if record.width > 0 and record.height > 0:
             self.widths = _widened(self.widths, record.width)
             self.heights = _widened(self.heights, record.height)
-        return left
+        return len(usable)
 
 
 def _widened(limits: tuple[int, int] | None, value: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Whether a proposal store has what the images of a split want of it."""
+"""Whether a proposal store has what the images of a split need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from det_inception.proposals import ProposalError, ProposalStore, StoreKeyError
-from det_inception.validation.images import Pictures
+from det_inception.validation.images import ImageFiles
 from det_inception.validation.problems import ERROR, WARNING, Problems
 
 _KIND = 'proposals'
@@ -36,17 +36,17 @@ class StoreCheck:
                     self._problems.add(_KIND, ERROR, '', path, str(error))
         return [path for path in paths if self._stores[path] is not None]
 
-    def check(self, split: str, paths: list[Path], pictures: Pictures, index: int, annotated: tuple[int, int]) -> None:
+    def check(self, split: str, paths: list[Path], files: ImageFiles, index: int, annotated: tuple[int, int]) -> None:
         """Looks up one image that is used.
 
         Args:
             split: For the notes.
             paths: Stores from :meth:`open`; the first that has the image counts.
-            pictures: The images.
+            files: The images.
             index: Which of them.
             annotated: Its height and width where it was not read.
         """
-        image = pictures.paths[index]
+        image = files.paths[index]
         key = path = store = None
         for path in paths:
             store = self._stores[path]
@@ -59,9 +59,9 @@ class StoreCheck:
             self._problems.add(_KIND, ERROR, split, image, str(missing))
             return
         self._wanted[path].add(key)
-        height, width = pictures.sizes[index].tolist() if pictures.sizes[index].any() else annotated
+        height, width = files.sizes[index].tolist() if files.sizes[index].any() else annotated
         made_for = store.size(key)
-        identity = pictures.identity(index)
+        identity = files.identity(index)
         if height and width and made_for != (height, width):
             self._problems.add(
                 _KIND,
@@ -78,7 +78,7 @@ class StoreCheck:
                 split,
                 image,
                 f'{image}: the file is not the one for which {path} has the proposals of {key!r} (its bytes differ); '
-                'make them again if the picture has changed.',
+                'make them again if the image has changed.',
             )
         if not store.count(key):
             self._problems.add(

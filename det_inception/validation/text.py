@@ -6,63 +6,62 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from det_inception.validation.check import Report
+from det_inception.validation.check import CheckResult
 from det_inception.validation.problems import ERROR, HEADINGS, WARNING
 from det_inception.validation.scan import Scan
-from det_inception.validation.splits import LAYOUTS
 
 
-def summary(report: Report, passed_over: Mapping[str, str]) -> str:
+def summary(result: CheckResult, passed_over: Mapping[str, str]) -> str:
     """Returns what is in the data set.
 
     Args:
-        report: The result of the check.
+        result: Of the check.
         passed_over: Lists and files that were not checked, each with the reason.
     """
     lines = []
-    for number, scan in enumerate(report.scans):
-        readable = None if report.readable is None else report.readable[number]
+    for number, scan in enumerate(result.scans):
+        readable = None if result.readable is None else result.readable[number]
         lines += [*_split_lines(scan, readable), '']
-    if table := list(_class_table(report.scans)):
+    if table := list(_class_table(result.scans)):
         lines += [*table, '']
     lines += [f'Not checked: {name} ({reason}).' for name, reason in passed_over.items()]
     return '\n'.join(map(printable, lines)).rstrip('\n')
 
 
-def problem_list(report: Report, max_shown: int) -> str:
+def problem_list(result: CheckResult, max_shown: int) -> str:
     """Returns what is wrong with it, at most ``max_shown`` lines of each kind."""
     lines = []
-    for (severity, kind), group in groupby(report.problems, lambda problem: (problem.severity, problem.kind)):
+    for (severity, kind), group in groupby(result.problems, lambda problem: (problem.severity, problem.kind)):
         problems = list(group)
         lines.append(f'{severity}: {HEADINGS[kind]} ({len(problems)})')
         lines += [f'  {problem.message}' for problem in problems[:max_shown]]
         if len(problems) > max_shown:
             lines.append(f'  ... and {len(problems) - max_shown} more (--max-shown, --json)')
-    errors, warnings = report.problems.count(ERROR), report.problems.count(WARNING)
+    errors, warnings = result.problems.count(ERROR), result.problems.count(WARNING)
     verdict = 'Training or testing would stop' if errors else 'Nothing that would stop training or testing'
     lines.append(f'{verdict}: {_counted(errors, "error")}, {_counted(warnings, "warning")}.')
     return '\n'.join(map(printable, lines))
 
 
-def as_json(report: Report, passed_over: Mapping[str, str]) -> dict[str, Any]:
+def as_json(result: CheckResult, passed_over: Mapping[str, str]) -> dict[str, Any]:
     """Returns all of it as JSON knows it; the names are those of :class:`Statistics` and :class:`Problem`."""
     splits = []
-    for number, scan in enumerate(report.scans):
+    for number, scan in enumerate(result.scans):
         statistics = scan.statistics
         splits.append(
             {
                 'name': scan.split.name,
-                'layout': scan.split.layout,
-                'lists': [str(path) for path in scan.split.lists],
+                'format': scan.split.files.format,
+                'lists': [str(path) for path in scan.split.files.lists],
                 'image_folder': str(scan.folder),
                 'images': statistics.images,
-                'readable': None if report.readable is None else report.readable[number],
+                'readable': None if result.readable is None else result.readable[number],
                 'used': sum(scan.used),
                 'without_objects': statistics.empty,
                 'widths': statistics.widths,
                 'heights': statistics.heights,
                 **{what: statistics.total(what) for what in ('boxes', 'ignored', 'dropped')},
-                'max_boxes_an_image': statistics.most,
+                'max_boxes_per_image': statistics.most,
                 'classes': {
                     name: {
                         'images': entry.images,
@@ -77,11 +76,11 @@ def as_json(report: Report, passed_over: Mapping[str, str]) -> dict[str, Any]:
         )
     problems = [
         {name: getattr(problem, name) for name in ('severity', 'kind', 'split', 'file', 'message')}
-        for problem in report.problems
+        for problem in result.problems
     ]
     return {
-        'errors': report.problems.count(ERROR),
-        'warnings': report.problems.count(WARNING),
+        'errors': result.problems.count(ERROR),
+        'warnings': result.problems.count(WARNING),
         'splits': splits,
         'not_checked': dict(passed_over),
         'problems': problems,
@@ -95,8 +94,9 @@ def printable(line: str) -> str:
 
 def _split_lines(scan: Scan, readable: int | None) -> Iterator[str]:
     split, statistics = scan.split, scan.statistics
-    lists = f'{len(split.lists)} lists of one class' if len(split.lists) > 1 else str(split.source)
-    yield f'{split.name}: {LAYOUTS[split.layout]}, {lists}'
+    lists = split.files.lists
+    source = f'{len(lists)} lists of one class' if len(lists) > 1 else str(split.files.source)
+    yield f'{split.name}: {split.format.title}, {source}'
     images = [_counted(statistics.images, 'image')]
     if readable is not None:
         images.append(f'{readable} readable')
@@ -111,7 +111,7 @@ def _split_lines(scan: Scan, readable: int | None) -> Iterator[str]:
     present = sum(bool(entry.boxes) for entry in statistics.classes.values())
     parts = [_counted(boxes, 'box', 'boxes'), _counted(present, 'class', 'classes')]
     if statistics.images:
-        parts.append(f'{boxes / statistics.images:.1f} boxes an image, at most {statistics.most}')
+        parts.append(f'{boxes / statistics.images:.1f} boxes per image, at most {statistics.most}')
     for what in ('ignored', 'dropped'):
         if count := statistics.total(what):
             parts.append(f'{count} more {what}')

@@ -230,14 +230,15 @@ def test_coco(tmp_path):
     assert dataset.metainfo['classes'] == ('zebra', 'ant', 'bee')
     first, second = dataset.get_data_info(0), dataset.get_data_info(1)
     assert (first['img_id'], first['img_path']) == (9, str(tmp_path / 'photos/b/one.jpg'))
-    assert boxes(dataset, 1) == [[1.5, 2, 11.5, 22], [5, 5, 10, 10]]
-    assert [instance['bbox_label'] for instance in second['instances']] == [1, 0]
-    assert [instance['ignore_flag'] for instance in second['instances']] == [0, 1]
+    assert boxes(dataset, 1) == [[1.5, 2, 11.5, 22], [5, 5, 10, 10], [0, 0, 9, 9]]
+    assert [instance['bbox_label'] for instance in second['instances']] == [1, 0, 1]
+    assert [instance['ignore_flag'] for instance in second['instances']] == [0, 1, 1]  # A crowd, and one to ignore.
+    assert dataset.metainfo['category_ids'] == (18, 2, 5)
 
 
 def test_coco_labels_follow_the_classes(tmp_path):
     dataset = load_coco(tmp_path, coco_content(), metainfo=dict(classes=('ant', 'zebra')))
-    assert dataset.get_cat_ids(0) == [1] and dataset.get_cat_ids(1) == [0, 1]
+    assert dataset.get_cat_ids(0) == [1] and dataset.get_cat_ids(1) == [0, 1, 0]
     with pytest.raises(DataError, match="class 'ant', which is not among the classes zebra"):
         load_coco(tmp_path, coco_content(), metainfo=dict(classes=('zebra',)))
 
@@ -247,7 +248,7 @@ def test_coco_categories_of_one_name_are_one_class(tmp_path):
     content['categories'].append(dict(id=77, name='zebra'))
     content['annotations'][0]['category_id'] = 77
     dataset = load_coco(tmp_path, content)
-    assert dataset.metainfo['classes'] == ('zebra', 'ant', 'bee') and dataset.get_cat_ids(1) == [0, 0]
+    assert dataset.metainfo['classes'] == ('zebra', 'ant', 'bee') and dataset.get_cat_ids(1) == [0, 0, 1]
 
 
 def changed(part, index, **values):

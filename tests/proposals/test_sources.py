@@ -11,7 +11,7 @@ import pytest
 from det_inception.proposals import list_images, read_ground_truth
 from det_inception.utils.errors import InputError
 
-IMAGE = cv2.imencode('.png', np.zeros((2, 2, 3), np.uint8))[1].tobytes()
+IMAGE = cv2.imencode('.png', np.zeros((40, 40, 3), np.uint8))[1].tobytes()
 
 
 def make(root, *names, content=IMAGE):
@@ -23,7 +23,7 @@ def make(root, *names, content=IMAGE):
 
 def annotation(*boxes, difficult=0):
     objects = ''.join(
-        f'<object><name>cat</name><difficult>{difficult}</difficult><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin>'
+        f'<object><name>n02121808</name><difficult>{difficult}</difficult><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin>'
         f'<xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>'
         for x1, y1, x2, y2 in boxes
     )

@@ -2,6 +2,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -13,13 +15,15 @@ def split(tool):
 @pytest.fixture
 def voc(tmp_path):
     """Twenty images with a cat, of them four with a dog."""
-    for folder in ('ImageSets/Main', 'Annotations'):
+    image = cv2.imencode('.png', np.zeros((20, 20, 3), np.uint8))[1].tobytes()
+    for folder in ('ImageSets/Main', 'Annotations', 'JPEGImages'):
         (tmp_path / folder).mkdir(parents=True)
     for number in range(20):
         names = ['cat', 'dog'] if number < 4 else ['cat']
         box = '<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>'
         objects = ''.join(f'<object><name>{name}</name>{box}</object>' for name in names)
         (tmp_path / f'Annotations/image_{number}.xml').write_text(f'<annotation>{objects}</annotation>')
+        (tmp_path / f'JPEGImages/image_{number}.png').write_bytes(image)
     source = tmp_path / 'ImageSets/Main/trainval.txt'
     source.write_text(''.join(f'image_{number} {number + 1}\n' for number in range(20)))
     return source
@@ -40,9 +44,9 @@ def test_a_list_in_two(voc, split):
 
 def test_names_with_blanks_and_lists_of_one_class(voc, split):
     voc.write_text('image_0 -1\nimage_1  1\nmy image 3 1\n')
-    (voc.parents[2] / 'Annotations/my image 3.xml').write_bytes(
-        (voc.parents[2] / 'Annotations/image_0.xml').read_bytes()
-    )
+    for folder, suffix in (('Annotations', 'xml'), ('JPEGImages', 'png')):
+        source = voc.parents[2] / folder / f'image_0.{suffix}'
+        source.with_name(f'my image 3.{suffix}').write_bytes(source.read_bytes())
     status, output, errors = split(voc, '--parts', 'a=2', 'b=1')
     assert status == 0, errors
     assert 'images: a 2, b 1' in output

@@ -27,7 +27,7 @@ PIPELINE = [dict(type='LoadAnyImage'), dict(type='LoadAnnotations', with_bbox=Tr
 
 def check(root, **options):
     """Checks a folder as the tool does; returns the problems."""
-    splits = options.pop('splits', None) or find_splits(root).splits
+    splits = options.pop('splits', None) or find_splits(root)[0]
     options = dict(workers=1, progress=False) | options
     return list(check_data(splits, classes_of_first=not splits[0].test_mode, **options).problems)
 
@@ -314,7 +314,7 @@ def test_the_lists_of_ilsvrcs_classes_are_put_together(tmp_path):
     data = ILSVRC(tmp_path).add('train', 'a').add('train', 'b').add('train', 'c').add('val', 'd')
     (tmp_path / 'ImageSets/DET/train.txt').unlink()
     data.list('train_1', 'a 1', 'b -1').list('train_2', 'b 1', 'a 0')
-    scan = check_data(find_splits(tmp_path).splits, classes_of_first=True, progress=False).scans[0]
+    scan = check_data(find_splits(tmp_path)[0], classes_of_first=True, progress=False).scans[0]
     assert (scan.statistics.images, scan.classes) == (2, DET_CLASSES)
 
 
@@ -336,7 +336,10 @@ def test_without_lists_all_images_are_looked_at(tmp_path):
     assert {(p.kind, p.severity) for p in problems} == {('list', 'error'), ('box cut', 'warning')}
 
 
-@pytest.mark.parametrize('content, said_of_it', [(b'', 'has no images'), (b'\xff\xfe\xfa', 'no text in UTF-8')])
+@pytest.mark.parametrize(
+    'content, said_of_it',
+    [(b'', 'has no images'), (b'\xfa\xfb', 'no text in UTF-8'), ('b'.encode('utf-16'), 'it is in UTF-16')],
+)
 def test_bad_lists(content, said_of_it, tmp_path):
     data = VOC(tmp_path).add('train', 'a').add('val', 'b')
     write(tmp_path / 'ImageSets/Main/val.txt', content)
@@ -381,7 +384,7 @@ def make_store(path, images, boxes=((1, 1, 20, 20),)):
 
 
 def with_stores(root, *stores):
-    return [replace(split, stores=tuple(map(Path, stores))) for split in find_splits(root).splits]
+    return [replace(split, stores=tuple(map(Path, stores))) for split in find_splits(root)[0]]
 
 
 def test_proposals_that_match(tmp_path):
@@ -423,7 +426,7 @@ def test_images_that_are_annotated_in_part_need_no_proposals(tmp_path):
     store = make_store(tmp_path / 'store.h5', [('val/b.JPEG', WIDTH, HEIGHT, image)])
     splits = with_stores(data.root, store)
     assert not said(check(data.root, splits=splits), 'proposals')
-    splits = [replace(split, exhaustive=True) for split in splits]
+    splits = [replace(split, files=replace(split.files, exhaustive=True)) for split in splits]
     (lacking,) = said(check(data.root, splits=splits), 'proposals', 'error')
     assert 'ILSVRC2014_train_00000001' in lacking
 
@@ -446,6 +449,6 @@ def test_real_sets(shared_data):
     problems = check(shared_data / 'voc/raccoon', workers=None)
     assert {p.severity for p in problems} == {'warning'} and len(said(problems, 'shared image')) == 2
     coco = json.loads((shared_data / 'coco/coco128/annotations.json').read_bytes())
-    scan = check_data(find_splits(shared_data / 'coco/coco128').splits, classes_of_first=True, images=False).scans[0]
+    scan = check_data(find_splits(shared_data / 'coco/coco128')[0], classes_of_first=True, images=False).scans[0]
     counted = scan.statistics.total('boxes') + scan.statistics.total('ignored') + scan.statistics.total('dropped')
     assert (counted, scan.statistics.empty) == (len(coco['annotations']), 2)

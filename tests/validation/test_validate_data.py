@@ -43,7 +43,9 @@ def test_a_sound_set(tmp_path, validate):
     VOC(tmp_path).add('train', 'a', ('ant', 1, 1, 10, 20), ('bee', 1, 1, 4, 8)).add('val', 'b', ('bee', 3, 3, 8, 6))
     status, out, _ = validate(tmp_path)
     assert status == 0
-    assert '1 image, 1 readable, 40 wide, 30 high' in out and '2 boxes, 2 classes, 2.0 boxes an image, at most 2' in out
+    assert (
+        '1 image, 1 readable, 40 wide, 30 high' in out and '2 boxes, 2 classes, 2.0 boxes per image, at most 2' in out
+    )
     table = [line.split() for line in out.splitlines() if line.startswith(('ant', 'bee'))]
     assert table == [['ant', '1', '1', '0', '0', '10', 'x', '20'], ['bee', '1', '1', '1', '1', '4', 'x', '8']]
     assert out.endswith('Nothing that would stop training or testing: 0 errors, 1 warning.\n')
