@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('reports', nargs='+', help='folders of reports; the others are compared with the first')
     parser.add_argument('--classes', action='store_true', help='also compare the AP of each class')
     parser.add_argument(
-        '--resamples', type=int, default=400, metavar='N', help='how often to resample the images (default: %(default)s)'
+        '--resamples', type=int, default=400, metavar='N', help='times to resample (default: %(default)s)'
     )
     args = parser.parse_args()
     if args.resamples < 1:

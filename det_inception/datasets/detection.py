@@ -21,7 +21,6 @@ from det_inception.formats import (
     read_split,
     recognize,
 )
-from det_inception.formats.lists import read_list  # noqa: F401  (for the checks, until they use formats)
 from det_inception.formats.records import DataError
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import some

@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from det_inception.datasets.coco import ImageRecord as OldRecord
 from det_inception.datasets.detection import DetectionDataset
 from det_inception.formats import ILSVRCDetSplit, ImageRecord, SplitContent, read_split
-from det_inception.formats.annotation_xml import ImageAnnotation
-from det_inception.formats.ilsvrc_lists import is_training_image
-from det_inception.formats.lists import read_list
 from det_inception.formats.records import DataError
-from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES, DET_SYNSETS, DET_WNIDS, limit_objects, read_train_lists
+from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES, DET_SYNSETS, limit_objects
 from det_inception.registry import DATASETS
-from det_inception.utils.errors import ErrorHandler, raise_error
-from det_inception.utils.images import ImageError, image_size
 
 _WNID_OF_NAME = {synset.name: synset.wnid for synset in DET_SYNSETS}
 
@@ -123,90 +117,3 @@ class ILSVRCDetDataset(DetectionDataset):
         chosen = iter(limit_objects(class_ids, self.max_objects_per_class, self.seed).tolist())
         records = [replace(record, objects=[item for item in record.objects if next(chosen)]) for record in records]
         return [record for record in records if record.objects]
-
-
-# Former readers, until the checks use formats.
-
-_NAME_OF_WNID = dict(zip(DET_WNIDS, DET_CLASSES))
-_LEGACY_WNID = {synset.name.casefold(): synset.wnid for synset in DET_SYNSETS}
-
-
-def listed_images(ann_file: str | Path, labels: Sequence[str]) -> list[tuple[str, int | str]]:
-    """Returns name and id of each image of a list, or of the training lists in a folder.
-
-    Args:
-        ann_file: The list or the folder, see :class:`ILSVRCDetDataset`.
-        labels: Of a folder of training lists, which images.
-
-    Raises:
-        InputError: A list cannot be read or is malformed.
-    """
-    if Path(ann_file).is_dir():
-        lists = read_train_lists(ann_file, labels)
-        return [(lists.images[position], lists.images[position]) for position in lists.having(labels)]
-    listed = []
-    for line in read_list(ann_file):
-        name, *index = line.split()
-        listed.append((name, int(index[0]) if index and index[0].isdecimal() else name))
-    return listed
-
-
-def is_exhaustive(name: str, chosen: bool | None) -> bool:
-    """Whether all objects of an image are annotated: as chosen, else in all but the official training images."""
-    return not is_training_image(name) if chosen is None else chosen
-
-
-def make_record(
-    name: str,
-    image_id: int | str,
-    images: Path,
-    source: Path,
-    annotation: ImageAnnotation | None,
-    listed_in: str | Path,
-    on_error: ErrorHandler = raise_error,
-) -> OldRecord | None:
-    """Puts together what is known of an image.
-
-    Args:
-        name: The image's name, without suffix and relative to the split's folder.
-        image_id: Its id.
-        images: The split's folder of images.
-        source: Its annotation's file.
-        annotation: What that holds; None if there is none, as for training images without objects.
-        listed_in: The list that names the image.
-        on_error: Hears of every fault; see :data:`det_inception.utils.errors.ErrorHandler`. Where it goes on,
-        objects of an
-            unknown class are left out, and an image of unknown size has the size 0 x 0.
-
-    Returns:
-        The image, its boxes continuous; None where ``on_error`` went on after it was missing.
-    """
-    path = images / f'{name}.JPEG'
-    height = width = 0
-    objects = []
-    if annotation is not None:
-        height, width = annotation.height, annotation.width
-        for wnid in dict.fromkeys(item.name for item in annotation.objects if item.name not in _NAME_OF_WNID):
-            on_error('unknown class', source, _unknown(wnid, source))
-        for item in annotation.objects:
-            if item.name in _NAME_OF_WNID:
-                x1, y1, x2, y2 = item.box
-                objects.append((_NAME_OF_WNID[item.name], (x1, y1, x2 + 1, y2 + 1), item.difficult))
-    elif not path.exists():  # Training images without an object have no annotation; val has all.
-        error = DataError(
-            f'{path}: neither image nor annotation exists; check data_root, add them, or take it out of {listed_in}.'
-        )
-        on_error('missing image', path, error)
-        return None
-    if not (height and width):
-        try:
-            height, width = image_size(path)
-        except ImageError as error:
-            on_error('unreadable image', path, error)
-    return OldRecord(image_id, path, height, width, source, objects)
-
-
-def _unknown(wnid: str, source: Path) -> DataError:
-    meant = _LEGACY_WNID.get(wnid.casefold().replace(' ', '_'))
-    advice = f'write the WNID {meant}' if meant else 'correct the file'
-    return DataError(f'{source}: an object is of {wnid!r}, which is none of the 200 WNIDs of ILSVRC DET; {advice}.')

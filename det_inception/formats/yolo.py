@@ -111,7 +111,7 @@ class _Description:
         self.parts: dict[str, list[str]] = {}
         for part in _PARTS:
             entries = content.get(part)
-            if entries in (None, '', []):
+            if not entries or entries in ('null', '~'):
                 continue
             entries = entries if isinstance(entries, list) else [entries]
             if not all(isinstance(entry, str) for entry in entries):
@@ -366,7 +366,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     if len(content) > _MAX_YAML_BYTES:
         raise DataError(f'{path}: more than {_MAX_YAML_BYTES >> 20} MB are no data.yaml; name the right file.')
     try:
-        loaded = yaml.safe_load(content)
+        loaded = yaml.load(content, Loader=yaml.BaseLoader)  # Only text: a class may be "no" or "12".
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:200]
         raise DataError(f'{path}: is no valid YAML ({reason}); correct it.') from error
@@ -385,11 +385,9 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
             found = dict(enumerate(names if isinstance(names, list) else ()))
     except (TypeError, ValueError):
         found = {}
-    # YAML takes a class "no" for False and "12" for a number.
-    if not found or not all(isinstance(name, (str, int, float, bool)) for name in found.values()):
+    if not found or not all(isinstance(name, str) for name in found.values()):
         raise DataError(f'{path}: names is no list of names, nor a dict of them by number; write "names: [cat, dog]".')
-    found = {number: str(name) for number, name in found.items()}
     count = content.get('nc')
-    if isinstance(count, int) and count != len(found):
+    if isinstance(count, str) and count.isdecimal() and int(count) != len(found):
         raise DataError(f'{path}: nc is {count}, and names has {len(found)}; correct one of the two.')
     return found
