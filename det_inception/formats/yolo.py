@@ -6,7 +6,7 @@ Shape legend: a label line is ``class cx cy w h``, centre and size of a box as s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,23 @@ class YOLO(Format):
         reader = _Reader(description, source, on_error, notes)
         classes = tuple(dict.fromkeys(description.names.values()))
         return SplitContent(reader.records(entries), classes, split.root, notes)
+
+    def divide(
+        self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
+    ) -> dict[Path, str]:
+        """See :meth:`Format.divide`. The parts of a ``data.yaml`` are lists, and a ``split.yaml`` that names them."""
+        import yaml
+
+        (source,) = split.lists
+        if source.suffix.lower() not in ('.yaml', '.yml'):
+            return super().divide(split, members, records)
+        files = {
+            source.with_name(f'{name}.txt'): ''.join(f'./{records[position].image_id}\n' for position in positions)
+            for name, positions in members.items()
+        }
+        content = {key: value for key, value in _load_yaml(source).items() if key not in (*_PARTS, 'path')}
+        content |= {name: f'{name}.txt' for name in members}
+        return files | {source.with_name('split.yaml'): yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         """See :meth:`Format.as_in_file`."""

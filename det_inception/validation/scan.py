@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.formats import ImageRecord
+from det_inception.formats import ImageRecord, usable_objects
 from det_inception.utils.errors import InputError, some
 from det_inception.validation.boxes import box_problems
 from det_inception.validation.images import ImageFiles
@@ -143,9 +143,12 @@ class _Scanner:
             text = f'the image of {record.width} x {record.height} is left out of training, being smaller than asked.'
             self.note('image size', WARNING, record.path, text)
         elif not left:
-            reason = 'the boxes of its objects are all dropped' if record.objects else 'the image has no object'
+            reason, advice = 'the boxes of its objects are all dropped', 'correct them'
+            if not record.objects:
+                reason, advice = 'the image has no object', 'annotate what it shows, if there is something'
+            elif any(item.ignored for item in usable_objects(record)):
+                reason, advice = 'all its objects are marked as difficult', 'unmark some if they are to be learned'
             then = 'it is left out of training' if split.filter_empty else 'it shows background alone'
-            advice = 'correct them' if record.objects else 'annotate what it shows, if there is something'
             self.note('no object', WARNING, record.path, f'{reason}, so that {then}; {advice}.')
 
     def check_listed_once(self, record: ImageRecord, number: int) -> None:

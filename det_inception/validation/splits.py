@@ -16,6 +16,7 @@ class CheckedSplit:
     """A split and its use.
 
     Attributes:
+        name: ``'train'``, ``'val'``, ..., for messages.
         files: What it consists of.
         test_mode: Whether the detector is tested on it, so that images without objects stay in and none may be listed
             twice.
@@ -26,6 +27,7 @@ class CheckedSplit:
         stores: The proposal stores in which its images are looked up, in turn.
     """
 
+    name: str
     files: Split
     test_mode: bool = False
     filter_empty: bool = True
@@ -33,11 +35,6 @@ class CheckedSplit:
     classes: tuple[str, ...] | None = None
     ignore_unknown: bool = False
     stores: tuple[Path, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """``'train'``, ``'val'``, ..."""
-        return self.files.name
 
     @property
     def format(self) -> Format:
@@ -88,4 +85,4 @@ def _used_by_its_name(split: Split) -> CheckedSplit:
     test_mode = split.role in ('val', 'test')
     if isinstance(split, ILSVRCDetSplit) and not test_mode:
         split = replace(split, discard=BAD_IMAGES)
-    return CheckedSplit(split, test_mode)
+    return CheckedSplit(split.name, split, test_mode)

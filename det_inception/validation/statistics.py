@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from det_inception.formats import ImageRecord, usable_objects
+from det_inception.formats import ImageRecord
+from det_inception.formats.records import place_objects
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Statistics:
     Attributes:
         classes: By name, in the order in which they were met.
         images: Number of images listed.
-        empty: Number of images without an object.
+        empty: Number of images without an object that counts.
         most: Greatest number of boxes of an image.
         widths: Least and greatest; ``heights`` likewise. As the annotations say, or else the image files.
     """
@@ -63,28 +63,28 @@ class Statistics:
         return sum(getattr(entry, what) for entry in self.classes.values())
 
     def add(self, record: ImageRecord) -> int:
-        """Counts an image; returns how many of its objects are left for training, ignored ones included."""
-        for name, count in Counter(item.name for item in record.objects).items():
-            entry = self.classes.setdefault(name, ClassStatistics(str(record.source)))
-            entry.images += 1
-            entry.dropped += count
-        usable = usable_objects(record)
-        for item in usable:
+        """Counts an image; returns how many of its objects count."""
+        for name in dict.fromkeys(item.name for item in record.objects):
+            self.classes.setdefault(name, ClassStatistics(str(record.source))).images += 1
+        boxes = 0
+        for item, placed in place_objects(record):
             entry = self.classes[item.name]
-            entry.dropped -= 1
-            if item.ignored:
+            if placed is None:
+                entry.dropped += 1
+            elif item.ignored:
                 entry.ignored += 1
             else:
+                boxes += 1
                 entry.boxes += 1
-                x1, y1, x2, y2 = item.box
+                x1, y1, x2, y2 = placed.box
                 entry.sides.extend((x2 - x1, y2 - y1))
         self.images += 1
-        self.empty += not usable
-        self.most = max(self.most, sum(not item.ignored for item in usable))
+        self.empty += not boxes
+        self.most = max(self.most, boxes)
         if record.width > 0 and record.height > 0:
             self.widths = _widened(self.widths, record.width)
             self.heights = _widened(self.heights, record.height)
-        return len(usable)
+        return boxes
 
 
 def _widened(limits: tuple[int, int] | None, value: int) -> tuple[int, int]:

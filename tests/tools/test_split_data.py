@@ -5,6 +5,10 @@ import json
 import cv2
 import numpy as np
 import pytest
+from small_sets import YOLO, write
+
+from det_inception.formats import read_split
+from det_inception.validation import find_splits
 
 
 @pytest.fixture
@@ -72,6 +76,46 @@ def test_a_coco_file_in_two(tmp_path, split):
         assert {item['image_id'] for item in piece['annotations']} <= {image['id'] for image in piece['images']}
         assert sum(item['category_id'] == 7 for item in piece['annotations']) == 1
     assert sum(len(piece['annotations']) for piece in pieces) == 9
+
+
+def test_a_yolo_set_in_two(tmp_path, split):
+    data = YOLO(tmp_path, names=('cat', 'dog'))
+    for number in range(10):
+        data.add('all', f'image_{number}', f'{int(number < 2)} 0.5 0.5 0.4 0.4')
+    data.parts = {'train': 'images/all'}
+    status, output, errors = split(data.save().root / 'data.yaml', '--parts', 'train=1', 'val=1')
+    assert status == 0 and 'images: train 5, val 5' in output, errors
+    # The list of images alone is the same data set.
+    source = write(tmp_path / 'everything.txt', ''.join(f'images/all/image_{number}.jpg\n' for number in range(10)))
+    assert split(source, '--parts', 'a=1', 'b=1')[0] == 0
+    splits, _ = find_splits(tmp_path / 'split.yaml')
+    assert [part.name for part in splits] == ['train', 'val']
+    contents = [list(read_split(part.files).records) for part in splits]
+    assert sorted(record.path.name for records in contents for record in records) == [
+        f'image_{number}.jpg' for number in range(10)
+    ]
+    for records, name in zip(contents, 'ab'):
+        assert sum(item.name == 'dog' for record in records for item in record.objects) == 1
+        assert (tmp_path / f'{name}.txt').read_text() == ''.join(f'images/all/{r.path.name}\n' for r in records)
+
+
+def test_what_training_refuses_is_refused(voc, split):
+    lines = voc.read_text()
+    for wrong, said in (
+        (f'{lines}image_0.png\n', 'lists an image twice'),
+        (f'{lines}nobody\n', 'no image of this name'),
+        (lines.encode('utf-16'), 'perhaps in UTF-16'),
+        ('image_0\n', '1 images cannot be split into 2 parts'),
+    ):
+        voc.write_bytes(wrong if isinstance(wrong, bytes) else wrong.encode())
+        status, _, errors = split(voc)
+        assert status == 2 and said in errors and 'Traceback' not in errors
+        assert [path.name for path in voc.parent.iterdir()] == ['trainval.txt']
+
+
+def test_nothing_is_written_if_one_of_the_files_is_there(voc, split):
+    write(voc.with_name('val.txt'), 'kept')
+    assert split(voc)[0] == 2 and not voc.with_name('train.txt').exists()
 
 
 @pytest.mark.parametrize(

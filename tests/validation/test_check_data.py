@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_sets import COCO, HEIGHT, ILSVRC, VOC, WIDTH, jpeg, picture, turned_jpeg, write, xml
+from small_sets import COCO, HEIGHT, ILSVRC, VOC, WIDTH, YOLO, jpeg, picture, turned_jpeg, write, xml
 
-from det_inception.datasets import COCOFormatDataset, ILSVRCDetDataset, VOCFolderDataset
+from det_inception.datasets import COCOFormatDataset, ILSVRCDetDataset, VOCFolderDataset, YOLODataset
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.proposals import ProposalStore
 from det_inception.proposals.store import Proposals, identify
@@ -155,6 +155,41 @@ def test_ilsvrc_errors_are_what_stops(befallen):
         )
 
 
+YOLO_DAMAGE = {
+    'none': lambda s, split, name: None,
+    'missing image': lambda s, split, name: s.image(split, name).unlink(),
+    'truncated': lambda s, split, name: write(s.image(split, name), jpeg(1)[:-80]),
+    'no image': lambda s, split, name: write(s.image(split, name), b'hello'),
+    'turned': lambda s, split, name: write(s.image(split, name), turned_jpeg(2)),
+    'missing label': lambda s, split, name: s.label(split, name).unlink(),
+    'empty label': lambda s, split, name: write(s.label(split, name), b''),
+    'class out of range': lambda s, split, name: write(s.label(split, name), '2 0.5 0.5 0.1 0.1'),
+    'pixels': lambda s, split, name: write(s.label(split, name), '0 20 15 8 8'),
+    'words': lambda s, split, name: write(s.label(split, name), 'ant 0.5 0.5 0.1 0.1'),
+    'three numbers': lambda s, split, name: write(s.label(split, name), '0 0.5 0.5 0.1'),
+    'polygon': lambda s, split, name: write(s.label(split, name), '1 0.1 0.1 0.5 0.1 0.3 0.6'),
+    'outside': lambda s, split, name: write(s.label(split, name), '0 1.5 0.5 0.2 0.2'),
+    'cut': lambda s, split, name: write(s.label(split, name), '0 0.9 0.5 0.4 0.2'),
+    'tiny': lambda s, split, name: write(s.label(split, name), '0 0.9 0.5 0.001 0.2'),
+    'UTF-16': lambda s, split, name: write(s.label(split, name), '0 0.9 0.5 0.4 0.2'.encode('utf-16')),
+}
+
+
+@QUICK
+@given(damages(YOLO_DAMAGE))
+@example(['missing label', 'missing label', 'none', 'none'])
+@example(['none', 'none', 'outside', 'tiny'])
+@example(['polygon', 'class out of range', 'none', 'none'])
+def test_yolo_errors_are_what_stops(befallen):
+    with tempfile.TemporaryDirectory() as folder:
+        data = YOLO(Path(folder))
+        for (split, name), kind in zip(NAMES, befallen):
+            data.add(split, name)
+            YOLO_DAMAGE[kind](data, split, name)
+        data.save()
+        require_agreement(data.root, YOLODataset, lambda split: dict(split=split))
+
+
 # Of a COCO file: functions of its content and the number of image and annotation.
 COCO_DAMAGE = {
     'none': lambda c, n: None,
@@ -227,15 +262,15 @@ def test_coco_errors_are_what_stops(befallen):
 
 
 def test_a_sound_set_has_no_problem(tmp_path):
-    for make in (VOC, COCO, ILSVRC):
+    for make in (VOC, COCO, ILSVRC, YOLO):
         data = make(tmp_path / make.__name__)
         for split, name in NAMES:
             data.add(split, name)
-        if make is COCO:
+        if make in (COCO, YOLO):
             data.save()
         problems = check(data.root)
-        # A set of one class of the challenge has none of the other 199.
-        assert {p.kind for p in problems} <= ({'unused class'} if make is ILSVRC else set()), problems
+        # A set of one class of the challenge has none of the other 199, and YOLO's file names a bee.
+        assert {p.kind for p in problems} <= ({'unused class'} if make in (ILSVRC, YOLO) else set()), problems
 
 
 def test_every_fault_is_found_at_once(tmp_path):
@@ -338,7 +373,7 @@ def test_without_lists_all_images_are_looked_at(tmp_path):
 
 @pytest.mark.parametrize(
     'content, said_of_it',
-    [(b'', 'has no images'), (b'\xfa\xfb', 'no text in UTF-8'), ('b'.encode('utf-16'), 'it is in UTF-16')],
+    [(b'', 'has no images'), (b'\xff\xfe\xfa', 'no text in UTF-8'), ('b'.encode('utf-16'), 'perhaps in UTF-16')],
 )
 def test_bad_lists(content, said_of_it, tmp_path):
     data = VOC(tmp_path).add('train', 'a').add('val', 'b')

@@ -147,7 +147,7 @@ def test_ilsvrc_lists(tmp_path):
     'file, said',
     [
         ('readme.txt', 'no data set that is known here .*; arrange it'),
-        ('labels/a.txt', 'no data set that is known here'),
+        ('labels/a.txt', r'as YOLO has it, but no data\.yaml'),
         ('VOCdevkit/VOC2007/JPEGImages/a.jpg', 'VOC2007 is one; give that'),
         ('annotations/captions_val.json', 'no file of objects'),
     ],

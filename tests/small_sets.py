@@ -102,6 +102,31 @@ class COCO:
         return self
 
 
+class YOLO:
+    """A data set in YOLO's layout; call :meth:`save` when it is complete."""
+
+    def __init__(self, root: Path, names=('ant', 'bee')) -> None:
+        self.root, self.count, self.names, self.parts = root, 0, names, {}
+
+    def add(self, split: str, name: str, *objects, content: bytes | None = None) -> YOLO:
+        """Objects are lines of labels."""
+        self.count += 1
+        self.parts[split] = f'images/{split}'
+        write(self.image(split, name), jpeg(self.count) if content is None else content)
+        write(self.label(split, name), '\n'.join(objects or ['0 0.5 0.5 0.4 0.4']))
+        return self
+
+    def image(self, split: str, name: str) -> Path:
+        return self.root / f'images/{split}/{name}.jpg'
+
+    def label(self, split: str, name: str) -> Path:
+        return self.root / f'labels/{split}/{name}.txt'
+
+    def save(self) -> YOLO:
+        write(self.root / 'data.yaml', json.dumps({**self.parts, 'names': list(self.names)}))  # JSON is YAML.
+        return self
+
+
 class ILSVRC:
     """A data set in the folders of ILSVRC DET."""
 
