@@ -18,7 +18,7 @@ from mmengine.logging import MMLogger
 
 from det_inception.cli.common import add_speed_options
 from det_inception.config.options import read_options
-from det_inception.inference.detector import Detector, find_images
+from det_inception.inference import Detector, find_images
 from det_inception.utils.images import read_image
 from det_inception.utils.tables import markdown_table
 

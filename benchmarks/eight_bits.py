@@ -3,7 +3,7 @@
     python benchmarks/eight_bits.py configs/googlenet_rcnn_bbox-reg_voc.py rcnn.pth my_voc/JPEGImages
 
 Crops of the images' proposals go through a trained detector in float32 and through OpenVINO with different layers in
-8 bits; some crops of every image set the ranges, the others are judged. The error is that of the margin, by which the
+8 bits. Some crops of every image set the ranges; the others are measured. The error is that of the margin by which the
 best class leads the background (in logits): its standard deviation over the regions that might be objects. Crops a
 second are medians of rounds in which every choice has its turn.
 """
@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from det_inception.cli.common import run
+from det_inception.inference import Detector, find_images
 from det_inception.inference.acceleration.openvino_engine import (
     CALIBRATION,
     CALIBRATION_SHARE,
@@ -28,7 +29,6 @@ from det_inception.inference.acceleration.openvino_engine import (
     convolutions,
     costly,
 )
-from det_inception.inference.detector import Detector, find_images
 from det_inception.models.layers.region_classifier import RegionClassifier
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
@@ -64,10 +64,10 @@ def collect(detector: Detector, images: list, wanted: int) -> Tensor:
     return torch.cat(found)[:wanted].contiguous(memory_format=torch.channels_last)
 
 
-def margins(judge: Callable, crops: Tensor) -> Tensor:
+def margins(classify: Callable, crops: Tensor) -> Tensor:
     """Returns by how much the best class leads the background, (R,)."""
     with torch.no_grad():
-        logits = torch.cat([judge(part)[0] for part in crops.split(64)])
+        logits = torch.cat([classify(part)[0] for part in crops.split(64)])
     return logits[:, :-1].max(1).values - logits[:, -1]
 
 
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument('checkpoint', help='a trained one')
     parser.add_argument('images', nargs='+', help='files, folders or globs')
     parser.add_argument('--count', type=int, default=40, help='images, evenly chosen (default: %(default)s)')
-    parser.add_argument('--crops', type=int, default=600, help='crops to judge (default: %(default)s)')
+    parser.add_argument('--crops', type=int, default=600, help='crops to classify (default: %(default)s)')
     parser.add_argument('--rounds', type=int, default=5, help='rounds that are timed (default: %(default)s)')
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
@@ -90,22 +90,22 @@ def main() -> None:
     # Every so many go to the calibration, so that both parts are of all images.
     calibrating = torch.zeros(len(crops), dtype=torch.bool)
     calibrating[torch.linspace(0, len(crops) - 1, CALIBRATION).long()] = True
-    judged = crops[~calibrating]
-    reference = margins(detector.model.judge, judged)
+    measured = crops[~calibrating]
+    reference = margins(detector.model.classify_regions, measured)
     doubtful = reference > LEAD
     engines: dict[str, Callable] = {'none (bfloat16)': OpenVINOEngine(detector.model, 'bfloat16')}
     for name, chosen in CHOICES.items():
         engines[name] = engine = OpenVINOEngine(detector.model, 'int8', chosen)
         for part in crops[calibrating].split(CALIBRATION_SHARE):
             engine(part)
-    errors = {name: (margins(engine, judged) - reference)[doubtful].std() for name, engine in engines.items()}
+    errors = {name: (margins(engine, measured) - reference)[doubtful].std() for name, engine in engines.items()}
     speeds: dict[str, list[float]] = {name: [] for name in engines}
     for _ in tqdm(range(args.rounds), unit='round', desc='speed'):
         for name, engine in engines.items():
             start = time.perf_counter()
-            engine(judged[:256])
-            speeds[name].append(min(256, len(judged)) / (time.perf_counter() - start))
-    print(f'{len(judged)} crops, {int(doubtful.sum())} of them perhaps objects')
+            engine(measured[:256])
+            speeds[name].append(min(256, len(measured)) / (time.perf_counter() - start))
+    print(f'{len(measured)} crops, {int(doubtful.sum())} of them perhaps objects')
     rows = [['convolutions in 8 bits', 'error of the margin', 'crops/s']]
     for name, error in errors.items():
         rows.append([name, f'{error:.3f}', f'{statistics.median(speeds[name]):.1f}'])

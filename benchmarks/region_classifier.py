@@ -1,4 +1,4 @@
-"""Measures how many crops a second the region classifier judges, in every mode, against torchvision's GoogLeNet.
+"""Measures how many crops a second the region classifier classifies, in every mode, against torchvision's GoogLeNet.
 
     python benchmarks/region_classifier.py --weights torchvision://googlenet
 
@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import det_inception  # noqa: F401  Registers the parts.
 from det_inception.config.loading import read_config
-from det_inception.inference.acceleration.engines import accelerate, make_engine
+from det_inception.inference.acceleration import accelerate, make_engine
 from det_inception.registry import MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError
@@ -85,11 +85,11 @@ def modes(args: argparse.Namespace) -> dict[str, Callable]:
 
     def mixed(crops: torch.Tensor):
         with torch.autocast(crops.device.type, torch.bfloat16):
-            return model.judge(crops.contiguous(memory_format=torch.channels_last))
+            return model.classify_regions(crops.contiguous(memory_format=torch.channels_last))
 
     found: dict[str, Callable] = {
         'torchvision, eager, float32': reference,
-        'eager, float32': lambda crops: model.judge(crops.contiguous(memory_format=torch.channels_last)),
+        'eager, float32': lambda crops: model.classify_regions(crops.contiguous(memory_format=torch.channels_last)),
         f'eager, mixed precision ({HALF})': mixed,
     }
     builders: dict[str, Callable[[], Callable]] = {}

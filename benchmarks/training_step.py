@@ -46,7 +46,7 @@ class Turns(Hook):
         model: RCNN = runner.model
         head = model.bbox_head
 
-        def judge(crops, original=model.judge):
+        def classify(crops, original=model.classify_regions):
             self.crops.append(crops)
             return original(crops)
 
@@ -54,7 +54,7 @@ class Turns(Hook):
             self.targets.append((arguments[2:], keywords))
             return original(*arguments, **keywords)
 
-        model.judge, head.loss_and_target = judge, losses
+        model.classify_regions, head.loss_and_target = classify, losses
         self.last = time.perf_counter()
         self.turn: list[tuple[float, float]] = []
 

@@ -29,8 +29,6 @@ ROOMS = (
 GROUND_FLOOR = ('proposals', 'ilsvrc', 'formats', 'utils')
 GROUND_LIBRARIES = {'numpy', 'scipy', 'numba', 'cv2', 'h5py', 'tqdm', 'PIL', 'yaml', 'platformdirs', 'rich'}
 TO_MOVE = {
-    ('engine.runs', 'inference'),
-    ('evaluation.photos', 'inference'),
     ('weights.checkpoints', 'models'),
     ('weights.layouts', 'models'),
     ('weights.pretrained', 'models'),

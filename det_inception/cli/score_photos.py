@@ -38,20 +38,15 @@ def main() -> None:
     args = parse_args()
 
     from det_inception.config.options import read_options
-    from det_inception.evaluation.photos import match_images, score_photos
-    from det_inception.ilsvrc import read_blacklist, read_ground_truth, read_image_list, write_detections
-    from det_inception.inference.detector import Detector, find_images
+    from det_inception.ilsvrc import write_detections
+    from det_inception.inference import Detector, find_images
+    from det_inception.inference.photos import read_photo_set, score_photos
 
-    image_list = read_image_list(args.image_list)
-    files = match_images(find_images(args.images), image_list)
-    if Path(args.ground_truth).suffix != '.mat':  # XML files may be there for these images only.
-        image_list = {name: index for name, index in image_list.items() if index in files}
-    truth = read_ground_truth(args.ground_truth, image_list)
-    blacklist = None if args.blacklist is None else read_blacklist(args.blacklist)
+    photos = read_photo_set(find_images(args.images), args.ground_truth, args.image_list, args.blacklist)
     detector = Detector(
         args.config, args.checkpoint, args.device, args.amp, read_options(args.cfg_options), weights=args.weights
     )
-    result = score_photos(detector, files, truth, blacklist)
+    result = score_photos(detector, photos)
     if args.out:
         write_detections(args.out, result.detections)
     score = result.score
@@ -59,7 +54,7 @@ def main() -> None:
         if objects:
             print(f'{name:<26} {ap:.3f}  ({objects} objects)')
     print(
-        f'{len(files)} images, {int(score.num_objects.sum())} objects, {len(result.detections)} detections\n'
+        f'{len(photos.files)} images, {int(score.num_objects.sum())} objects, {len(result.detections)} detections\n'
         f'mean AP of the {int((score.num_objects > 0).sum())} classes that have objects here: '
         f'{score.mean_ap_with_objects:.3f}\n'
         f'official mean AP over all {len(score.class_names)} classes: {score.mean_ap:.3f} (on a few images no '

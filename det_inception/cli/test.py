@@ -63,6 +63,7 @@ def main() -> None:
     from det_inception.engine.runs import test, use_amp, use_work_dir
     from det_inception.evaluation.metrics.region_scores_metric import save_region_scores
     from det_inception.evaluation.metrics.report_metric import add_report
+    from det_inception.inference.acceleration import accelerate
     from det_inception.utils.files import write_text
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -84,7 +85,8 @@ def main() -> None:
         add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
     if args.save_region_scores:
         save_region_scores(cfg, args.save_region_scores)
-    metrics = test(cfg, args.checkpoint, args.engine)
+    prepare = None if args.engine is None else lambda model: accelerate(model, args.engine)
+    metrics = test(cfg, args.checkpoint, prepare)
     if is_main_process():
         for name, value in metrics.items():
             print(f'{name}: {value:.4f}')

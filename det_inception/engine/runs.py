@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from torch import nn
 
 from det_inception.config.loading import ConfigError, checkpoint_list, is_score_file
 from det_inception.engine.distributed import join_processes
-from det_inception.inference.acceleration.engines import accelerate
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import require_writable
@@ -79,14 +79,16 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     return runner
 
 
-def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path], engine: str | None = None) -> dict[str, float]:
+def test(
+    cfg: Config, checkpoint: str | Path | Sequence[str | Path], prepare: Callable[[nn.Module], object] | None = None
+) -> dict[str, float]:
     """Tests a checkpoint, or the ensemble of several, and returns the metrics.
 
     Args:
         cfg: A complete config with ``work_dir`` set, see :func:`det_inception.config.loading.load_config`.
         checkpoint: The detector or the members of an ensemble; files of region scores stand for such, see
             :mod:`det_inception.proposals.region_scores`.
-        engine: How to judge regions faster, see :func:`det_inception.inference.acceleration.engines.accelerate`.
+        prepare: Called with the loaded model, for example to accelerate it.
 
     Raises:
         DetectorError: The checkpoint does not fit the config's model.
@@ -99,8 +101,8 @@ def test(cfg: Config, checkpoint: str | Path | Sequence[str | Path], engine: str
     runner = _build_runner(cfg)
     if not any(map(is_score_file, checkpoint_list(checkpoint))):
         load_detectors(runner.model, checkpoint_list(checkpoint))
-    if engine is not None:
-        accelerate(unwrapped(runner.model), engine)
+    if prepare is not None:
+        prepare(unwrapped(runner.model))
     metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
         name = checkpoint_list(checkpoint)[0]

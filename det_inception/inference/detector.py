@@ -1,69 +1,28 @@
-"""Images in, boxes out: what ``tools/demo.py``, a notebook or a service calls.
-
-Shape legend: D detections of an image.
-"""
+"""Images in, boxes out: what ``tools/demo.py``, a notebook or a service calls."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-from mmdet.structures import DetDataSample
-from mmdet.visualization import DetLocalVisualizer
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.structures import InstanceData
 
 from det_inception.config.classifier import is_classifier
 from det_inception.config.loading import checkpoint_list, load_config
-from det_inception.inference.acceleration.engines import accelerate
+from det_inception.inference.acceleration import accelerate
+from det_inception.inference.detections import Detections
 from det_inception.registry import MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
-from det_inception.utils.images import IMAGE_SUFFIXES, read_image
+from det_inception.utils.images import read_image
 from det_inception.weights.checkpoints import holds_multibox, load_detectors, read_checkpoint, require_classes
 
 
-@dataclass(frozen=True)
-class Detections:
-    """What was found in one image, best first.
-
-    Attributes:
-        boxes: float32 (D, 4): x1, y1, x2, y2 in the image's pixels, continuous coordinates.
-        scores: float32 (D,), 0 to 1.
-        labels: int64 (D,): positions in ``classes``.
-        classes: Names of the detector's classes.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def above(self, score: float, limit: int | None = None) -> Detections:
-        """Returns the detections of at least this score, at most ``limit`` of them."""
-        keep = np.flatnonzero(self.scores >= score)[:limit]
-        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep], self.classes)
-
-    def as_dicts(self) -> list[dict]:
-        """Returns plain values, ready for JSON: class, score, box."""
-        return [
-            dict(label=self.classes[label], score=round(float(score), 4), box=[round(float(v), 1) for v in box])
-            for box, score, label in zip(self.boxes, self.scores, self.labels)
-        ]
-
-
 class Detector:
-    """A detector, ready for images.
+    """A detector that is ready for images.
 
     Args:
         config: Config file.
@@ -72,8 +31,8 @@ class Detector:
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
-        engine: How to judge regions faster, see :func:`det_inception.inference.acceleration.engines.accelerate`; not
-        with ``amp``.
+        engine: How to classify regions faster, see :func:`det_inception.inference.acceleration.accelerate`; not with
+            ``amp``.
         weights: Without a checkpoint: the ImageNet classifier, a file or an address, that overrides the config's.
 
     Raises:
@@ -148,16 +107,7 @@ class Detector:
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
         with precision:
             results = self.model.test_step(pseudo_collate(samples))
-        return [self._best_first(result.pred_instances) for result in results]
-
-    def _best_first(self, found: InstanceData) -> Detections:
-        order = torch.argsort(found.scores, descending=True, stable=True)
-        return Detections(
-            boxes=found.bboxes[order].float().cpu().numpy(),
-            scores=found.scores[order].float().cpu().numpy(),
-            labels=found.labels[order].cpu().numpy(),
-            classes=self.classes,
-        )
+        return [Detections.from_instances(result.pred_instances, self.classes) for result in results]
 
     def detect_files(self, paths: Iterable[str | Path]) -> Iterator[tuple[Path, np.ndarray, Detections]]:
         """Yields path, image and detections of each file, in order."""
@@ -181,61 +131,3 @@ def _without_annotations(step: dict) -> dict:
     if step['type'] != 'PackDetInputs':
         return step
     return dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))
-
-
-def find_images(patterns: Sequence[str | Path]) -> list[Path]:
-    """Returns the image files that paths, folders and globs name, each once, in order; folders are searched below.
-
-    Raises:
-        InputError: A path does not exist, or a folder or glob holds no image.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        path = Path(pattern)
-        if os.path.isdir(path):
-            # Hidden files are no pictures, but what some systems leave beside them.
-            files = [
-                file
-                for file in sorted(path.rglob('*'))
-                if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
-            ]
-        elif os.path.exists(path):
-            files = [path]
-        else:
-            files = [Path(name) for name in sorted(glob(str(pattern), recursive=True)) if os.path.isfile(name)]
-        if not files:
-            kind = 'the folder holds no image' if os.path.isdir(path) else 'no such file, folder or match'
-            raise InputError(f'{pattern}: {kind}; name images ({", ".join(IMAGE_SUFFIXES)}), folders or globs.')
-        found.update(dict.fromkeys(files))
-    return list(found)
-
-
-def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """Draws boxes with class names and scores, with MMDetection's visualizer.
-
-    Args:
-        image: uint8 (H, W, 3), BGR; not changed.
-        detections: Those to draw.
-
-    Returns:
-        A copy of the image with the drawing.
-    """
-    visualizer = DetLocalVisualizer()
-    visualizer.dataset_meta = dict(
-        classes=detections.classes, palette=[class_color(label)[::-1] for label in range(len(detections.classes))]
-    )
-    found = InstanceData(
-        bboxes=torch.from_numpy(detections.boxes),
-        scores=torch.from_numpy(detections.scores),
-        labels=torch.from_numpy(detections.labels),
-    )
-    sample = DetDataSample(pred_instances=found)
-    visualizer.add_datasample('', image[:, :, ::-1].copy(), sample, draw_gt=False, pred_score_thr=0)
-    return np.ascontiguousarray(visualizer.get_image()[:, :, ::-1])
-
-
-def class_color(label: int) -> tuple[int, int, int]:
-    """Returns a class's BGR color: neighbors differ by the golden angle in hue."""
-    hue = int(label * 111.246 + 5) % 180
-    pixel = cv2.cvtColor(np.uint8([[[hue, 200, 230]]]), cv2.COLOR_HSV2BGR)[0, 0]
-    return tuple(int(value) for value in pixel)

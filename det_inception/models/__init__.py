@@ -8,12 +8,17 @@ from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
 from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
 from det_inception.models.data_preprocessors.backbone_data_preprocessor import BackboneDataPreprocessor
-from det_inception.models.detectors.imagenet_rcnn import ImageNetHead, ImageNetRCNN
-from det_inception.models.detectors.multibox import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
-from det_inception.models.detectors.rcnn import RCNN, RegionClassifierHead
+from det_inception.models.detectors.imagenet_rcnn import ImageNetRCNN
+from det_inception.models.detectors.multibox import MultiBox
+from det_inception.models.detectors.rcnn import RCNN
 from det_inception.models.detectors.rcnn_ensemble import RCNNEnsemble
 from det_inception.models.detectors.region_score_average import RegionScoreAverage
-from det_inception.models.heads.shared_roi_head import GoogLeNetSharedHead, SharedRoIHead
+from det_inception.models.heads.googlenet_shared_head import GoogLeNetSharedHead
+from det_inception.models.heads.imagenet_head import ImageNetHead
+from det_inception.models.heads.multibox_global_head import MultiBoxGlobalHead
+from det_inception.models.heads.multibox_grid_head import MultiBoxGridHead
+from det_inception.models.heads.region_classifier_head import RegionClassifierHead
+from det_inception.models.heads.shared_roi_head import SharedRoIHead
 from det_inception.models.layers.region_warp import RegionWarp
 
 __all__ = [

@@ -1,5 +1,6 @@
 """The stand-ins for mmcv's operators, safe checkpoints, and the silence of Albumentations."""
 
+import math
 import os
 import pickle
 import subprocess
@@ -8,7 +9,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from mmcv.ops import RoIAlign, RoIPool, nms, sigmoid_focal_loss
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmcv.ops import RoIAlign, RoIPool, nms, nms_match, sigmoid_focal_loss, soft_nms
 from mmdet.models.losses.focal_loss import py_sigmoid_focal_loss
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -45,6 +48,66 @@ def test_nms_equals_the_greedy_definition(offset):
     assert torch.equal(dets[:, 4], torch.from_numpy(scores[kept]))
 
 
+def plain_soft_nms(boxes, scores, method, threshold, sigma, min_score, offset):
+    """Figure 2 of arXiv 1704.04503, with MMCV's pruning: B the boxes that are left, D those that were taken."""
+    left, taken = {number: float(score) for number, score in enumerate(scores)}, []
+    while left:
+        best = max(left, key=left.get)
+        taken.append((best, left.pop(best)))
+        for number in list(left):
+            overlap = iou(boxes[best].tolist(), boxes[number].tolist(), offset)
+            if method == 'gaussian':
+                left[number] *= math.exp(-(overlap**2) / sigma)
+            elif overlap >= threshold:
+                left[number] *= 1 - overlap if method == 'linear' else 0
+            if left[number] < min_score:
+                del left[number]
+    return taken
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    count=st.integers(1, 25),
+    method=st.sampled_from(['naive', 'linear', 'gaussian']),
+    threshold=st.sampled_from([0.05, 0.3, 0.6]),
+    sigma=st.sampled_from([0.1, 0.5, 2.0]),
+    min_score=st.sampled_from([0.0, 0.001, 0.2]),
+    offset=st.sampled_from([0, 1]),
+)
+def test_soft_nms_equals_the_published_algorithm(seed, count, method, threshold, sigma, min_score, offset):
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 30, (count, 2))
+    boxes = torch.tensor(np.concatenate([corners, corners + rng.uniform(1, 25, (count, 2))], 1), dtype=torch.float32)
+    scores = torch.tensor(rng.uniform(0.01, 1, count), dtype=torch.float32)
+    arguments = dict(iou_threshold=threshold, sigma=sigma, min_score=min_score, method=method, offset=offset)
+    dets, kept = soft_nms(boxes, scores, **arguments)
+    expected = plain_soft_nms(boxes, scores, method, threshold, sigma, min_score, offset)
+    assert kept.tolist() == [number for number, _ in expected]
+    assert torch.equal(dets[:, :4], boxes[kept]) and dets.dtype == torch.float32
+    np.testing.assert_allclose(dets[:, 4], [score for _, score in expected], atol=1e-6)
+    assert (dets[1:, 4] <= dets[:-1, 4]).all()
+
+
+def test_soft_nms_of_known_boxes():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30], [0, 0, 0, 0]])
+    scores = torch.tensor([0.8, 0.6, 0.5, 0.0])
+    dets, kept = soft_nms(boxes, scores, 0.3, method='linear')
+    assert kept.tolist() == [0, 2, 1]  # IoU 0.5: the second box's 0.6 becomes 0.3
+    assert dets[:, 4].tolist() == pytest.approx([0.8, 0.5, 0.3])
+    dets, _ = soft_nms(boxes, scores, sigma=0.5, method='gaussian')
+    assert dets[2, 4].item() == pytest.approx(0.6 * math.exp(-0.5))
+    assert soft_nms(boxes, scores, 0.3, method='naive')[1].tolist() == [0, 2]
+    assert soft_nms(boxes[:0], scores[:0])[1].shape == (0,)
+    assert soft_nms(boxes[1:2], torch.tensor([1e-6]))[1].tolist() == [0]  # the first box stays, as in MMCV
+
+
+def test_nms_match_groups_boxes_with_their_suppressor():
+    dets = torch.tensor([[0.0, 0, 10, 10, 0.5], [0, 0, 10, 9, 0.9], [20, 20, 30, 30, 0.7], [0, 0, 9, 9, 0.1]])
+    assert [group.tolist() for group in nms_match(dets, 0.5)] == [[1, 0, 3], [2]]
+    assert nms_match(dets[:0], 0.5) == []
+
+
 def test_roi_align_and_pool_have_right_gradients():
     rois = torch.tensor([[0, 0.5, 1.2, 6.3, 7.1], [1, 2, 0, 7, 4]], dtype=torch.float64)
     image = torch.rand(2, 2, 9, 8, dtype=torch.float64, requires_grad=True)
@@ -73,10 +136,10 @@ def test_focal_loss_equals_mmdetection_and_its_gradient():
 
 
 def test_an_operator_that_is_missing_says_so():
-    from mmcv.ops import soft_nms
+    from mmcv.ops import nms_rotated
 
-    with pytest.raises(NotImplementedError, match='softnms.*install the full mmcv'):
-        soft_nms(torch.rand(3, 4), torch.rand(3))
+    with pytest.raises(NotImplementedError, match='nms_rotated.*install the full mmcv'):
+        nms_rotated(torch.rand(3, 5), torch.rand(3), 0.5)
     with pytest.raises(NotImplementedError, match="pool_mode='avg'"):
         RoIAlign(2, 1.0, pool_mode='max')(torch.rand(1, 1, 4, 4), torch.zeros(1, 5))
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from det_inception.inference.acceleration import engines
-from det_inception.inference.acceleration.engines import accelerate, fast_precision, fuse, make_engine
+from det_inception.inference.acceleration import accelerate, engines, make_engine
+from det_inception.inference.acceleration.engines import fast_precision
+from det_inception.inference.acceleration.fused_engine import fuse
 from det_inception.models.backbones.googlenet import VARIANTS
-from det_inception.models.layers.chunks import predict_in_chunks
+from det_inception.models.layers.region_classifier import predict_in_chunks
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
@@ -53,33 +54,33 @@ def crops():
     return torch.randn(19, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
-def judged(model, crops):
+def classified(model, crops):
     with torch.no_grad():
-        logits, deltas = model.judge(crops)
+        logits, deltas = model.classify_regions(crops)
     return logits.softmax(-1), deltas
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
 def test_fused_is_the_same_network(variant, crops):
     model = detector(variant)
-    expected, deltas = judged(model, crops)
+    expected, deltas = classified(model, crops)
     assert expected.std(0).max() > 0.01 and expected.max() < 0.99
     model.engine = make_engine(model, 'fused', 'float32')
-    found, own = judged(model, crops)
+    found, own = classified(model, crops)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     torch.testing.assert_close(own, deltas, atol=1e-4, rtol=1e-4)
     # The detector itself is what it was, and what it is trained as.
     model.engine = None
-    assert torch.equal(judged(model, crops)[0], expected)
+    assert torch.equal(classified(model, crops)[0], expected)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fuse(detector(variant)).modules())
 
 
 @pytest.mark.parametrize('engine', ['eager', 'fused'])
 def test_half_the_bits_are_near(engine, crops):
     model = detector()
-    expected, _ = judged(model, crops)
+    expected, _ = classified(model, crops)
     model.engine = make_engine(model, engine, 'bfloat16')
-    found, _ = judged(model, crops)
+    found, _ = classified(model, crops)
     assert found.dtype == torch.float32
     difference = (found - expected).abs()
     assert 1e-6 < difference.max() < 0.1 and difference.mean() < 0.02
@@ -87,9 +88,9 @@ def test_half_the_bits_are_near(engine, crops):
 
 def test_training_goes_on_without_the_engine(crops):
     model = detector()
-    model.engine = lambda crops: pytest.fail('the engine judged in training')
+    model.engine = lambda crops: pytest.fail('the engine ran in training')
     model.train()
-    logits, _ = model.judge(crops)
+    logits, _ = model.classify_regions(crops)
     assert logits.requires_grad
 
 
@@ -97,16 +98,16 @@ def test_training_goes_on_without_the_engine(crops):
 @pytest.mark.parametrize('variant, with_reg', [('paper', False), ('torchvision', True)])
 def test_openvino(variant, with_reg, crops):
     model = detector(variant, with_reg)
-    expected, deltas = judged(model, crops)
+    expected, deltas = classified(model, crops)
     assert accelerate(model, 'openvino:float32').startswith('openvino, float32')
-    found, own = judged(model, crops)
+    found, own = classified(model, crops)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     assert (own is None) == (deltas is None)
     if with_reg:
         torch.testing.assert_close(own, deltas, atol=1e-3, rtol=1e-3)
-    one, _ = judged(model, crops[:1])
+    one, _ = classified(model, crops[:1])
     torch.testing.assert_close(one, expected[:1], atol=1e-4, rtol=0)
-    none, _ = judged(model, crops[:0])
+    none, _ = classified(model, crops[:0])
     assert none.shape == (0, 4)
 
 
@@ -133,13 +134,13 @@ def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatc
 
     monkeypatch.setattr(openvino_engine, 'CALIBRATION', 24)
     model = detector()
-    expected, _ = judged(model, crops)
+    expected, _ = classified(model, crops)
     engine = model.engine = make_engine(model, 'openvino', 'int8')
-    judged(model, crops)
+    classified(model, crops)
     assert sum(map(len, engine.calibration)) == 19
-    judged(model, crops)
+    classified(model, crops)
     assert engine.calibration is None
-    found, _ = judged(model, crops)
+    found, _ = classified(model, crops)
     difference = (found - expected).abs()
     assert difference.max() < 0.3 and difference.mean() < 0.05
     assert (found.argmax(1) == expected.argmax(1)).float().mean() > 0.8
@@ -176,7 +177,7 @@ def test_onnx_gives_the_same_scores(variant, with_reg, crops, tmp_path):
     assert facts['classes'] == ['a', 'b', 'c'] and facts['size'] == 64 and facts['mean'] == [127.5] * 3
     assert ('LRN' in {node.op_type for node in content.graph.node}) == (variant == 'paper')
     session = onnxruntime.InferenceSession(str(tmp_path / 'new/model.onnx'))
-    expected, deltas = judged(model, crops)
+    expected, deltas = classified(model, crops)
     for count in (1, 19):
         found = session.run(None, {'crops': crops[:count].numpy()})
         np.testing.assert_allclose(found[0], expected[:count], atol=1e-5)
@@ -225,14 +226,14 @@ def test_models_that_classify_no_regions():
 # ----------------------------------------------------------------------------------------------------------- chunks
 
 
-def judge_at_most(limit, sizes, error):
-    def judge(rois):
+def classify_at_most(limit, sizes, error):
+    def classify(rois):
         sizes.append(len(rois))
         if len(rois) > limit:
             raise error
         return rois[:, :2] * 2, rois[:, 2:] * 3
 
-    return judge
+    return classify
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def judge_at_most(limit, sizes, error):
 @pytest.mark.parametrize('limit', [1, 7, 30, 100])
 def test_out_of_memory_halves_the_chunk(limit, error):
     rois, sizes = torch.rand(61, 5), []
-    scores, deltas = predict_in_chunks(judge_at_most(limit, sizes, error), rois, 32)
+    scores, deltas = predict_in_chunks(classify_at_most(limit, sizes, error), rois, 32)
     assert torch.equal(scores, rois[:, :2] * 2) and torch.equal(deltas, rois[:, 2:] * 3)
     if limit == 7:
         assert sizes[:4] == [32, 16, 8, 4] and set(sizes[3:]) <= {4, 1}
@@ -254,8 +255,8 @@ def test_out_of_memory_halves_the_chunk(limit, error):
 def test_what_cannot_be_halved(capfd):
     rois = torch.rand(4, 5)
     with pytest.raises(torch.OutOfMemoryError):
-        predict_in_chunks(judge_at_most(0, [], torch.OutOfMemoryError('no')), rois, 4)
+        predict_in_chunks(classify_at_most(0, [], torch.OutOfMemoryError('no')), rois, 4)
     with pytest.raises(RuntimeError, match='shapes'):
-        predict_in_chunks(judge_at_most(0, [], RuntimeError('shapes do not fit')), rois, 4)
+        predict_in_chunks(classify_at_most(0, [], RuntimeError('shapes do not fit')), rois, 4)
     scores, deltas = predict_in_chunks(lambda rois: (rois[:, :2].half(), None), rois[:0], 4)
     assert scores.shape == (0, 2) and scores.dtype == torch.float32 and deltas is None

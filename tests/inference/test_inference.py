@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from det_inception.config.loading import load_config
-from det_inception.inference.detector import Detections, Detector, class_color, draw, find_images
+from det_inception.inference import Detections, Detector, draw, find_images
+from det_inception.inference.drawing import class_color
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import output_names, write_bytes, write_image

@@ -11,9 +11,9 @@ from torch import nn
 from det_inception.config.loading import load_config
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
-from det_inception.inference.detector import Detector
+from det_inception.inference import Detector
 from det_inception.models import GoogLeNetClassifier
-from det_inception.models.detectors.imagenet_rcnn import STRIDE, map_scales, on_grid, pooled
+from det_inception.models.layers.class_maps import STRIDE, map_scales, pool_boxes, sample_grid
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.pretrained import read_weights, write_backbone
@@ -143,7 +143,7 @@ def test_mixed_precision_is_nearly_the_same(weights, scene):
 def test_a_class_is_the_sum_of_its_leaves():
     model = color_detector('det')
     probabilities = torch.rand(4, 1000).softmax(1)
-    sums = model._classes(probabilities)
+    sums = model._sum_leaves(probabilities)
     for label in (0, 57, 199):
         torch.testing.assert_close(sums[:, label], probabilities[:, DET_OF_LEAF == label].sum(1))
 
@@ -153,7 +153,7 @@ def test_pooling_is_the_mean_of_the_cells():
     height, width = 96, 160
     maps = [(scale, torch.rand(5, int(height * scale) // STRIDE, int(width * scale) // STRIDE)) for scale in (1, 2)]
     boxes = torch.tensor([[0.0, 0, 160, 96], [32, 32, 96, 96], [40, 20, 44, 23], [150, 90, 160, 96]])
-    means = pooled(maps, boxes, size=64, first_center=16.0)
+    means = pool_boxes(maps, boxes, size=64, first_center=16.0)
     torch.testing.assert_close(means[0], maps[0][1].mean((1, 2)))  # 124 pixels across: on the map of scale 1
     torch.testing.assert_close(means[1], maps[0][1][:, 1:3, 1:3].mean((1, 2)))
     torch.testing.assert_close(means[2], maps[1][1][:, 1, 2])  # smaller than a cell: the one that it begins in
@@ -163,14 +163,14 @@ def test_pooling_is_the_mean_of_the_cells():
 def test_grid_reads_a_map_where_its_cells_lie():
     # A ramp: at x pixels its value is x / 32 - 0.5, as cell j's center lies at 32 j + 16.
     ramp = torch.arange(4.0).expand(1, 3, 4)
-    read = on_grid(ramp, 1.0, 96, 128, first_center=16.0)[0, 0]
+    read = sample_grid(ramp, 1.0, 96, 128, first_center=16.0)[0, 0]
     centers = (torch.arange(32) + 0.5) / 32 * 128
     torch.testing.assert_close(read, (centers / 32 - 0.5).clamp(0, 3))
     # One that looks 8 pixels further on has the same value 8 pixels further on.
-    moved = on_grid(ramp, 1.0, 96, 128, first_center=24.0)[0, 0]
+    moved = sample_grid(ramp, 1.0, 96, 128, first_center=24.0)[0, 0]
     torch.testing.assert_close(moved, ((centers - 8) / 32 - 0.5).clamp(0, 3))
     boxes = torch.tensor([[8.0, 0, 72, 96]])
-    assert pooled([(1.0, ramp)], boxes, size=64, first_center=24.0).item() == 0.5  # cells 0 and 1, not 2
+    assert pool_boxes([(1.0, ramp)], boxes, size=64, first_center=24.0).item() == 0.5  # cells 0 and 1, not 2
 
 
 def test_scales():

@@ -16,8 +16,7 @@ from mmengine.structures import InstanceData
 from det_inception.engine import MultiBoxPriorsHook
 from det_inception.engine.hooks.multibox_priors import dataset_boxes
 from det_inception.evaluation import ProposalRecallMetric
-from det_inception.models import MultiBox
-from det_inception.models.detectors.multibox import MultiBoxGlobalHead, MultiBoxGridHead
+from det_inception.models import MultiBox, MultiBoxGlobalHead, MultiBoxGridHead
 from det_inception.models.heads.multibox_loss import multibox_loss
 from det_inception.proposals.multibox import write_priors
 from det_inception.registry import MODELS

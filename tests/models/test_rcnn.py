@@ -4,63 +4,19 @@ import copy
 
 import pytest
 import torch
-from mmdet.structures import DetDataSample
-from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
+from tiny_detectors import CLASSES, batch, rcnn_config
 
 from det_inception.models import RCNN
-from det_inception.models.detectors.rcnn import topk_per_class
+from det_inception.models.layers.postprocess import topk_per_class
 from det_inception.registry import MODELS
-
-CLASSES = 3
-
-
-def config(with_reg=True, **backbone):
-    return ConfigDict(
-        type='RCNN',
-        data_preprocessor=dict(type='DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
-        region_warp=dict(type='RegionWarp', size=32, context=2),
-        backbone=dict(dict(type='GoogLeNet', variant='batch_norm', width=0.125), **backbone),
-        bbox_head=dict(
-            type='RegionClassifierHead', num_classes=CLASSES, in_channels=128, dropout=0.0, with_reg=with_reg
-        ),
-        train_cfg=dict(
-            rcnn=dict(
-                assigner=dict(type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.5, match_low_quality=False),
-                sampler=dict(type='RandomSampler', num=32, pos_fraction=0.25),
-                pos_weight=-1,
-            )
-        ),
-        test_cfg=dict(
-            rcnn=dict(
-                score_thr=0.0, nms=dict(type='nms', iou_threshold=0.3), max_per_img=-1, max_per_class=100, chunk_size=16
-            )
-        ),
-    )
 
 
 def detector(**kwargs) -> RCNN:
     torch.manual_seed(0)
-    model = MODELS.build(config(**kwargs))
+    model = MODELS.build(rcnn_config(**kwargs))
     model.init_weights()
     return model
-
-
-def batch(count=2, proposals=60, shapes=((80, 100), (60, 90))):
-    generator = torch.Generator().manual_seed(1)
-    inputs, samples = [], []
-    for number in range(count):
-        height, width = shapes[number]
-        truth = torch.tensor([[10.0, 10, 50, 50], [40, 20, 80, 55]])
-        corners = torch.rand(proposals, 4, generator=generator) * torch.tensor([width / 2, height / 2] * 2)
-        boxes = torch.cat([corners[:, :2], corners[:, :2] + corners[:, 2:] + 4], 1)
-        boxes[:8] = truth[0] + torch.rand(8, 4, generator=generator) * 6 - 3
-        sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
-        sample.gt_instances = InstanceData(bboxes=truth, labels=torch.tensor([0, 2]))
-        sample.proposals = InstanceData(bboxes=boxes, scores=torch.linspace(1, 0, proposals))
-        samples.append(sample)
-        inputs.append(torch.randint(0, 255, (3, height, width), generator=generator, dtype=torch.uint8))
-    return dict(inputs=inputs, data_samples=samples)
 
 
 def test_regions_are_sampled_as_in_rcnn():
@@ -175,7 +131,7 @@ def test_an_image_without_objects_gives_background_only():
 
 
 def test_weights_with_another_normalization_are_refused():
-    model = MODELS.build(config())
+    model = MODELS.build(rcnn_config())
     model.backbone.normalization = dict(mean=[104.0, 117, 123], std=[1.0, 1, 1], bgr_to_rgb=False)
     with pytest.raises(ValueError, match="the backbone's weights need images in .* without mean"):
         model.init_weights()

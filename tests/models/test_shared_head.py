@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
 from mmengine.config import Config
+from tiny_detectors import CHANNELS, WIDTH, shared_head_config
 
-from det_inception.inference.acceleration.engines import accelerate, make_engine
+from det_inception.inference.acceleration import accelerate, make_engine
 from det_inception.models.layers.region_align import region_align
 from det_inception.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDTH = 0.125
-CHANNELS = 104
 
 
 def some_rois(count: int, images: int, reach: float, generator: np.random.Generator) -> torch.Tensor:
@@ -53,19 +52,8 @@ def test_no_regions():
 
 def head(kind: str, with_reg: bool = True, **more) -> StandardRoIHead:
     torch.manual_seed(0)
-    settings = dict(
-        type=kind,
-        **more,
-        bbox_roi_extractor=dict(
-            type='SingleRoIExtractor',
-            roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=2),
-            out_channels=CHANNELS,
-            featmap_strides=[16],
-        ),
-        shared_head=dict(type='GoogLeNetSharedHead', variant='batch_norm', width=WIDTH),
-        bbox_head=dict(type='RegionClassifierHead', num_classes=3, in_channels=128, with_reg=with_reg),
-        test_cfg=dict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.3), max_per_img=-1, chunk_size=10),
-    )
+    selection = dict(score_thr=0.0, nms=dict(type='nms', iou_threshold=0.3), max_per_img=-1, chunk_size=10)
+    settings = dict(shared_head_config(with_reg, test_cfg=selection, **more), type=kind)
     found = MODELS.build(settings).eval()
     for module in found.modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -117,11 +105,11 @@ def test_mixed_precision_moves_no_corner(learning, seen):
     model = head('SharedRoIHead')
     cut = []
 
-    def judge(regions):
+    def classify(regions):
         cut.append(regions)
         return regions[:, :4, 0, 0], None
 
-    model.judge = judge
+    model.classify_regions = classify
     with torch.autocast('cpu', dtype=torch.bfloat16), torch.set_grad_enabled(learning):
         model._bbox_forward((features,), rois)
     expected = RoIAlign(7, 1 / 16, 2)(features.float(), rois)
@@ -136,7 +124,7 @@ def test_regions_are_where_the_cells_look(learning):
     rois = torch.tensor([[0, 50.0, 60, 130, 100], [0, 200, 31, 431, 300], [0, 33, 40, 49, 72]])
     before = rois.clone()
     model = head('SharedRoIHead', first_center=14.5)
-    model.judge = lambda regions: (regions[:, :2].mean((2, 3)), None)
+    model.classify_regions = lambda regions: (regions[:, :2].mean((2, 3)), None)
     with torch.set_grad_enabled(learning):
         middles = model._bbox_forward((features,), rois)['cls_score']
     torch.testing.assert_close(middles, (rois[:, 1:3] + rois[:, 3:]) / 2, atol=1e-3, rtol=0)

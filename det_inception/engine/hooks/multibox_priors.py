@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from det_inception.models.detectors.multibox import MultiBoxHead
+from det_inception.models.heads.multibox_head import MultiBoxHead
 from det_inception.proposals.multibox import relative_boxes
 from det_inception.registry import HOOKS
 from det_inception.utils.errors import InputError

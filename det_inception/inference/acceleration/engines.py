@@ -1,24 +1,12 @@
-"""Ways to run a trained region classifier faster than as it was trained.
+"""Chooses and builds an engine.
 
-Shape legend: R crops, S their side, K classes.
-
-========== =============================================================================================
-engine     what runs
-========== =============================================================================================
-eager      the network as it was trained
-fused      a copy in channels-last layout whose batch norms are part of the convolutions
-compile    the fused copy through ``torch.compile``
-openvino   the fused copy through OpenVINO's CPU plug-in (``pip install det_inception[openvino]``)
-========== =============================================================================================
-
-Each runs in float32 or, if it says so, in half the bits: bfloat16, or float16 on a GPU that has no bfloat16. OpenVINO
-can also quantize to 8 bits; what that costs in mAP must be measured, so it is never chosen by itself.
+Shape legend: R regions, C their channels, S their side, K classes.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
+import importlib
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
@@ -26,32 +14,36 @@ from collections.abc import Callable, Sequence
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from det_inception.models.backbones.googlenet import ConvUnit
-from det_inception.models.layers.chunks import RegionPredictions
-from det_inception.models.layers.region_classifier import RegionClassifier, run
+from det_inception.inference.acceleration.fused_engine import FusedBackbone
+from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions
 from det_inception.utils.errors import InputError
 
-ENGINES = ('eager', 'fused', 'compile', 'openvino')
+ENGINES = {
+    'eager': 'eager_engine:EagerEngine',
+    'fused': 'fused_engine:FusedEngine',
+    'compile': 'compile_engine:CompileEngine',
+    'openvino': 'openvino_engine:OpenVINOEngine',
+}
+"""Where each engine is; a module is imported when its engine is used."""
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'int8')
 PACKAGES = {'openvino': ('openvino', 'onnx', 'onnxscript', 'onnxruntime')}
 """What an engine needs that the project itself does not."""
 
 
 def accelerate(model: nn.Module, choice: str = 'auto') -> str:
-    """Makes a detector, or every member of an ensemble, judge its crops by a faster engine.
+    """Lets a detector, or every member of an ensemble, classify its regions by a faster engine.
 
-    Call it when the weights are loaded and the model is where it is to run; they must not change afterwards. Of a
-    detector that looks at the whole image first, the engine judges the regions; unless it is ``eager``, a fused copy of
-    the backbone computes the map, in the engine's precision.
+    Call it when the weights are loaded and the model is on its device; neither may change afterwards. In Fast and
+    Faster R-CNN the engine classifies the regions of the map; unless it is ``eager``, a fused copy of the backbone
+    computes the map, in the engine's precision.
 
     Args:
         model: An :class:`~det_inception.models.RCNN` or :class:`~det_inception.models.RCNNEnsemble`, or a detector
             with a :class:`~det_inception.models.SharedRoIHead`.
-        choice: One of :data:`ENGINES`, or ``'auto'``: the fastest that is installed; with a colon behind it, one of
-            :data:`PRECISIONS`, such as ``'fused:float32'``. Without: half the bits where that is faster, as a short
-            trial on a processor says.
+        choice: One of :data:`ENGINES`, or ``'auto'``: the fastest that is installed. One of :data:`PRECISIONS` may
+            follow behind a colon, such as ``'fused:float32'``; without it, half the bits are used where a short trial
+            says that this is faster.
 
     Returns:
         What was chosen, in words.
@@ -63,7 +55,7 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     parts = [part for part in getattr(model, 'members', [whole or model]) if isinstance(part, RegionClassifier)]
     if not parts:
         raise InputError(
-            f'{type(model).__name__} classifies no regions, so no engine can judge them; leave --engine away.'
+            f'{type(model).__name__} classifies no regions, so no engine can do it faster; leave --engine away.'
         )
     device = next(parts[0].parameters()).device
     engine, _, precision = choice.partition(':')
@@ -75,35 +67,22 @@ def accelerate(model: nn.Module, choice: str = 'auto') -> str:
     for part in parts:
         part.engine = make_engine(part, engine, precision)
     if whole is not None and engine != 'eager':
-        model.backbone = _FusedMap(model.backbone, 'bfloat16' if precision == 'int8' else precision)
+        model.backbone = FusedBackbone(model.backbone, 'bfloat16' if precision == 'int8' else precision)
     said = f'{engine}, {precision}, on {_device_name(device)}'
     print_log(f'Region classifier: {said}.', 'current')
     return said
 
 
 def make_engine(model: RegionClassifier, engine: str, precision: str) -> Callable[[Tensor], RegionPredictions]:
-    """Returns what computes logits (R, K + 1) and deltas (R, 4 K), or None, in float32, of crops.
+    """Builds a function that computes logits (R, K + 1) and deltas (R, 4 K), or None, in float32.
 
     Args:
-        model: Whose weights to use. Crops are (R, 3, S, S) or regions of its map (R, C, S, S).
+        model: Its weights are copied. The function takes crops (R, 3, S, S), or regions of its map (R, C, S, S).
         engine: One of :data:`ENGINES`.
         precision: One of :data:`PRECISIONS`.
     """
-    if engine == 'eager':
-        return _Network(Judge(model), precision)
-    if engine == 'openvino':
-        from det_inception.inference.acceleration.openvino_engine import OpenVINOEngine
-
-        return OpenVINOEngine(model, precision)
-    return _Network(fuse(Judge(model)), precision, compiled=engine == 'compile')
-
-
-def fuse(network: nn.Module) -> nn.Module:
-    """Moves every batch norm into the convolution before it, in place; the network is then good for inference only."""
-    for unit in network.modules():
-        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d):
-            unit.conv, unit.norm = fuse_conv_bn_eval(unit.conv.eval(), unit.norm.eval()), nn.Identity()
-    return network
+    module, _, name = ENGINES[engine].partition(':')
+    return getattr(importlib.import_module(f'{__package__}.{module}'), name)(model, precision)
 
 
 def fast_precision(device: torch.device) -> str:
@@ -133,49 +112,6 @@ def _trial(precisions: Sequence[str], rounds: int = 10) -> dict[str, float]:
             candidate()
             best[precision] = min(best[precision], time.perf_counter() - start)
     return best
-
-
-class Judge(nn.Module):
-    """Box head and what comes before it as one network, a copy that shares nothing with the detector."""
-
-    def __init__(self, model: RegionClassifier) -> None:
-        super().__init__()
-        self.features, self.bbox_head = copy.deepcopy(model.features), copy.deepcopy(model.bbox_head)
-        self.eval().requires_grad_(False)
-
-    def forward(self, crops: Tensor) -> RegionPredictions:
-        return run(self.features, self.bbox_head, crops)
-
-
-class _FusedMap(nn.Module):
-    """A backbone with fused batch norm, for inference, in a precision of its own."""
-
-    def __init__(self, backbone: nn.Module, precision: str) -> None:
-        super().__init__()
-        self.dtype = getattr(torch, precision)
-        self.network = fuse(copy.deepcopy(backbone)).eval().requires_grad_(False)
-        self.network.to(dtype=self.dtype, memory_format=torch.channels_last)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        with torch.autocast(images.device.type, enabled=False):
-            return tuple(feature.float() for feature in self.network(images.to(self.dtype)))
-
-
-class _Network:
-    """A copy of the network, run by PyTorch."""
-
-    def __init__(self, network: nn.Module, precision: str, compiled: bool = False) -> None:
-        self.dtype = getattr(torch, precision)
-        self.network = network.to(dtype=self.dtype, memory_format=torch.channels_last)
-        if compiled:
-            self.network = torch.compile(self.network, dynamic=True)
-
-    @torch.no_grad()
-    def __call__(self, crops: Tensor) -> RegionPredictions:
-        # The copy has its precision already; mixed precision on top would convert back and forth.
-        with torch.autocast(crops.device.type, enabled=False):
-            logits, deltas = self.network(crops.to(dtype=self.dtype, memory_format=torch.channels_last))
-        return logits.float(), None if deltas is None else deltas.float()
 
 
 def _require_possible(engine: str, precision: str, device: torch.device) -> None:

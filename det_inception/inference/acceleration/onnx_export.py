@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from det_inception.inference.acceleration.engines import Judge, fuse
+from det_inception.inference.acceleration.eager_engine import RegionNetwork
+from det_inception.inference.acceleration.fused_engine import fuse
 from det_inception.models.backbones.googlenet import LocalResponseNorm
 from det_inception.models.detectors.rcnn import RCNN
 from det_inception.utils.errors import InputError
@@ -51,13 +52,13 @@ class _Outputs(nn.Module):
 
     def __init__(self, model: RCNN, scores: bool) -> None:
         super().__init__()
-        self.judge = fuse(Judge(model)).cpu()
+        self.network = fuse(RegionNetwork(model)).cpu()
         self.scores = scores
-        if isinstance(getattr(self.judge.features, 'lrn', None), LocalResponseNorm):
-            self.judge.features.lrn = _WholeLRN(self.judge.features.lrn)
+        if isinstance(getattr(self.network.features, 'lrn', None), LocalResponseNorm):
+            self.network.features.lrn = _WholeLRN(self.network.features.lrn)
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        logits, deltas = self.judge(crops)
+        logits, deltas = self.network(crops)
         first = logits.softmax(-1) if self.scores else logits
         return first if deltas is None else (first, deltas)
 

@@ -19,8 +19,7 @@ from onnxruntime import quantization
 from torch import Tensor
 
 from det_inception.inference.acceleration.onnx_export import to_onnx
-from det_inception.models.layers.chunks import RegionPredictions
-from det_inception.models.layers.region_classifier import RegionClassifier
+from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions
 
 BATCH = 8
 """Crops of one request: enough to fill a core, few enough that the last request wastes little."""
@@ -85,7 +84,7 @@ class OpenVINOEngine:
             self.queue.start_async({0: part}, (outputs, start))
         self.queue.wait_all()
         logits, *deltas = map(torch.from_numpy, outputs)
-        return logits, deltas[0] if deltas else None
+        return RegionPredictions(logits, deltas[0] if deltas else None)
 
     @staticmethod
     def _collect(request: openvino.InferRequest, place: tuple[list[np.ndarray], int]) -> None:

@@ -1,81 +1,45 @@
 """R-CNN as a MMDetection detector (Girshick et al., arXiv 1311.2524; GoogLeNet's section 8, arXiv 1409.4842).
 
-Shape legend: B images in a batch, R regions of all of them, K classes, S the side of a crop.
+R-CNN is Fast R-CNN with the network moved behind the region operation. Assigner, sampler, box coder and NMS are
+MMDetection's. Only the order differs: every region is warped first, and then goes through the whole network.
 
-R-CNN is Fast R-CNN with the network moved behind the region operation, so its assigner, sampler, box coder, box head
-and NMS are MMDetection's; only the order differs: warp first, then the network, on every region.
+Shape legend: B images in a batch, R regions of all of them, K classes, S the side of a crop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from mmdet.models.detectors import BaseDetector
-from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules.samplers import SamplingResult
-from mmdet.structures import DetDataSample, SampleList
+from mmdet.structures import SampleList
 from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.models.data_preprocessors.normalization import fit_normalization
-from det_inception.models.layers.chunks import RegionPredictions, predict_in_chunks
 from det_inception.models.layers.consistency import require_channels
-from det_inception.models.layers.region_classifier import RegionClassifier
+from det_inception.models.layers.postprocess import postprocess, require_nms
+from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions, predict_in_chunks
 from det_inception.registry import MODELS, TASK_UTILS
 from det_inception.utils.errors import InputError
-
-
-@MODELS.register_module()
-class RegionClassifierHead(BBoxHead):
-    """What stands behind inception 5b: average pool, dropout, one linear layer of classes, one of boxes.
-
-    MMDetection's :class:`BBoxHead` with the paper's global average pool, which takes crops of any size, and dropout.
-
-    Args:
-        num_classes: Classes without the background, which comes last.
-        in_channels: Channels of the last feature map.
-        dropout: Share of the pooled features that is dropped in training; the paper: 0.4.
-        with_reg: Also predict class-specific box regression; the 2014 entry had none, R-CNN had.
-        **kwargs: As for :class:`BBoxHead`.
-    """
-
-    def __init__(
-        self,
-        num_classes: int,
-        in_channels: int = 1024,
-        dropout: float = 0.4,
-        with_reg: bool = False,
-        **kwargs,
-    ) -> None:
-        super().__init__(
-            with_avg_pool=True, with_reg=with_reg, in_channels=in_channels, num_classes=num_classes, **kwargs
-        )
-        self.avg_pool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, for features (R, C, h, w)."""
-        pooled = self.dropout(self.avg_pool(features).flatten(1))
-        return self.fc_cls(pooled), self.fc_reg(pooled) if self.with_reg else None
 
 
 @MODELS.register_module()
 class RCNN(RegionClassifier, BaseDetector):
     """Regions with convolutional features: classifies warped crops of external proposals.
 
-    Every data sample brings ``proposals`` (see :class:`det_inception.datasets.LoadRegionProposals`). In training they
-    are assigned to the ground truth and sampled; at test time all are classified, in chunks of
+    Every data sample has ``proposals`` (see :class:`det_inception.datasets.LoadRegionProposals`). In training they are
+    assigned to the ground truth and sampled. At test time all are classified, in chunks of
     ``test_cfg.rcnn.chunk_size`` crops, so that memory does not grow with their number.
 
     Args:
         backbone: The network; its last output goes to the head.
-        bbox_head: A :class:`RegionClassifierHead`.
+        bbox_head: A :class:`~det_inception.models.RegionClassifierHead`.
         region_warp: A :class:`~det_inception.models.RegionWarp`.
         train_cfg: ``rcnn``: ``assigner``, ``sampler``, ``pos_weight``.
-        test_cfg: ``rcnn``: ``score_thr``, ``nms``, ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image),
-            ``chunk_size``, ``keep_region_scores``.
+        test_cfg: ``rcnn``: ``score_thr``, ``nms`` (see
+            :func:`~det_inception.models.layers.postprocess.nms_per_class`), ``max_per_img`` (-1: no limit),
+            ``max_per_class`` (of an image), ``chunk_size``, ``keep_region_scores``.
         data_preprocessor: Normalization and batching; a :class:`~det_inception.models.BackboneDataPreprocessor` takes
             ``mean`` and ``std`` from the backbone's weights.
         init_cfg: As in MMEngine.
@@ -98,6 +62,8 @@ class RCNN(RegionClassifier, BaseDetector):
         require_channels(self.backbone, self.bbox_head)
         fit_normalization(self)
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
+        if test_cfg is not None:
+            require_nms(test_cfg['rcnn'].get('nms'))
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
             self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
@@ -133,7 +99,7 @@ class RCNN(RegionClassifier, BaseDetector):
             rois = bbox2roi([region_proposals(data_sample)])
             logits, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
             results.append(
-                detections(self.bbox_head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale)
+                postprocess(self.bbox_head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale)
             )
         return self.add_pred_to_datasample(batch_data_samples, results)
 
@@ -145,7 +111,7 @@ class RCNN(RegionClassifier, BaseDetector):
     def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
         with torch.no_grad():
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
-        return self.judge(crops)
+        return self.classify_regions(crops)
 
     @property
     def crop_shape(self) -> tuple[int, int, int]:
@@ -167,53 +133,6 @@ class RCNN(RegionClassifier, BaseDetector):
         """Returns the raw logits and deltas of all proposals of the batch, without any post-processing."""
         rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
         return self.region_scores(batch_inputs, rois, batch_data_samples)
-
-
-def detections(
-    bbox_head: BBoxHead,
-    rois: Tensor,
-    logits: Tensor,
-    deltas: Tensor | None,
-    data_sample: DetDataSample,
-    test_cfg: Mapping,
-    rescale: bool = True,
-) -> InstanceData:
-    """Turns the judgment of an image's regions into detections: box regression, NMS of each class, limits.
-
-    Args:
-        bbox_head: For its box coder.
-        rois: (R, 5).
-        logits: (R, K + 1), background last.
-        deltas: (R, 4 K) or None.
-        data_sample: For the image's size. With ``test_cfg.keep_region_scores`` it receives ``region_scores``: boxes,
-            logits and deltas as they came in.
-        test_cfg: ``test_cfg.rcnn`` of a detector.
-        rescale: Whether to give boxes in the pixels of the file.
-    """
-    if test_cfg.get('keep_region_scores'):
-        data_sample.region_scores = InstanceData(boxes=rois[:, 1:], logits=logits)
-        if deltas is not None:
-            data_sample.region_scores.deltas = deltas
-    (result,) = bbox_head.predict_by_feat(
-        (rois,),
-        (logits,),
-        (deltas,),
-        [data_sample.metainfo],
-        test_cfg,
-        # Without a Resize in the pipeline there is no scale to undo.
-        rescale=rescale and 'scale_factor' in data_sample.metainfo,
-    )
-    return topk_per_class(result, test_cfg.get('max_per_class', -1))
-
-
-def topk_per_class(result: InstanceData, limit: int) -> InstanceData:
-    """Keeps an image's ``limit`` highest-scoring detections of each class (R-CNN: 100); -1 keeps all."""
-    if limit < 0 or len(result) <= limit:
-        return result
-    order = torch.argsort(result.scores, descending=True, stable=True)
-    result = result[order]
-    keep = torch.cat([(result.labels == label).nonzero().squeeze(1)[:limit] for label in result.labels.unique()])
-    return result[keep.sort().values]
 
 
 def region_proposals(data_sample) -> Tensor:

@@ -1,8 +1,8 @@
-"""Several networks that judge the same regions: the headline of 2014 was six GoogLeNets (arXiv 1409.4842, section 8).
+"""Several networks that classify the same regions: in 2014, six GoogLeNets (arXiv 1409.4842, section 8).
+
+The paper leaves open how the six were combined. Here it is the mean of their softmax or of their logits.
 
 Shape legend: B images in a batch, R regions of one image, K classes, N members, S the side of a crop.
-
-How the six were combined is unspecified; the mean of their softmax is the choice here, that of their logits an option.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from mmdet.structures import OptSampleList, SampleList
 from mmdet.structures.bbox import bbox2roi
 from torch import Tensor, nn
 
-from det_inception.models.detectors.rcnn import RCNN, detections, region_proposals
-from det_inception.models.layers.chunks import RegionPredictions, predict_in_chunks
+from det_inception.models.detectors.rcnn import RCNN, region_proposals
+from det_inception.models.layers.postprocess import postprocess, require_nms
+from det_inception.models.layers.region_classifier import RegionPredictions, predict_in_chunks
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
@@ -25,17 +26,17 @@ COMBINATIONS = ('scores', 'logits')
 
 @MODELS.register_module()
 class RCNNEnsemble(BaseDetector):
-    """Averages R-CNNs per region, before one non-maximum suppression.
+    """Averages R-CNNs region by region, before one NMS.
 
-    Regions are warped once, from the image as it is; every member then normalizes the crops as its weights want it,
-    which comes to the same as warping its own normalized image, since warping is linear and the outside is the mean.
+    Regions are warped once, from the image as it is. Every member then normalizes the crops as its weights need it.
+    This gives the same crops as warping its own normalized image, since warping is linear and the outside is the mean.
     Members may differ in variant, width and normalization; not in classes, crops and box regression.
 
     Args:
         members: Configs of N :class:`RCNN`, each with its ``data_preprocessor``.
         combine: ``'scores'``: the mean of the members' softmax; ``'logits'``: the softmax of their mean logits. Box
             deltas are averaged either way.
-        mirror: Also judge the mirrored crops, and average over both.
+        mirror: Also classify the mirrored crops, and average over both.
         test_cfg: Post-processing, as for :class:`RCNN`; None: the first member's.
         data_preprocessor: Batching; must not normalize. None: MMDetection's, without padding.
         init_cfg: As in MMEngine.
@@ -56,6 +57,8 @@ class RCNNEnsemble(BaseDetector):
         self.members: Sequence[RCNN] = nn.ModuleList(MODELS.build(member) for member in members)
         self.combine, self.mirror = combine, mirror
         self.test_cfg = test_cfg or self.members[0].test_cfg
+        if self.test_cfg is not None:
+            require_nms(self.test_cfg['rcnn'].get('nms'))
         self._require_alike()
 
     def _require_alike(self) -> None:
@@ -84,28 +87,28 @@ class RCNNEnsemble(BaseDetector):
             scores, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
             logits = as_logits(scores)
             head = self.members[0].bbox_head
-            results.append(detections(head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale))
+            results.append(postprocess(head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
         """Returns softmax scores (R, K + 1) and box deltas (R, 4 K), or None, means of members and views; float32."""
         shapes = [sample.metainfo['img_shape'][:2] for sample in data_samples]
         chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
-        return predict_in_chunks(lambda chunk: self._judge(inputs, chunk, shapes), rois, chunk_size)
+        return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, shapes), rois, chunk_size)
 
-    def _judge(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> RegionPredictions:
+    def _classify(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> RegionPredictions:
         # A fourth channel of ones comes out of the warp as the part of each crop that lies inside the image.
         with torch.no_grad():
             images = torch.cat([inputs.float(), inputs.new_ones(inputs[:, :1].shape, dtype=torch.float32)], 1)
             crops = self.members[0].region_warp(images, rois, shapes)
-        answers = []
+        predictions = []
         for member in self.members:
             normalized = normalize_crops(crops, member.data_preprocessor)
-            answers.append(member.judge(normalized))
+            predictions.append(member.classify_regions(normalized))
             if self.mirror:
-                logits, deltas = member.judge(normalized.flip(3))
-                answers.append((logits, None if deltas is None else mirrored_deltas(deltas)))
-        return combine_answers(answers, self.combine)
+                logits, deltas = member.classify_regions(normalized.flip(3))
+                predictions.append(RegionPredictions(logits, None if deltas is None else mirrored_deltas(deltas)))
+        return average_predictions(predictions, self.combine)
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 
@@ -137,25 +140,25 @@ def require_members(members: Sequence[dict], preprocessor: nn.Module) -> None:
         raise InputError("an ensemble's members normalize for themselves; take mean and std out of its preprocessor.")
 
 
-def combine_answers(answers: Sequence[RegionPredictions], combine: str) -> RegionPredictions:
+def average_predictions(predictions: Sequence[RegionPredictions], combine: str) -> RegionPredictions:
     """Averages what several networks, or one on several views, say of the same regions.
 
     Args:
-        answers: Logits (R, K + 1) and deltas (R, 4 K), or None, of each.
+        predictions: Logits (R, K + 1) and deltas (R, 4 K), or None, of each.
         combine: One of :data:`COMBINATIONS`.
 
     Returns:
         Softmax scores (R, K + 1) and deltas, in float32.
     """
-    logits = torch.stack([logits.float() for logits, _ in answers])
+    logits = torch.stack([one.scores.float() for one in predictions])
     scores = logits.softmax(-1).mean(0) if combine == 'scores' else logits.mean(0).softmax(-1)
-    if answers[0][1] is None:
-        return scores, None
-    return scores, torch.stack([deltas.float() for _, deltas in answers]).mean(0)
+    if predictions[0].deltas is None:
+        return RegionPredictions(scores, None)
+    return RegionPredictions(scores, torch.stack([one.deltas.float() for one in predictions]).mean(0))
 
 
 def as_logits(scores: Tensor) -> Tensor:
-    """Returns logits whose softmax is ``scores``, which MMDetection's head wants to have."""
+    """Returns logits whose softmax is ``scores``; MMDetection's head takes logits."""
     return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 

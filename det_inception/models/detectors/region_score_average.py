@@ -1,4 +1,4 @@
-"""A detector that reads what networks said of the regions from files, instead of asking them.
+"""A detector that reads region scores from files instead of running networks.
 
 Shape legend: R regions of one image, K classes, N files.
 """
@@ -15,9 +15,9 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from det_inception.models.detectors.rcnn import detections
-from det_inception.models.detectors.rcnn_ensemble import as_logits, combine_answers, require_combination
-from det_inception.models.layers.chunks import RegionPredictions
+from det_inception.models.detectors.rcnn_ensemble import as_logits, average_predictions, require_combination
+from det_inception.models.layers.postprocess import postprocess, require_nms
+from det_inception.models.layers.region_classifier import RegionPredictions
 from det_inception.proposals.region_scores import ImageScores, RegionScores, image_name
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -28,9 +28,9 @@ _TOLERANCE = 0.01
 
 @MODELS.register_module()
 class RegionScoreAverage(BaseDetector):
-    """Averages region scores of files, before one non-maximum suppression: the ensemble of networks run elsewhere.
+    """Averages the region scores of files, before one NMS: an ensemble of networks that ran elsewhere.
 
-    The images are looked up by their ids; only their sizes are read of them.
+    Images are looked up by their ids; their pixels are not used.
 
     Args:
         files: N files that ``tools/test.py --save-region-scores`` wrote.
@@ -68,6 +68,8 @@ class RegionScoreAverage(BaseDetector):
                     )
         self.bbox_head = MODELS.build(dict(bbox_head, num_classes=len(first.classes), with_reg=first.with_deltas))
         self.combine, self.test_cfg = combine, test_cfg
+        if test_cfg is not None:
+            require_nms(test_cfg['rcnn'].get('nms'))
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
         """Puts ``pred_instances`` (bboxes, scores, labels) and the files' ``proposals`` into every sample."""
@@ -77,7 +79,7 @@ class RegionScoreAverage(BaseDetector):
             sample.proposals = InstanceData(bboxes=boxes)
             rois = bbox2roi([boxes])
             results.append(
-                detections(self.bbox_head, rois, as_logits(scores), deltas, sample, self.test_cfg['rcnn'], rescale)
+                postprocess(self.bbox_head, rois, as_logits(scores), deltas, sample, self.test_cfg['rcnn'], rescale)
             )
         return self.add_pred_to_datasample(batch_data_samples, results)
 
@@ -93,18 +95,18 @@ class RegionScoreAverage(BaseDetector):
                 )
             if not _same_regions(scores, found[0]):
                 raise InputError(
-                    f'{file.path}: has other regions of image {name} than {self.files[0].path}; all members must judge '
-                    'the same proposals.'
+                    f'{file.path}: has other regions of image {name} than {self.files[0].path}; all members must '
+                    'classify the same proposals.'
                 )
         device = next(self.bbox_head.parameters()).device
-        answers = [
-            (
+        predictions = [
+            RegionPredictions(
                 torch.from_numpy(scores.logits).to(device),
                 None if scores.deltas is None else torch.from_numpy(scores.deltas).to(device),
             )
             for scores in found
         ]
-        return torch.from_numpy(found[0].boxes).to(device), combine_answers(answers, self.combine)
+        return torch.from_numpy(found[0].boxes).to(device), average_predictions(predictions, self.combine)
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 

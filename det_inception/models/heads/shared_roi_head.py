@@ -1,74 +1,36 @@
-"""What Fast and Faster R-CNN do with a region: RoIAlign, and the last stage of GoogLeNet behind it.
+"""The region head of Fast and Faster R-CNN (Girshick, arXiv 1504.08083; Ren et al., arXiv 1506.01497).
 
-Shape legend: R regions, C channels of the map, K classes.
+Shape legend: R regions, C channels of the map, P the side of a cut-out region.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from det_inception.models.backbones.freezing import Freezable
-from det_inception.models.backbones.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
-from det_inception.models.layers.chunks import predict_in_chunks
+from det_inception.models.layers.postprocess import require_nms, select_detections
 from det_inception.models.layers.region_align import region_align
-from det_inception.models.layers.region_classifier import RegionClassifier
+from det_inception.models.layers.region_classifier import RegionClassifier, predict_in_chunks
 from det_inception.registry import MODELS
-
-MODULES = STAGES[-1][1]
-
-
-@MODELS.register_module()
-class GoogLeNetSharedHead(Freezable):
-    """Inception 5a and 5b on the features of regions: MMDetection's ``shared_head``.
-
-    The region operation takes the place of the max-pool before 5a, as it does in Fast R-CNN (Girshick, arXiv
-    1504.08083): regions of 7 x 7 come out as they would of a crop of 224 x 224. It stands apart from the box head
-    because its weights are the backbone's.
-
-    Args:
-        variant: As for :class:`~det_inception.models.GoogLeNet`.
-        width: Likewise.
-        norm_eval: Likewise.
-        init_cfg: Likewise; the two modules are taken out of the weights.
-    """
-
-    def __init__(
-        self, variant: str = 'paper', width: float = 1.0, norm_eval: bool = False, init_cfg: dict | None = None
-    ) -> None:
-        super().__init__(init_cfg)
-        if variant not in VARIANTS:
-            raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
-        self.variant, self.width, self.norm_eval = variant, width, norm_eval
-        channels = INCEPTION['4e'].scaled(width).out
-        for name in MODULES:
-            widths = INCEPTION[name.removeprefix('inception')].scaled(width)
-            setattr(self, name, Inception(channels, widths, VARIANTS[variant]))
-            channels = widths.out
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Returns (R, 1024, 7, 7) for features of 4e (R, 832, 7, 7)."""
-        features = features.contiguous(memory_format=torch.channels_last)  # As the backbone has them.
-        return self.inception5b(self.inception5a(features))
-
-    def init_weights(self) -> None:
-        """Takes the weights of a whole GoogLeNet, read or drawn, for its last modules."""
-        network = GoogLeNet(self.variant, width=self.width, init_cfg=self.init_cfg)
-        network.init_weights()
-        for name in MODULES:
-            getattr(self, name).load_state_dict(getattr(network, name).state_dict())
-        self._is_init = True
 
 
 @MODELS.register_module()
 class SharedRoIHead(RegionClassifier, StandardRoIHead):
-    """MMDetection's head of two-stage detectors for one map, whose regions go through the network in chunks.
+    """MMDetection's head of two-stage detectors, for one map and with regions in chunks.
 
-    Three things differ. Regions are cut out in float32 also in mixed precision: a corner at 600 pixels has a neighbor
-    at 604 in bfloat16. At test time a map's regions are judged ``test_cfg.chunk_size`` (128) at a time, on a processor
-    with our own RoIAlign. And regions are cut out where the map's cells look.
+    Four things differ:
+
+    * Regions are cut out in float32 also in mixed precision. In bfloat16, a corner at 600 pixels has its next neighbor
+      at 604.
+    * At test time a map's regions are classified ``test_cfg.chunk_size`` (128) at a time, on a processor with our own
+      RoIAlign.
+    * Regions are cut out where the map's cells look.
+    * Detections are selected as in :class:`~det_inception.models.RCNN`: every NMS, and ``test_cfg.max_per_class``.
 
     Args:
         first_center: The pixel at which the map's first cell looks, as
@@ -80,6 +42,8 @@ class SharedRoIHead(RegionClassifier, StandardRoIHead):
     def __init__(self, *, first_center: float | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
         self.first_center = first_center
+        if self.test_cfg is not None:
+            require_nms(self.test_cfg.get('nms'))
 
     @property
     def crop_shape(self) -> tuple[int, int, int]:
@@ -91,14 +55,28 @@ class SharedRoIHead(RegionClassifier, StandardRoIHead):
         """The last stage."""
         return self.shared_head
 
+    def predict_bbox(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        rpn_results_list: list[InstanceData],
+        rcnn_test_cfg: Mapping,
+        rescale: bool = False,
+    ) -> list[InstanceData]:
+        """Returns each image's detections; its proposals are in ``rpn_results_list``."""
+        decoded = super().predict_bbox(x, batch_img_metas, rpn_results_list, None, rescale)
+        return [select_detections(one.bboxes, one.scores[:, :-1], rcnn_test_cfg) for one in decoded]
+
     def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict[str, Tensor | None]:
         (features,) = x
         features, rois = features.float(), self._on_map(rois.float())
         if torch.is_grad_enabled():
-            logits, deltas = self.judge(self.bbox_roi_extractor((features,), rois))
+            logits, deltas = self.classify_regions(self.bbox_roi_extractor((features,), rois))
         else:
             size = (self.test_cfg or {}).get('chunk_size', 128)
-            logits, deltas = predict_in_chunks(lambda chunk: self.judge(self._cut_out(features, chunk)), rois, size)
+            logits, deltas = predict_in_chunks(
+                lambda chunk: self.classify_regions(self._cut_out(features, chunk)), rois, size
+            )
         return dict(cls_score=logits, bbox_pred=deltas)
 
     def _on_map(self, rois: Tensor) -> Tensor:

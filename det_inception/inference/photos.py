@@ -1,7 +1,4 @@
-"""The official DET score of a detector on a folder of photos that have ground truth, also on a few of them.
-
-Shapes: D detections, I images.
-"""
+"""The official DET score of a detector on photos that have ground truth, also on a few of them."""
 
 from __future__ import annotations
 
@@ -12,14 +9,38 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from det_inception.ilsvrc import DET_CLASSES, AnnotationTable, DetectionScore, DetectionTable, evaluate
+from det_inception.ilsvrc import (
+    DET_CLASSES,
+    AnnotationTable,
+    DetectionScore,
+    DetectionTable,
+    evaluate,
+    read_blacklist,
+    read_ground_truth,
+    read_image_list,
+)
 from det_inception.inference.detector import Detector
 from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
 
-LOCALISED = 0.5
+LOCALIZED = 0.5
 """IoU from which an object counts as localized, as in the ILSVRC localization task."""
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos with their ground truth.
+
+    Attributes:
+        files: Index in the ground truth to file.
+        truth: Ground truth of these images.
+        blacklist: int64 (B, 2): image index and class id, of these images; None: none.
+    """
+
+    files: dict[int, Path]
+    truth: AnnotationTable
+    blacklist: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,29 @@ class PhotoScore:
     localized: int
     named: int
     with_objects: int
+
+
+def read_photo_set(
+    paths: Sequence[Path], ground_truth: str | Path, image_list: str | Path, blacklist: str | Path | None = None
+) -> PhotoSet:
+    """Finds the ground truth of photos; those that are not in the list are left out.
+
+    Args:
+        paths: Image files.
+        ground_truth: The development kit's .mat file, or a folder or tar archive of XML files.
+        image_list: Lines "<image name> <index>", such as the kit's val.txt.
+        blacklist: The kit's, of the same list.
+
+    Raises:
+        InputError: A file cannot be read, or none of the photos is in the list.
+    """
+    indices = read_image_list(image_list)
+    files = match_images(paths, indices)
+    if Path(ground_truth).suffix != '.mat':  # XML files may be there for these images only.
+        indices = {name: index for name, index in indices.items() if index in files}
+    truth = part_of(read_ground_truth(ground_truth, indices), list(files))
+    pairs = None if blacklist is None else read_blacklist(blacklist)
+    return PhotoSet(files, truth, pairs if pairs is None else pairs[np.isin(pairs[:, 0], list(files))])
 
 
 def match_images(paths: Sequence[Path], image_list: Mapping[str, int]) -> dict[int, Path]:
@@ -78,25 +122,21 @@ def part_of(truth: AnnotationTable, images: Sequence[int]) -> AnnotationTable:
     )
 
 
-def score_photos(
-    detector: Detector, files: Mapping[int, Path], truth: AnnotationTable, blacklist: np.ndarray | None = None
-) -> PhotoScore:
-    """Runs a detector on images and scores it.
+def score_photos(detector: Detector, photos: PhotoSet) -> PhotoScore:
+    """Runs a detector on photos and scores it.
 
     Args:
         detector: Of the 200 DET classes, in any order.
-        files: Index in the ground truth to file, see :func:`match_images`.
-        truth: Ground truth of these images, or of more.
-        blacklist: int64 (B, 2): image index and class id; pairs of other images are left out.
+        photos: See :func:`read_photo_set`.
 
     Raises:
         InputError: The detector has other classes, an image cannot be read, or nothing is found in any.
     """
+    files, truth = photos.files, photos.truth
     official = {name: number for number, name in enumerate(DET_CLASSES, start=1)}
     if foreign := [name for name in detector.classes if name not in official]:
         raise InputError(f'the detector has the class {foreign[0]!r}, which is none of the 200 of DET; use another.')
     ids = np.array([official[name] for name in detector.classes])
-    truth = part_of(truth, list(files))
     images, classes, scores, boxes = [], [], [], []
     named = localized = 0
     for index, path in tqdm(files.items(), unit='image', disable=None):
@@ -110,15 +150,13 @@ def score_photos(
         if len(found):
             rival = truth.boxes[(truth.object_image_ids == index) & (truth.class_ids == classes[-1][0])]
             named += len(rival) > 0
-            localized += bool((pairwise_iou(_continuous(ends[:1]), _continuous(rival)) >= LOCALISED).any())
+            localized += bool((pairwise_iou(_continuous(ends[:1]), _continuous(rival)) >= LOCALIZED).any())
     if not sum(map(len, images)):
         raise InputError(f'{next(iter(files.values()))}: nothing was found in this or any other image; check weights.')
     detections = DetectionTable(*(np.concatenate(parts) for parts in (images, classes, scores, boxes)))
-    if blacklist is not None:
-        blacklist = blacklist[np.isin(blacklist[:, 0], list(files))]
     return PhotoScore(
         detections=detections,
-        score=evaluate(detections, truth, blacklist),
+        score=evaluate(detections, truth, photos.blacklist),
         localized=localized,
         named=named,
         with_objects=len(np.unique(truth.object_image_ids)),

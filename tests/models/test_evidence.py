@@ -1,12 +1,13 @@
-"""Evidence, fit and the choice of boxes, against plain loops."""
+"""Class activation maps, their IoU with boxes, and box voting, against plain loops."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from det_inception.proposals.evidence import coverage, fit, pick, rescore
-from det_inception.utils.boxes import pairwise_ioa, pairwise_iou
+from det_inception.models.layers.box_voting import nms_with_box_voting
+from det_inception.models.layers.evidence import cam_iou, coverage, rescore
+from det_inception.utils.boxes import pairwise_iou
 
 WIDTH, HEIGHT, CELLS = 64.0, 32.0, 8
 
@@ -41,22 +42,22 @@ def test_the_box_around_the_evidence_fits_best():
     evidence = np.full((CELLS, CELLS), -1.0)
     evidence[2:5, 3:7] = 2.0
     boxes = np.array([[24, 8, 56, 20], [24, 8, 40, 20], [0, 0, WIDTH, HEIGHT], [0, 24, 16, 32]], float)
-    fits = fit(evidence, coverage(boxes, WIDTH, HEIGHT, CELLS))
-    assert fits.tolist() == pytest.approx([1, 0.5, 12 / 64, 0])
-    assert fit(-np.abs(evidence), coverage(boxes, WIDTH, HEIGHT, CELLS)).tolist() == [0, 0, 0, 0]
+    ious = cam_iou(evidence, coverage(boxes, WIDTH, HEIGHT, CELLS))
+    assert ious.tolist() == pytest.approx([1, 0.5, 12 / 64, 0])
+    assert cam_iou(-np.abs(evidence), coverage(boxes, WIDTH, HEIGHT, CELLS)).tolist() == [0, 0, 0, 0]
     # Of two objects each has its own best box, and the box around both is the third.
     evidence[2:5, 3:7] = -1
     evidence[0:2, 0:2] = evidence[4:6, 6:8] = 1
     boxes = np.array([[0, 0, 16, 8], [48, 16, 64, 24], [0, 0, 64, 24]], float)
-    fits = fit(evidence, coverage(boxes, WIDTH, HEIGHT, CELLS))
-    assert fits.tolist() == pytest.approx([1, 1, 8 / 48])
+    ious = cam_iou(evidence, coverage(boxes, WIDTH, HEIGHT, CELLS))
+    assert ious.tolist() == pytest.approx([1, 1, 8 / 48])
 
 
 def test_thresholds_are_averaged():
     evidence = np.zeros((2, 2))
     evidence[0] = 1.0, 0.35  # the second cell belongs to the object at 0.2 and 0.3 only
     one = coverage(np.array([[0, 0, 1, 1]]), 2, 2, 2)
-    assert fit(evidence, one).tolist() == pytest.approx([(0.5 + 0.5 + 1 + 1) / 4])
+    assert cam_iou(evidence, one).tolist() == pytest.approx([(0.5 + 0.5 + 1 + 1) / 4])
 
 
 def test_small_and_ill_fitting_regions_are_held_down():
@@ -65,7 +66,7 @@ def test_small_and_ill_fitting_regions_are_held_down():
 
 
 def plain_pick(boxes, scores, nms, part, vote):
-    """The rules of pick, as they are written."""
+    """The rules of nms_with_box_voting, as they are written."""
 
     def survivors(boxes, scores):
         left = sorted((i for i in range(len(boxes)) if scores[i] > 0), key=lambda i: -scores[i])
@@ -97,7 +98,7 @@ def test_picked_boxes_are_those_of_a_slow_loop(seed):
     boxes = random_boxes(seed)
     scores = np.random.default_rng(seed).random(len(boxes)).astype(np.float32)
     scores[::5] = 0
-    picked, edges = pick(boxes, scores, pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
+    picked, edges = nms_with_box_voting(boxes, scores)
     expected, moved = plain_pick(boxes, scores, 0.3, 0.8, 0.4)
     assert picked.tolist() == expected and (np.diff(scores[picked]) <= 0).all()
     np.testing.assert_allclose(edges, moved, atol=1e-4)
@@ -108,7 +109,7 @@ def test_picked_boxes_are_those_of_a_slow_loop(seed):
 
 def test_parts_and_surroundings_of_an_object_go():
     boxes = np.array([[10, 10, 30, 20], [12, 11, 18, 15], [0, 0, 60, 30], [40, 2, 60, 30]], float)
-    picked, edges = pick(boxes, np.array([0.9, 0.8, 0.7, 0.6]), pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
+    picked, edges = nms_with_box_voting(boxes, np.array([0.9, 0.8, 0.7, 0.6]))
     assert picked.tolist() == [0, 3] and np.array_equal(edges, boxes[[0, 3]])
-    nothing, none = pick(boxes, np.zeros(4), pairwise_iou(boxes, boxes), pairwise_ioa(boxes, boxes))
+    nothing, none = nms_with_box_voting(boxes, np.zeros(4))
     assert nothing.tolist() == [] and none.shape == (0, 4)

@@ -1,0 +1,57 @@
+"""The last stage of GoogLeNet behind the region operation of Fast and Faster R-CNN.
+
+Shape legend: R regions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from det_inception.models.backbones.freezing import Freezable
+from det_inception.models.backbones.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
+from det_inception.registry import MODELS
+
+MODULES = STAGES[-1][1]
+
+
+@MODELS.register_module()
+class GoogLeNetSharedHead(Freezable):
+    """Inception 5a and 5b on the features of regions: MMDetection's ``shared_head``.
+
+    The region operation takes the place of the max-pool before 5a, as it does in Fast R-CNN (Girshick, arXiv
+    1504.08083): regions of 7 x 7 come out as they would of a crop of 224 x 224. It stands apart from the box head
+    because its weights are the backbone's.
+
+    Args:
+        variant: As for :class:`~det_inception.models.GoogLeNet`.
+        width: Likewise.
+        norm_eval: Likewise.
+        init_cfg: Likewise; the two modules are taken out of the weights.
+    """
+
+    def __init__(
+        self, variant: str = 'paper', width: float = 1.0, norm_eval: bool = False, init_cfg: dict | None = None
+    ) -> None:
+        super().__init__(init_cfg)
+        if variant not in VARIANTS:
+            raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
+        self.variant, self.width, self.norm_eval = variant, width, norm_eval
+        channels = INCEPTION['4e'].scaled(width).out
+        for name in MODULES:
+            widths = INCEPTION[name.removeprefix('inception')].scaled(width)
+            setattr(self, name, Inception(channels, widths, VARIANTS[variant]))
+            channels = widths.out
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Returns (R, 1024, 7, 7) for features of 4e (R, 832, 7, 7)."""
+        features = features.contiguous(memory_format=torch.channels_last)  # As the backbone has them.
+        return self.inception5b(self.inception5a(features))
+
+    def init_weights(self) -> None:
+        """Takes the weights of a whole GoogLeNet, read or drawn, for its last modules."""
+        network = GoogLeNet(self.variant, width=self.width, init_cfg=self.init_cfg)
+        network.init_weights()
+        for name in MODULES:
+            getattr(self, name).load_state_dict(getattr(network, name).state_dict())
+        self._is_init = True
