@@ -9,6 +9,7 @@ import gzip
 import itertools
 import lzma
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,16 +23,20 @@ _COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike, error_type: type[InputError] = InputError) -> Iterator[Path]:
-    """Gives a temporary name in the folder of a file and renames it when the block ends well.
+def atomic_write(
+    path: str | os.PathLike, error_type: type[InputError] = InputError, make_folder: bool = False, durable: bool = True
+) -> Iterator[Path]:
+    """Gives a new, empty file in the folder of a file, and renames it when the block ends well.
 
-    Whatever goes wrong, ``path`` is either what it was before or complete: the content is on the disk before it gets
-    its name. The temporary name keeps the suffix, by which some libraries choose the format, and is always the same,
-    so that what a killed process left is written over.
+    Whatever goes wrong, ``path`` is either what it was before or complete, also if several processes write it at a
+    time: then the last one wins. The name of the temporary file is random, so nobody can put a link there, and ends in
+    the suffix of ``path``, by which some libraries choose the format. Only a process that is killed leaves it behind.
 
     Args:
         path: The file to come.
         error_type: What to raise.
+        make_folder: Make the folder first.
+        durable: The content is on the disk before it gets its name, so that a power failure cannot empty the file.
 
     Yields:
         The path to write to.
@@ -39,17 +44,24 @@ def atomic_write(path: str | os.PathLike, error_type: type[InputError] = InputEr
     Raises:
         InputError: There is no such folder, it may not be written to, or the disk is full.
     """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.stem}.tmp{path.suffix}')
+    path, temporary = Path(path), None
     try:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        unused = path.with_name(f'.{path.stem[:40]}.{secrets.token_hex(8)}.tmp{path.suffix}')
+        os.close(os.open(unused, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        temporary = unused
         yield temporary
-        with open(temporary, 'rb+') as file:
-            os.fsync(file.fileno())
+        if durable:
+            with open(temporary, 'rb+') as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        _flush_folder(path.parent)
+        if durable:
+            _flush_folder(path.parent)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
             advice = '' if _disk_is_full(error) else '; choose another place'
             raise error_type(f'{path}: cannot be written: {reason(error)}{advice}.') from error
@@ -58,8 +70,7 @@ def atomic_write(path: str | os.PathLike, error_type: type[InputError] = InputEr
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Writes a file, making its folder; see :func:`atomic_write`."""
-    with atomic_write(path) as temporary:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path, make_folder=True) as temporary:
         temporary.write_bytes(content)
 
 
@@ -97,18 +108,10 @@ def require_writable(
         raise error_type(f'{folder}: {problem} ({error.strerror or error}); {advice}.') from error
 
 
-def write_cache(path: Path, content: bytes) -> None:
-    """Writes what several processes may write at a time; where it cannot be written, it is done without."""
-    unfinished = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix='.tmp', delete=False) as file:
-            unfinished = file.name
-            file.write(content)
-        os.replace(unfinished, path)
-    except OSError:
-        if unfinished is not None:
-            Path(unfinished).unlink(missing_ok=True)
+def write_cache(path: str | os.PathLike, content: bytes) -> None:
+    """Writes what can be computed again; does nothing where it cannot be written. See :func:`atomic_write`."""
+    with contextlib.suppress(InputError), atomic_write(path, make_folder=True, durable=False) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
@@ -119,10 +122,11 @@ def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
         content: The text.
     """
     compressor = _COMPRESSORS.get(Path(path).suffix, open)
-    with atomic_write(path) as temporary:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        with compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file:
-            file.writelines([content] if isinstance(content, str) else content)
+    with (
+        atomic_write(path, make_folder=True) as temporary,
+        compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file,
+    ):
+        file.writelines([content] if isinstance(content, str) else content)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -96,7 +96,7 @@ def test_cache(scene, tmp_path, monkeypatch):
     load(step, scene[:, ::-1].copy())
     load(LoadRegionProposals(dict(SMALL, min_size=6), cache_dir=str(tmp_path / 'cache')), scene)
     assert len(calls) == 5
-    assert not list((tmp_path / 'cache').rglob('*.tmp'))
+    assert not list((tmp_path / 'cache').rglob('*.tmp*'))
 
 
 def test_a_cache_that_cannot_be_written(scene, tmp_path):

@@ -1,8 +1,10 @@
 """Files are written whole or not at all, whoever writes them."""
 
+import contextlib
 import errno
 import os
 import resource
+import secrets
 import signal
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from det_inception.proposals import ProposalError
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write, reason, write_bytes, write_text
+from det_inception.utils.files import atomic_write, reason, write_bytes, write_cache, write_text
 from det_inception.utils.text_files import open_text
 
 TEXT = ''.join(f'line {number} {number * 7919 % 1009}\n' for number in range(3000))
@@ -50,18 +52,78 @@ def test_the_content_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monk
     assert done == ['flush', 'rename', 'flush'] and path.read_bytes() == b'new'
 
 
-def test_what_a_killed_process_left_is_written_over(tmp_path: Path):
+def test_a_killed_process_leaves_the_old_file_and_no_obstacle(tmp_path: Path):
     path = tmp_path / 'a.tar.png'
+    write_bytes(path, b'old')
     child = os.fork()
     if not child:
         with atomic_write(path) as temporary:
             temporary.write_bytes(b'half')
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
-    (left,) = tmp_path.iterdir()
-    assert left.suffix == '.png' and left.name.startswith('.')
+    (left,) = set(tmp_path.iterdir()) - {path}
+    assert left.suffix == '.png' and left.name.startswith('.a.tar.') and path.read_bytes() == b'old'
     write_bytes(path, b'whole')
-    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b'whole'
+    assert path.read_bytes() == b'whole' and left.read_bytes() == b'half'
+
+
+def write_slowly(path: Path, letter: bytes, times: int) -> None:
+    for _ in range(times):
+        with atomic_write(path) as temporary, open(temporary, 'wb') as file:
+            for _ in range(50):
+                file.write(letter * 100)
+                file.flush()
+
+
+def test_two_writers_of_a_file_never_mix(tmp_path: Path):
+    path, children, seen = tmp_path / 'a.txt', [], set()
+    for letter in (b'a', b'b'):
+        child = os.fork()
+        if not child:
+            status = 1
+            with contextlib.suppress(BaseException):
+                write_slowly(path, letter, 100)
+                status = 0
+            os._exit(status)
+        children.append(child)
+    statuses = []
+    while children:
+        seen.add(path.read_bytes() if path.exists() else b'')
+        child, status = os.waitpid(children[0], os.WNOHANG)
+        if child:
+            statuses.append(status)
+            children.pop(0)
+    assert statuses == [0, 0]
+    assert seen - {b''} <= {b'a' * 5000, b'b' * 5000} and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_name_cannot_be_prepared(tmp_path: Path, monkeypatch):
+    """A link under the very name is not followed; and two names are never the same."""
+    names = []
+    for _ in range(2):
+        with atomic_write(tmp_path / 'a.txt') as temporary:
+            names.append(temporary.name)
+    assert names[0] != names[1]
+    (tmp_path / 'victim').write_text('precious')
+    monkeypatch.setattr(secrets, 'token_hex', lambda size: 'guessed')
+    link = tmp_path / '.a.guessed.tmp.txt'
+    link.symlink_to(tmp_path / 'victim')
+    with pytest.raises(InputError, match='file exists'):
+        write_bytes(tmp_path / 'a.txt', b'new')
+    assert (tmp_path / 'victim').read_text() == 'precious' and link.is_symlink()
+
+
+def test_a_file_is_as_readable_as_any_other(tmp_path: Path):
+    (tmp_path / 'plain').write_text('')
+    write_text(tmp_path / 'ours', '')
+    assert (tmp_path / 'ours').stat().st_mode == (tmp_path / 'plain').stat().st_mode
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path):
+    (tmp_path / 'file').write_text('')
+    write_cache(tmp_path / 'file' / 'a', b'1')
+    write_cache(tmp_path / 'new' / 'a', b'1')
+    assert (tmp_path / 'new' / 'a').read_bytes() == b'1' and (tmp_path / 'file').read_text() == ''
 
 
 def test_a_full_disk(tmp_path: Path):
