@@ -1,17 +1,14 @@
 """Color spaces in which selective search looks at an image.
 
-Shapes: H, W image height and width.
+Shape legend: H, W image height and width.
 
-Every conversion returns uint8 (H, W, 3), because both the segmentation and the histograms of the authors'
-code work on images rounded to 8 bits. The conversions follow MATLAB, which that code calls, to the last
-rounding. OpenCV's differ: it halves the hue to 0..179, which makes hue weigh less against saturation and
-value, and its Lab is that of the white point D65, where MATLAB's `srgb2lab` transform has the D50 of the
-ICC profile.
+Every conversion returns uint8 (H, W, 3), because both the segmentation and the histograms of the authors' code work on
+images rounded to 8 bits. The conversions follow MATLAB, which that code calls, to the last rounding. OpenCV's differ:
+it halves the hue to 0..179, which makes hue weigh less against saturation and value, and its Lab is that of the white
+point D65, where MATLAB's ``srgb2lab`` transform has the D50 of the ICC profile.
 
-From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, section 3.2 ("Complementary
-    Color Spaces");
-'rgb' and 'opponent' from van de Sande et al., "Segmentation as Selective Search for Object
-Recognition", ICCV 2011.
+From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, section 3.2 ("Complementary Color Spaces");
+'rgb' and 'opponent' from van de Sande et al., "Segmentation as Selective Search for Object Recognition", ICCV 2011.
 """
 
 from __future__ import annotations
@@ -32,19 +29,18 @@ def _srgb_to_linear() -> np.ndarray:
 
 
 def _lab_response(steps: int) -> np.ndarray:
-    """CIE Lab's cube root with its linear foot, sampled at `steps` points of [0, 1], float64 (steps,)."""
+    """CIE Lab's cube root with its linear foot, sampled at ``steps`` points of [0, 1], float64 (steps,)."""
     t = np.linspace(0, 1, steps)
     return np.where(t > 216 / 24389, np.cbrt(t), (24389 / 27 * t + 16) / 116)
 
 
 _LINEAR = _srgb_to_linear()
-# A cube root costs more than all the rest of the conversion. Linear interpolation between this many samples
-# is within 0.002 of the exact L, a and b, far less than the rounding to 8 bits that follows. The last entry
-# is only a guard.
+# A cube root costs more than all the rest of the conversion. Linear interpolation between this many samples is within
+# 0.002 of the exact L, a and b, far less than the rounding to 8 bits that follows. The last entry is only a guard.
 _RESPONSE_STEPS = 8192
 _RESPONSE = np.append(_lab_response(_RESPONSE_STEPS + 1), 1.0)
-# sRGB to XYZ as ICC profiles have it, adapted to D50 (Bradford). Each row is divided by the white point, so
-# that the rows sum to 1 and grays have a = b = 0.
+# sRGB to XYZ as ICC profiles have it, adapted to D50 (Bradford). Each row is divided by the white point, so that the
+# rows sum to 1 and grays have a = b = 0.
 _RGB_TO_XYZ = np.array(
     [
         [0.4360747, 0.3850649, 0.1430804],
@@ -53,8 +49,8 @@ _RGB_TO_XYZ = np.array(
     ]
 )
 _RGB_TO_XYZ /= _RGB_TO_XYZ.sum(axis=1, keepdims=True)
-# Opponent colors: intensity, yellow against blue, magenta against green. Only the direction of a row
-# matters, since every channel is stretched to its range.
+# Opponent colors: intensity, yellow against blue, magenta against green. Only the direction of a row matters, since
+# every channel is stretched to its range.
 _OPPONENT = np.array(
     [
         [0.000233846, 0.00261968, 0.00127135],
@@ -70,9 +66,9 @@ def _bgr_to_hsv(image):
     out = np.empty((height, width, 3), np.uint8)
     for y in range(height):
         for x in range(width):
-            # MATLAB divides by 255 first, in double precision. Whole numbers would be simpler, but many a hue
-            # ends on exactly one half, and only the same rounding errors round it the same way: 2 % of the
-            # hues of a photo would differ by one, and with them a quarter of its superpixels.
+            # MATLAB divides by 255 first, in double precision. Whole numbers would be simpler, but many a hue ends on
+            # exactly one half, and only the same rounding errors round it the same way: 2 % of the hues of a photo
+            # would differ by one, and with them a quarter of its superpixels.
             b = image[y, x, 0] / 255.0
             g = image[y, x, 1] / 255.0
             r = image[y, x, 2] / 255.0
@@ -172,16 +168,15 @@ def convert_color(image: np.ndarray, color_space: str) -> np.ndarray:
 
     Args:
         image: uint8 (H, W, 3), BGR.
-        color_space: 'hsv'; 'lab'; 'rgi', normalized red and green, and intensity; 'h', the
-            hue three times; 'intensity', gray three times; 'rgb'; 'opponent', opponent colors,
-            each channel stretched to its range.
+        color_space: 'hsv'; 'lab'; 'rgi', normalized red and green, and intensity; 'h', the hue three times;
+            'intensity', gray three times; 'rgb'; 'opponent', opponent colors, each channel stretched to its range.
 
     Returns:
-        uint8 (H, W, 3), contiguous. One-channel spaces are repeated as in the authors' code: this lengthens
-        color distances by the root of 3, so that the same k suits every space.
+        uint8 (H, W, 3), contiguous. One-channel spaces are repeated as in the authors' code: this lengthens color
+        distances by the root of 3, so that the same k suits every space.
 
     Raises:
-        ValueError: If `color_space` is none of `COLOR_SPACES`.
+        ValueError: If ``color_space`` is none of ``COLOR_SPACES``.
     """
     if color_space == 'hsv':
         return _bgr_to_hsv(image)

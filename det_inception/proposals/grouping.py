@@ -1,12 +1,10 @@
 """Hierarchical grouping: superpixels are merged, most similar neighbors first, until one region is left.
 
-Shapes: H, W image height and width; R superpixels of a segmentation; A pairs of adjacent superpixels. A
-    hierarchy has
-2 R - 1 regions: the R superpixels, then one region for each of the R - 1 merges.
+Shape legend: H, W image height and width; R superpixels of a segmentation; A pairs of adjacent superpixels. A hierarchy
+has 2 R - 1 regions: the R superpixels, then one region for each of the R - 1 merges.
 
-From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, sections 3.1 ("Hierarchical
-    Grouping") and 3.2
-("Complementary Similarity Measures").
+From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, sections 3.1 ("Hierarchical Grouping") and
+3.2 ("Complementary Similarity Measures").
 """
 
 from __future__ import annotations
@@ -19,16 +17,16 @@ from numba import njit
 COLOR_BINS = 25
 TEXTURE_BINS = 10
 ORIENTATIONS = 8
-# The paper says 1, the authors' code has 0.8, which is also what the segmentation uses: its smoothed image
-# serves for both.
+# The paper says 1, the authors' code has 0.8, which is also what the segmentation uses: its smoothed image serves for
+# both.
 TEXTURE_SIGMA = 0.8
 # The gradient that fills the last texture bin, for values in [0, 1]: about that of a unit step at this sigma.
 MAX_GRADIENT = 0.43
-# Histograms are kept as whole numbers that sum to about this, not as floats that sum to 1: a sum of whole
-# numbers is the same in any order, so it may be vectorised and still gives equal boxes on every machine.
+# Histograms are kept as whole numbers that sum to about this, not as floats that sum to 1: a sum of whole numbers is
+# the same in any order, so it may be vectorised and still gives equal boxes on every machine.
 HISTOGRAM_SUM = 2**24
-# The authors' code divides the pixel counts by 3 once more than it repeats them (one channel each), so that
-# Size and Fill see regions a third as large as they are.
+# The authors' code divides the pixel counts by 3 once more than it repeats them (one channel each), so that Size and
+# Fill see regions a third as large as they are.
 SIZE_DIVISOR = 3
 
 SIMILARITIES = {
@@ -46,8 +44,8 @@ class Regions(NamedTuple):
     Attributes:
         sizes: int64 (R,), pixels.
         boxes: int32 (R, 4), x1, y1, x2, y2 in pixels; x2 and y2 are exclusive.
-        color: int32 (R, 75), color histograms that sum to `HISTOGRAM_SUM`.
-        texture: int32 (R, 240), texture histograms that sum to `HISTOGRAM_SUM`.
+        color: int32 (R, 75), color histograms that sum to ``HISTOGRAM_SUM``.
+        texture: int32 (R, 240), texture histograms that sum to ``HISTOGRAM_SUM``.
         pairs: int32 (A, 2), adjacent superpixels: smaller label first, in ascending order, none twice.
         image_size: H W.
     """
@@ -95,12 +93,11 @@ def texture_bins(smoothed: np.ndarray) -> np.ndarray:
     """Bins of the Gaussian derivatives of an image in the four directions y, x + y, x and x - y.
 
     Args:
-        smoothed: float32 (C, H, W), from `smooth` with
-            `TEXTURE_SIGMA`.
+        smoothed: float32 (C, H, W), from ``smooth`` with ``TEXTURE_SIGMA``.
 
     Returns:
-        uint8 (H, W, 4 C). A direction stands for two opposite orientations: bin 9 is no gradient along
-        either, 10..18 are the bins 1..9 of the first, 8..0 those of the second.
+        uint8 (H, W, 4 C). A direction stands for two opposite orientations: bin 9 is no gradient along either, 10..18
+        are the bins 1..9 of the first, 8..0 those of the second.
     """
     return _texture_bins(smoothed)
 
@@ -179,7 +176,7 @@ def _texture_histograms(labels, sizes, texture):
 
 @njit(nogil=True, cache=True)
 def _counting_order(values, order, count):
-    """A stable sort of `order` by `values`, which are 0..count-1."""
+    """A stable sort of ``order`` by ``values``, which are 0..count-1."""
     starts = np.zeros(count + 1, np.int64)
     for value in values:
         starts[value + 1] += 1
@@ -228,15 +225,13 @@ def describe_regions(labels: np.ndarray, count: int, image: np.ndarray, texture:
     """Measures the superpixels of a segmentation.
 
     Args:
-        labels: int32 (H, W), labels 0..count-1, from
-            `merge_pixels`.
+        labels: int32 (H, W), labels 0..count-1, from ``merge_pixels``.
         count: Number R of superpixels.
         image: uint8 (H, W, 3), the image in the color space in which it is grouped.
-        texture: uint8 (H, W, 12), from `texture_bins`.
+        texture: uint8 (H, W, 12), from ``texture_bins``.
 
     Returns:
-        Sizes, boxes, histograms and neighbors. Two superpixels are neighbors if they share a side of a
-        pixel.
+        Sizes, boxes, histograms and neighbors. Two superpixels are neighbors if they share a side of a pixel.
     """
     sizes, boxes = _sizes_and_boxes(labels, count)
     color = _color_histograms(labels, sizes, image)
@@ -278,7 +273,7 @@ def _similarity(a, b, sizes, boxes, color, texture, image_size, use):
 
 @njit(nogil=True, cache=True)
 def _before(similarity, age, first, second):
-    """Whether edge `first` goes before edge `second`: it is more similar, or as similar and newer."""
+    """Whether edge ``first`` goes before edge ``second``: it is more similar, or as similar and newer."""
     if similarity[first] != similarity[second]:
         return similarity[first] > similarity[second]
     return age[first] > age[second]
@@ -352,13 +347,12 @@ def _link(end, slot, head, following, preceding):
 
 @njit(nogil=True, cache=True)
 def _group(sizes, boxes, color, texture, pairs, image_size, use):
-    """Greedy grouping; overwrites the measures of the regions. Returns the boxes and the two regions of each
-    merge.
+    """Greedy grouping; overwrites the measures of the regions. Returns the boxes and the two regions of each merge.
 
-    A merged region takes the place (slot) of one of the two it is made of, and their edges are relabelled in
-    place, so nothing grows: where both had an edge to the same third region, one of the edges goes. Every
-    region has a doubly linked list of its edge ends (edge e has the ends 2 e and 2 e + 1), and a heap that
-    knows the place of each edge has the most similar pair on top.
+    A merged region takes the place (slot) of one of the two it is made of, and their edges are relabelled in place, so
+    nothing grows: where both had an edge to the same third region, one of the edges goes. Every region has a doubly
+    linked list of its edge ends (edge e has the ends 2 e and 2 e + 1), and a heap that knows the place of each edge has
+    the most similar pair on top.
     """
     count = sizes.size
     merges = count - 1
@@ -370,8 +364,8 @@ def _group(sizes, boxes, color, texture, pairs, image_size, use):
     number = np.arange(count)
     seen = np.full(count, -1, np.int64)
     similarity = np.empty(n_edges, np.float64)
-    # The authors keep a list of pairs, append the new ones after each merge, and let the last of equals win.
-    # Counting up from the initial pairs gives the same choice without the list.
+    # The authors keep a list of pairs, append the new ones after each merge, and let the last of equals win. Counting
+    # up from the initial pairs gives the same choice without the list.
     age = np.arange(n_edges)
     heap = np.arange(n_edges).astype(np.int32)
     place = np.arange(n_edges).astype(np.int32)
@@ -433,8 +427,7 @@ def _group(sizes, boxes, color, texture, pairs, image_size, use):
             e = end >> 1
             other = slot_of[end ^ 1]
             similarity[e] = _similarity(a, other, sizes, boxes, color, texture, image_size, use)
-            # New pairs are appended in the order of their other region; the offset keeps them behind all
-            # initial ones.
+            # New pairs are appended in the order of their other region; the offset keeps them behind all initial ones.
             age[e] = n_edges + np.int64(step) * (count + merges) + number[other]
             _sift_up(heap, place, similarity, age, place[e])
             _sift_down(heap, place, similarity, age, place[e], n_heap)
@@ -446,18 +439,17 @@ def group_regions(regions: Regions, similarity: str = 'CTSF') -> tuple[np.ndarra
     """Groups superpixels greedily into one hierarchy.
 
     Args:
-        regions: From `describe_regions`; neighborhood must connect all of them, as in an image it
-            does.
-        similarity: A key of `SIMILARITIES`, whose terms are averaged. Color and Texture are histogram
-            intersections, Size is the part of the image that the pair leaves free, Fill the part that is not
-            in the pair's box but outside the pair (equations 2 to 6 of the paper).
+        regions: From ``describe_regions``; neighborhood must connect all of them, as in an image it does.
+        similarity: A key of ``SIMILARITIES``, whose terms are averaged. Color and Texture are histogram intersections,
+            Size is the part of the image that the pair leaves free, Fill the part that is not in the pair's box but
+            outside the pair (equations 2 to 6 of the paper).
 
     Returns:
-        int32 (R - 1, 4) boxes of the merged regions, x2 and y2 exclusive, and int32 (R - 1, 2) the two
-        regions of each merge, both in the order of the merges. Merge i makes region R + i.
+        int32 (R - 1, 4) boxes of the merged regions, x2 and y2 exclusive, and int32 (R - 1, 2) the two regions of each
+        merge, both in the order of the merges. Merge i makes region R + i.
 
     Raises:
-        ValueError: If `similarity` is none of `SIMILARITIES`.
+        ValueError: If ``similarity`` is none of ``SIMILARITIES``.
     """
     if similarity not in SIMILARITIES:
         raise ValueError(f'similarity is {similarity!r}; choose one of {", ".join(map(repr, SIMILARITIES))}.')

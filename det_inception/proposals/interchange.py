@@ -1,19 +1,18 @@
 """Proposals in other programs' files: MMDetection's pickles and R-CNN's .mat files.
 
-Shapes: N proposals of an image, I images.
+Shape legend: N proposals of an image, I images.
 
-MMDetection (`DumpProposals` writes it, `proposal_file` of a data set reads it): a pickled dict from
-'<folder>/<file name>' to an `InstanceData` or dict with `bboxes` (N, 4), x1 y1 x2 y2 continuous, and `scores` (N,).
-Version 2 pickled a list of (N, 4) or (N, 5) arrays in the order of the annotations.
+MMDetection (``DumpProposals`` writes it, ``proposal_file`` of a data set reads it): a pickled dict. Its keys are the
+last folder and the name of a file, its values an ``InstanceData`` or a dict with ``bboxes`` (N, 4), x1 y1 x2 y2
+continuous, and ``scores`` (N,). Version 2 pickled a list of (N, 4) or (N, 5) arrays in the order of the annotations.
 
-R-CNN (the selective search data of its authors): cell arrays `images`, names without extension, and `boxes`,
-each (N, 4), y1 x1 y2 x2 counted from 1 and inclusive.
+R-CNN (the selective search data of its authors): cell arrays ``images``, names without extension, and ``boxes``, each
+(N, 4), y1 x1 y2 x2 counted from 1 and inclusive.
 """
 
 import io
 import os
 import pickle
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,10 @@ import numpy as np
 import scipy.io
 
 from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.plain_pickle import PlainArray, PlainData, load_plain_pickle
+from det_inception.proposals.records import Proposals, identify, rank_scores
 from det_inception.proposals.sources import Images, read_image
-from det_inception.proposals.store import Proposals, ProposalStore, identify, rank_scores
+from det_inception.proposals.store import ProposalStore
 from det_inception.proposals.writer import ProposalWriter
 from det_inception.utils.files import atomic_write, reason
 
@@ -33,13 +34,12 @@ def import_mmdet(path: str | os.PathLike, images: Images, out: str | os.PathLike
 
     Args:
         path: The .pkl file.
-        images: The images that it is for, all of which it must have; for a list of arrays, in the list's
-            order.
+        images: The images that it is for, all of which it must have; for a list of arrays, in the list's order.
         out: The store to be.
 
     Raises:
-        ProposalError: The pickle contains anything but numbers, arrays, text and containers, does not fit the
-            images, or a file cannot be read or written.
+        ProposalError: The pickle contains anything but numbers, arrays, text and containers, does not fit the images,
+            or a file cannot be read or written.
     """
     data = _read(path)
     content = load_plain_pickle(data, path)
@@ -85,20 +85,19 @@ def import_rcnn(path: str | os.PathLike, images: Images, out: str | os.PathLike)
         image_boxes = by_name[name].reshape(-1, 4) if by_name[name].size == 0 else by_name[name]
         if image_boxes.ndim != 2 or image_boxes.shape[1] != 4:
             raise ProposalError(f'{path} has boxes of the shape {image_boxes.shape} for {name}, not (N, 4).')
-        # From y1 x1 y2 x2, counted from 1 and inclusive, to continuous: the last pixel ends where the next
-        # begins.
+        # From y1 x1 y2 x2, counted from 1 and inclusive, to continuous: the last pixel ends where the next begins.
         image_boxes = image_boxes[:, [1, 0, 3, 2]] - [1, 1, 0, 0]
         found[key] = (image_boxes, rank_scores(len(image_boxes)))
     _import(found, images, out, path, data, 'rcnn')
 
 
 def export_mmdet(store: ProposalStore, image_root: str | os.PathLike, out: str | os.PathLike) -> None:
-    """Writes a store as MMDetection's `proposal_file`.
+    """Writes a store as MMDetection's ``proposal_file``.
 
     Args:
         store: The proposals.
-        image_root: The folder from which the keys start, as the data set will know it; its last name may
-            become part of the file's keys. It need not exist.
+        image_root: The folder from which the keys start, as the data set will know it; its last name may become part of
+            the file's keys. It need not exist.
         out: The .pkl file.
 
     Raises:
@@ -143,128 +142,6 @@ def export_rcnn(store: ProposalStore, out: str | os.PathLike) -> None:
             scipy.io.savemat(temporary, {'images': images, 'boxes': boxes}, appendmat=False, do_compression=True)
         except scipy.io.matlab.MatWriteError as error:
             raise ProposalError(f'{out} would be too large for a .mat file; export it in parts.') from error
-
-
-def load_plain_pickle(data: bytes, path: str | os.PathLike) -> Any:
-    """Loads a pickle of numbers, text, lists, tuples, dicts, sets, NumPy arrays and MMEngine's `InstanceData`.
-
-    Not even NumPy's own functions are called on behalf of the pickle: arrays are put together from their bytes here.
-
-    Args:
-        data: The pickle.
-        path: Its name, for errors.
-
-    Returns:
-        The content; arrays inside are `PlainArray`, an `InstanceData` a `PlainData`.
-
-    Raises:
-        ProposalError: The pickle is damaged or asks for anything else.
-    """
-    try:
-        return _PlainUnpickler(io.BytesIO(data)).load()
-    except _RefusedError as error:
-        raise ProposalError(f'{path} is refused: {error}') from error
-    # A damaged pickle fails in any way it likes; it has run nothing by then.
-    except Exception as error:
-        raise ProposalError(f'{path} is no pickle of proposals, or is cut off ({reason(error)}).') from error
-
-
-class _RefusedError(Exception):
-    """What a pickle asks for and does not get."""
-
-
-class _Fixed(type):
-    """A class that a pickle cannot change: one instruction of the format sets attributes of any object."""
-
-    def __setattr__(cls, name: str, value: object) -> None:
-        raise _RefusedError('it tries to change how it is read.')
-
-
-class PlainArray(metaclass=_Fixed):
-    """Stands for a NumPy array while a pickle is being read."""
-
-    array: np.ndarray | None = None
-
-    def __setstate__(self, state: tuple) -> None:
-        _, shape, dtype, fortran_order, data = state
-        self.array = _array(data, dtype, shape, 'F' if fortran_order else 'C')
-
-
-class PlainData(metaclass=_Fixed):
-    """Stands for an `InstanceData` while a pickle is being read; holds its attributes in `__dict__`."""
-
-
-class _PlainType(metaclass=_Fixed):
-    """Stands for a NumPy dtype while a pickle is being read."""
-
-    def __init__(self, code: str, *_: object) -> None:
-        if not isinstance(code, str) or code[:1] not in 'fiub' or not code[1:].isdigit() or int(code[1:]) > 8:
-            raise _RefusedError(f'it has an array of the type {code!r}; only numbers are allowed.')
-        self.dtype = np.dtype(code)
-
-    def __setstate__(self, state: tuple) -> None:
-        order = state[1]
-        if order in ('<', '>'):
-            self.dtype = self.dtype.newbyteorder(order)
-
-
-def _array(data: bytes, dtype: _PlainType, shape: tuple[int, ...], order: str) -> np.ndarray:
-    if not isinstance(dtype, _PlainType) or not isinstance(data, (bytes, bytearray)):
-        raise _RefusedError('it has an array that is not made of numbers.')
-    return np.frombuffer(data, dtype.dtype).reshape(shape, order=order).astype(dtype.dtype.newbyteorder('='))
-
-
-def _reconstruct(*_: object) -> PlainArray:
-    return PlainArray()
-
-
-def _from_buffer(data: bytes, dtype: _PlainType, shape: tuple[int, ...], order: str) -> PlainArray:
-    result = PlainArray()
-    result.array = _array(data, dtype, shape, order)
-    return result
-
-
-def _scalar(dtype: _PlainType, data: bytes) -> Any:
-    return _array(data, dtype, (), 'C').item()
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """How protocols before 3 write bytes."""
-    if encoding != 'latin1':
-        raise _RefusedError(f'it asks for the encoding {encoding!r}.')
-    return text.encode('latin1')
-
-
-def _no_bytes() -> bytes:
-    """How protocols before 3 write empty bytes."""
-    return b''
-
-
-_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
-    ('numpy', 'ndarray'): PlainArray,
-    ('numpy', 'dtype'): _PlainType,
-    ('_codecs', 'encode'): _encode,
-    ('__builtin__', 'bytes'): _no_bytes,
-    ('collections', 'OrderedDict'): OrderedDict,
-    ('builtins', 'set'): set,
-    ('__builtin__', 'set'): set,
-    ('mmengine.structures.instance_data', 'InstanceData'): PlainData,
-    **{(f'numpy.{core}.multiarray', '_reconstruct'): _reconstruct for core in ('core', '_core')},
-    **{(f'numpy.{core}.multiarray', 'scalar'): _scalar for core in ('core', '_core')},
-    **{(f'numpy.{core}.numeric', '_frombuffer'): _from_buffer for core in ('core', '_core')},
-}
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Knows no function of any library by name: each that is allowed is one of this module's, and harmless."""
-
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise _RefusedError(
-                f'it asks for {module}.{name}, which a file of proposals has no use for and which could run code.'
-            ) from None
 
 
 def _read(path: str | os.PathLike) -> bytes:
@@ -340,11 +217,11 @@ def export_by_suffix(store: ProposalStore, image_root: str | os.PathLike | None,
 
     Args:
         store: The proposals.
-        image_root: See `export_mmdet`.
+        image_root: See ``export_mmdet``.
         out: A name that ends in .pkl or .mat.
 
     Raises:
-        ProposalError: The name ends otherwise, or see `export_mmdet` and `export_rcnn`.
+        ProposalError: The name ends otherwise, or see ``export_mmdet`` and ``export_rcnn``.
     """
     suffix = Path(out).suffix.lower()
     if suffix == '.mat':
@@ -366,7 +243,7 @@ def import_by_suffix(path: str | os.PathLike, images: Images, out: str | os.Path
         out: The store to be.
 
     Raises:
-        ProposalError: The name ends otherwise, or see `import_mmdet` and `import_rcnn`.
+        ProposalError: The name ends otherwise, or see ``import_mmdet`` and ``import_rcnn``.
     """
     importers: dict[str, Callable[[Any, Images, Any], None]] = {
         '.mat': import_rcnn,

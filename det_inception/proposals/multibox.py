@@ -3,7 +3,7 @@
 From: Erhan et al., "Scalable object detection using deep neural networks", arXiv 1312.2249; Szegedy et al., "Scalable,
 high-quality object detection", arXiv 1412.1441.
 
-Shapes: N boxes of a training set; K predictions and G objects of an image; S sizes. Boxes are x1, y1, x2, y2 as
+Shape legend: N boxes of a training set; K predictions and G objects of an image; S sizes. Boxes are x1, y1, x2, y2 as
 fractions of the image's width and height, so between 0 and 1.
 """
 
@@ -155,7 +155,7 @@ def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:
 
 
 def read_priors(path: str | os.PathLike) -> np.ndarray:
-    """Reads what `write_priors` wrote.
+    """Reads what ``write_priors`` wrote.
 
     Args:
         path: The file.

@@ -1,10 +1,10 @@
-"""How much of the ground truth proposals cover (what the 2014 entry calls coverage).
+"""How much of the ground truth proposals find: recall (what the 2014 entry calls coverage).
 
-Shapes: I images; N proposals and G ground-truth boxes of an image; T boxes of all images together; L limits
-on the number of proposals; K thresholds. Boxes are x1, y1, x2, y2 in continuous coordinates: area = (x2 - x1)
-(y2 - y1).
+Shape legend: I images; N proposals and G ground-truth boxes of an image; T boxes of all images together; L limits on
+the number of proposals; K thresholds. Boxes are x1, y1, x2, y2 in continuous coordinates: area = (x2 - x1) (y2 - y1).
 
-A ground-truth box counts as covered as soon as one proposal overlaps it enough; a proposal may cover several.
+A ground-truth box counts as found as soon as one proposal overlaps it enough; a proposal may find several.
+
 From: Hosang et al., "What makes for effective detection proposals?", PAMI 2016, section 4.
 """
 
@@ -22,7 +22,7 @@ def recall(
     iou_thresholds: Sequence[float],
     limits: Sequence[int],
 ) -> np.ndarray:
-    """Share of the ground-truth boxes that a proposal covers.
+    """Share of the ground-truth boxes that a proposal finds.
 
     Args:
         proposals: For each of I images (N, 4), best first.
@@ -34,8 +34,8 @@ def recall(
         float64 (K, L), between 0 and 1.
 
     Raises:
-        ProposalError: There is no ground-truth box at all, the two sequences differ in length, or an argument
-            has a wrong shape or range.
+        ProposalError: There is no ground-truth box at all, the two sequences differ in length, or an argument has a
+            wrong shape or range.
 
     Example:
         >>> import numpy as np
@@ -51,7 +51,7 @@ def recall_of(best: np.ndarray, iou_thresholds: Sequence[float]) -> np.ndarray:
     """Recall from overlaps that are known already.
 
     Args:
-        best: (T, L), what `best_overlaps` gives.
+        best: (T, L), what ``best_overlaps`` gives.
         iou_thresholds: K thresholds, over 0 and up to 1.
 
     Returns:
@@ -70,11 +70,11 @@ def recall_of(best: np.ndarray, iou_thresholds: Sequence[float]) -> np.ndarray:
 def average_recall(best: np.ndarray) -> np.ndarray:
     """Recall averaged over all IoU thresholds between 0.5 and 1.
 
-    It is twice the mean of what the overlaps exceed 0.5 by: the area under the curve of recall over IoU,
-    scaled to 1. (COCO's average recall samples the same curve at ten thresholds.)
+    It is twice the mean of what the overlaps exceed 0.5 by: the area under the curve of recall over IoU, scaled to 1.
+    (COCO's average recall samples the same curve at ten thresholds.)
 
     Args:
-        best: (T, L), what `best_overlaps` gives.
+        best: (T, L), what ``best_overlaps`` gives.
 
     Returns:
         float64 (L,).

@@ -1,6 +1,6 @@
 """The recall of proposal stores over a data set: measured, as a table, and drawn.
 
-Shapes: T ground-truth boxes of all images together, L limits on the number of proposals, K IoU thresholds.
+Shape legend: T ground-truth boxes of all images together, L limits on the number of proposals, K IoU thresholds.
 """
 
 import math
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.errors import ProposalError, StoreKeyError
 from det_inception.proposals.recall import average_recall, best_overlaps, recall_of
 from det_inception.proposals.sources import GroundTruth
-from det_inception.proposals.store import ProposalStore, StoreKeyError
+from det_inception.proposals.store import ProposalStore
 from det_inception.utils.files import atomic_write
 from det_inception.utils.tables import markdown_table
 
@@ -56,7 +56,7 @@ def measure_recall(
         The overlaps.
 
     Raises:
-        ProposalError: The store lacks an image (any image, with `only_stored`), or holds no proposal for any.
+        ProposalError: The store lacks an image (any image, with ``only_stored``), or holds no proposal for any.
     """
     if any(limit < 1 for limit in limits):
         raise ProposalError(f'Limits must be at least 1, not {", ".join(map(str, limits))}.')
@@ -91,8 +91,7 @@ def recall_table(
 
     Args:
         measured: Method's name and measurement.
-        limits: The limits for which to give a line, where a method has more proposals; a line for all is
-            added.
+        limits: The limits for which to give a line, where a method has more proposals; a line for all is added.
         iou_thresholds: The thresholds for which to give a column.
 
     Returns:
@@ -125,8 +124,8 @@ def plot_recall(measured: Mapping[str, StoreRecall], out: str | os.PathLike, tit
     """
     if Path(out).suffix.lower() not in ('.png', '.pdf', '.svg'):
         raise ProposalError(f'{out} must end in .png, .pdf or .svg.')
-    # Imported here, since the rest of the package does without; and drawn without pyplot, which would look
-    # for a screen.
+    # Imported here, since the rest of the package does without; and drawn without pyplot, which would look for a
+    # screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,14 +1,13 @@
 """Graph-based segmentation: an image cut into superpixels.
 
-Shapes: H, W image height and width; P = H W pixels; E edges of the 8-connected pixel graph; R superpixels.
+Shape legend: H, W image height and width; P = H W pixels; E edges of the 8-connected pixel graph; R superpixels.
 
-From: Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004. Pixels are the
-    nodes of a
-graph, the color distances of neighbors its edge weights. Edges are taken in ascending order; an edge merges
-its two components if its weight is at most the internal difference of each plus k / size. Components below a
-minimum size are then merged across their cheapest edges.
+From: Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004. Pixels are the nodes of a
+graph, the color distances of neighbors its edge weights. Edges are taken in ascending order; an edge merges its two
+components if its weight is at most the internal difference of each plus k / size. Components below a minimum size are
+then merged across their cheapest edges.
 
-The sorted edges depend on the image alone, so one `build_graph` serves any number of k.
+The sorted edges depend on the image alone, so one ``build_graph`` serves any number of k.
 """
 
 from __future__ import annotations
@@ -79,8 +78,8 @@ def smooth(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
 def _list_edges(smoothed):
     """All E edges of the 8-connected grid as sorting keys, uint64 (E,), in the order of the authors' code.
 
-    The upper 32 bits are those of the float32 weight, which for weights of at least 0 sort as the weights do.
-    The lower 32 bits number the edge: `4 * pixel + direction`.
+    The upper 32 bits are those of the float32 weight, which for weights of at least 0 sort as the weights do. The lower
+    32 bits number the edge: ``4 * pixel + direction``.
     """
     _, height, width = smoothed.shape
     first, second, third = smoothed[0], smoothed[1], smoothed[2]
@@ -105,7 +104,7 @@ def _list_edges(smoothed):
 
 @njit(nogil=True, cache=True)
 def _sort_by_weight(keys):
-    """Radix sort by the upper 32 bits, 11 at a time; equal weights keep their order. Overwrites `keys`."""
+    """Radix sort by the upper 32 bits, 11 at a time; equal weights keep their order. Overwrites ``keys``."""
     bits, passes = 11, 3
     mask = np.uint64((1 << bits) - 1)
     counts = np.zeros((passes, 1 << bits), np.int64)
@@ -213,11 +212,11 @@ def build_graph(smoothed: np.ndarray) -> np.ndarray:
     """Lists the edges of an image's pixel graph in ascending order of color distance.
 
     Args:
-        smoothed: float32 (3, H, W), from `smooth`, with fewer than `MAX_PIXELS` pixels.
+        smoothed: float32 (3, H, W), from ``smooth``, with fewer than ``MAX_PIXELS`` pixels.
 
     Returns:
-        uint64 (E,), for `merge_pixels`: the bits of the float32 weight, then the number of the edge.
-        Edges of equal weight are in the order of their pixels.
+        uint64 (E,), for ``merge_pixels``: the bits of the float32 weight, then the number of the edge. Edges of equal
+        weight are in the order of their pixels.
     """
     return _sort_by_weight(_list_edges(smoothed))
 
@@ -228,15 +227,15 @@ def merge_pixels(
     """Merges the pixels of a graph into superpixels.
 
     Args:
-        edges: uint64 (E,), from `build_graph`.
+        edges: uint64 (E,), from ``build_graph``.
         height: Image height.
         width: Image width.
         k: Scale of observation; larger prefers larger superpixels.
         superpixel_size: Components with fewer pixels than this are merged into a neighbor.
 
     Returns:
-        int32 (H, W) label image and the number R of superpixels. The labels are 0..R-1 in the order in which
-        a scan by rows meets them.
+        int32 (H, W) label image and the number R of superpixels. The labels are 0..R-1 in the order in which a scan by
+        rows meets them.
     """
     return _merge_pixels(edges, height, width, float(k), float(superpixel_size))
 
@@ -247,19 +246,17 @@ def segment(
     """Cuts an image into superpixels.
 
     Args:
-        image: uint8 (H, W, 3), in any color space (see
-            `convert_color`): distances are taken between the
-            three channels as they are.
+        image: uint8 (H, W, 3), in any color space (see ``convert_color``): distances are taken between the three
+            channels as they are.
         k: Scale of observation; larger prefers larger superpixels.
-        superpixel_size: Least number of pixels of a superpixel; `None` takes k, as selective search does.
+        superpixel_size: Least number of pixels of a superpixel; ``None`` takes k, as selective search does.
         sigma: Standard deviation in pixels of the Gaussian that smooths the image first.
 
     Returns:
         int32 (H, W), labels 0..R-1 in the order in which a scan by rows meets them.
 
     Raises:
-        ValueError: If the image is not uint8 (H, W, 3) with at least one pixel, or a parameter is out of its
-            range.
+        ValueError: If the image is not uint8 (H, W, 3) with at least one pixel, or a parameter is out of its range.
 
     Example:
         >>> labels = segment(np.zeros((4, 5, 3), np.uint8))
@@ -280,10 +277,10 @@ def draw_segmentation(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Args:
         image: uint8 (H, W, 3).
-        labels: int32 (H, W), labels 0..R-1, from `segment`.
+        labels: int32 (H, W), labels 0..R-1, from ``segment``.
 
     Returns:
-        uint8 (H, W, 3), in the channel order of `image`.
+        uint8 (H, W, 3), in the channel order of ``image``.
     """
     sizes = np.bincount(labels.ravel())
     means = np.stack([np.bincount(labels.ravel(), image[:, :, c].ravel()) / sizes for c in range(3)], axis=1)

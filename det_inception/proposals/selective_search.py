@@ -1,17 +1,14 @@
-"""Selective search: region proposals, of no particular class, from many hierarchical groupings of
-superpixels.
+"""Selective search: region proposals, of no particular class, from many hierarchical groupings of superpixels.
 
-Shapes: H, W image height and width; N proposals.
+Shape legend: H, W image height and width; N proposals.
 
-An image is segmented in several color spaces and at several scales (`segmentation`); the superpixels
-of each segmentation are grouped under several similarities (`grouping`); every region on the way
-proposes its box.
+An image is segmented in several color spaces and at several scales (``segmentation``); the superpixels of each
+segmentation are grouped under several similarities (``grouping``); every region on the way proposes its box.
 
-From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, as R-CNN uses it (Girshick et
-    al., "Rich feature
-hierarchies", CVPR 2014, section 2.1); mode 'ilsvrc2014' from Szegedy et al., "Going deeper with
-convolutions", CVPR 2015, section 8; mode 'iccv2011' from van de Sande et al., "Segmentation as Selective
-Search for Object Recognition", ICCV 2011.
+From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, as R-CNN uses it (Girshick et al., "Rich
+feature hierarchies", CVPR 2014, section 2.1); mode 'ilsvrc2014' from Szegedy et al., "Going deeper with convolutions",
+CVPR 2015, section 8; mode 'iccv2011' from van de Sande et al., "Segmentation as Selective Search for Object
+Recognition", ICCV 2011.
 """
 
 from __future__ import annotations
@@ -34,8 +31,7 @@ from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph,
 from det_inception.utils.cores import available_cores
 
 MODES: dict[str, dict[str, Any]] = {
-    # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN
-    # uses.
+    # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN uses.
     'fast': dict(color_spaces=('hsv', 'lab'), ks=(50, 100), similarities=('CTSF', 'TSF'), max_overlap=1),
     # 5 x 4 x 4 = 80 hierarchies: "Quality" in the same table.
     'quality': dict(
@@ -44,9 +40,9 @@ MODES: dict[str, dict[str, Any]] = {
         similarities=('CTSF', 'TSF', 'F', 'S'),
         max_overlap=1,
     ),
-    # Superpixels of twice the size. Doubling alone halves the boxes of `fast`, but also misses 4 to 5 in 100
-    # objects that `fast` finds. A third color space finds most of them again, and leaving out
-    # near-duplicates, which find next to nothing, brings the number back to half.
+    # Superpixels of twice the size. Doubling alone halves the boxes of ``fast``, but also misses 4 to 5 in 100 objects
+    # that ``fast`` finds. A third color space finds most of them again, and leaving out near-duplicates, which find
+    # next to nothing, brings the number back to half.
     'ilsvrc2014': dict(
         color_spaces=('hsv', 'lab', 'rgb'), ks=(100, 200), similarities=('CTSF', 'TSF'), max_overlap=0.85
     ),
@@ -77,7 +73,7 @@ def _chosen(name: str, value: Any, default: tuple, allowed: Iterable[str]) -> li
 
 
 def _number(name: str, value: Any, zero: bool = False) -> float:
-    """A finite number above 0, or from 0 up with `zero`; whole numbers stay whole."""
+    """A finite number above 0, or from 0 up with ``zero``; whole numbers stay whole."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} is {value!r}; give a number.')
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
@@ -108,10 +104,10 @@ def selective_search_parameters(
     max_overlap: float | None = None,
     min_size: float = 0,
 ) -> dict[str, Any]:
-    """The full parameters that a call of `selective_search` with these arguments uses.
+    """The full parameters that a call of ``selective_search`` with these arguments uses.
 
     Args:
-        mode: As for `selective_search`, like all others.
+        mode: As for ``selective_search``, like all others.
         width: See there.
         color_spaces: See there.
         ks: See there.
@@ -215,8 +211,7 @@ def _hierarchies(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of one segmentation and of its groupings, int32 (M, 4), and their ranks, int64 (M,).
 
-    The rank of a region is 1 for the whole image, 2 for the merge before it, and so on; superpixels come
-    last.
+    The rank of a region is 1 for the whole image, 2 for the merge before it, and so on; superpixels come last.
     """
     labels, count = merge_pixels(space.edges, *space.image.shape[:2], k, superpixel_size)
     regions = describe_regions(labels, count, space.image, space.texture)
@@ -227,7 +222,7 @@ def _hierarchies(
 
 @njit(nogil=True, cache=True)
 def _distinct(boxes, areas, by_area, max_overlap):
-    """Which boxes overlap no better box that is itself kept by more than `max_overlap`: bool (N,)."""
+    """Which boxes overlap no better box that is itself kept by more than ``max_overlap``: bool (N,)."""
     count = boxes.shape[0]
     keep = np.ones(count, np.bool_)
     position = np.empty(count, np.int64)
@@ -236,8 +231,7 @@ def _distinct(boxes, areas, by_area, max_overlap):
     for i in range(count):
         if not keep[i]:
             continue
-        # The overlap of two boxes is at most the ratio of their areas, so only boxes of about this size
-        # matter.
+        # The overlap of two boxes is at most the ratio of their areas, so only boxes of about this size matter.
         for direction in (-1, 1):
             at = position[i] + direction
             while 0 <= at < count:
@@ -275,37 +269,33 @@ def selective_search(
     """Proposes boxes that may hold an object of any class.
 
     Args:
-        image: uint8 (H, W, 3), BGR as `cv2.imread` gives it; (H, W) and (H, W, 1) are taken as gray. Need
-            not be contiguous.
-        mode: 'fast' (8 hierarchies), 'quality' (80), 'ilsvrc2014' (fast with superpixels of twice
-            the size: half the boxes) or 'iccv2011' (the method's first publication). See `MODES`.
-        width: Width in pixels to which the image is scaled first; `None` leaves it as it is. Superpixels
-            have their least size in scaled pixels, so this is what "large" and "small" refer to.
-        color_spaces: Names out of `COLOR_SPACES` instead of
-            the mode's.
+        image: uint8 (H, W, 3), BGR as ``cv2.imread`` gives it; (H, W) and (H, W, 1) are taken as gray. Need not be
+            contiguous.
+        mode: 'fast' (8 hierarchies), 'quality' (80), 'ilsvrc2014' (fast with superpixels of twice the size: half the
+            boxes) or 'iccv2011' (the method's first publication). See ``MODES``.
+        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is. Superpixels have their
+            least size in scaled pixels, so this is what "large" and "small" refer to.
+        color_spaces: Names out of ``COLOR_SPACES`` instead of the mode's.
         ks: Scales of the segmentation instead of the mode's.
-        similarities: Names out of `SIMILARITIES` instead of the
-            mode's.
-        superpixel_size: Least number of pixels of a superpixel; `None` takes the k of each segmentation.
+        similarities: Names out of ``SIMILARITIES`` instead of the mode's.
+        superpixel_size: Least number of pixels of a superpixel; ``None`` takes the k of each segmentation.
         sigma: Standard deviation in scaled pixels of the Gaussian before segmentation.
-        max_overlap: Boxes that overlap a better one by more than this intersection over union are left out; 1
-            keeps all but exact duplicates. `None` takes the mode's: 0.85 for 'ilsvrc2014', else 1.
-        min_size: Boxes with a side under this many pixels of the scaled image are left out. R-CNN takes 20 at
-            width 500; 0 keeps all.
-        threads: At most so many hierarchies are computed at a time; `None` takes the number of available
-            cores. The boxes are the same with any number.
+        max_overlap: Boxes that overlap a better one by more than this intersection over union are left out; 1 keeps all
+            but exact duplicates. ``None`` takes the mode's: 0.85 for 'ilsvrc2014', else 1.
+        min_size: Boxes with a side under this many pixels of the scaled image are left out. R-CNN takes 20 at width
+            500; 0 keeps all.
+        threads: At most so many hierarchies are computed at a time; ``None`` takes the number of available cores. The
+            boxes are the same with any number.
 
     Returns:
-        float32 (N, 4): x1, y1, x2, y2 in pixels of `image`, as continuous coordinates (x2 is the last
-        column's index + 1), best first, none twice, none empty, all inside the image. Best first means: late
-        merges first, each rank multiplied by a random number (section 4.2 of the paper), from a generator
-        with a fixed seed. N is at least 1 unless `min_size` exceeds the image. Equal images give equal
-        boxes.
+        float32 (N, 4): x1, y1, x2, y2 in pixels of ``image``, as continuous coordinates (x2 is the last column's index
+        + 1), best first, none twice, none empty, all inside the image. Best first means: late merges first, each rank
+        multiplied by a random number (section 4.2 of the paper), from a generator with a fixed seed. N is at least 1
+        unless ``min_size`` exceeds the image. Equal images give equal boxes.
 
     Raises:
-        TypeError: If `image` is not a uint8 array, or a parameter is of the wrong kind.
-        ValueError: If the image has a wrong shape, an alpha channel or no pixel, or a parameter makes no
-            sense.
+        TypeError: If ``image`` is not a uint8 array, or a parameter is of the wrong kind.
+        ValueError: If the image has a wrong shape, an alpha channel or no pixel, or a parameter makes no sense.
 
     Example:
         >>> image = np.zeros((40, 60, 3), np.uint8)

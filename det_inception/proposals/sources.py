@@ -35,7 +35,7 @@ from det_inception.formats import (
     usable_objects,
 )
 from det_inception.proposals.errors import ProposalError
-from det_inception.proposals.store import ImageIdentity, identify
+from det_inception.proposals.records import ImageIdentity, identify
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import common_folder, reason
 from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, decode_image

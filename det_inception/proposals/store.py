@@ -1,132 +1,43 @@
-"""The proposal store: the proposals of many images in one HDF5 file, read image by image.
+"""The proposal store: the proposals of many images in one file, read image by image. See ``store_file`` for the format.
 
-Shapes: N proposals of an image, I images, P proposals of all images together. Boxes are x1, y1, x2, y2 in
-pixels of the image as it is displayed (after its EXIF rotation), in continuous coordinates: a box that covers
-the whole image is 0, 0, width, height.
-
-The file, format version 1:
-
-    /                       attributes: format, version, parameters (JSON), index_digest, shard (optional)
-    /boxes                  (P, 4) uint16 where all are whole numbers, else float32; an image's lie together,
-    best first /scores                 (P,) float32; absent where a score says no more than the rank (see
-    `rank_scores`) /images/keys            UTF-8 text, one key a line, sorted: the images' POSIX paths
-    relative to the image root /images/first           (I + 1,) int64; image i has the rows first[i] to
-    first[i + 1] /images/height, width   (I,) uint32
-    /images/file_size       (I,) uint64, bytes of the image's file
-    /images/fingerprint     (I, 8) uint8, BLAKE2b of the image's file
-
-The index under /images is stored plainly, so it can be no larger than the file says; boxes and scores are
-compressed (gzip) and carry checksums. Reading follows no link, opens no other file and runs nothing that the
-file contains.
+Shape legend: N proposals of an image, P proposals of all images together.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 import h5py
 import numpy as np
 
-from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.errors import ProposalError, StoreKeyError, StoreMismatchError
 from det_inception.proposals.parameters import as_json, with_current_names
+from det_inception.proposals.records import (
+    MAX_BOXES_PER_IMAGE,
+    ImageIdentity,
+    Proposals,
+    identify,
+    is_valid_key,
+    rank_scores,
+)
+from det_inception.proposals.store_file import FORMAT, INDEX_TYPES, VERSION, index_digest, plain_dataset, safe_dataset
 from det_inception.utils.files import reason
-
-FORMAT = 'det_inception proposals'
-VERSION = 1
-
-# More boxes than any method gives, few enough that a forged index cannot ask for the machine's memory.
-MAX_BOXES_PER_IMAGE = 1_000_000
-
-_INDEX_TYPES = {
-    'keys': np.dtype(np.uint8),
-    'first': np.dtype(np.int64),
-    'height': np.dtype(np.uint32),
-    'width': np.dtype(np.uint32),
-    'file_size': np.dtype(np.uint64),
-    'fingerprint': np.dtype(np.uint8),
-}
-
-
-class StoreKeyError(ProposalError, KeyError):
-    """An image that a store does not hold, or more than one that could be meant."""
-
-    # KeyError would show the sentence in quotation marks.
-    __str__ = Exception.__str__
-
-
-class StoreMismatchError(ProposalError):
-    """A store that was made with other parameters or for other images."""
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """The proposals of one image, best first.
-
-    Attributes:
-        boxes: float32 (N, 4), x1 y1 x2 y2 in continuous pixel coordinates.
-        scores: float32 (N,), never increasing.
-        height: Height of the image in pixels.
-        width: Width of the image in pixels.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    height: int
-    width: int
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-
-@dataclass(frozen=True)
-class ImageIdentity:
-    """By what an image's file is recognized: its size in bytes and a hash of them."""
-
-    file_size: int
-    fingerprint: bytes
-
-
-def identify(data: bytes) -> ImageIdentity:
-    """Takes the fingerprint of an image's file.
-
-    Args:
-        data: The file's bytes, as they are on the disk.
-
-    Returns:
-        Their number and their BLAKE2b hash of 8 bytes.
-    """
-    return ImageIdentity(len(data), hashlib.blake2b(data, digest_size=8).digest())
-
-
-def rank_scores(count: int) -> np.ndarray:
-    """The scores of a method that only ranks: from 1 for the first down in equal steps, never reaching 0.
-
-    Args:
-        count: Number of proposals N.
-
-    Returns:
-        float32 (N,).
-    """
-    return ((count - np.arange(count)) / max(count, 1)).astype(np.float32)
 
 
 class ProposalStore(Mapping[str, Proposals]):
     """A proposal file, opened for reading: a mapping from an image's key to its proposals.
 
-    Opening reads the index only; an image's boxes are read when they are asked for. It may be pickled, and used after
-    a fork: each process opens the file for itself, so the workers of a data loader can share one.
+    Opening reads the index only; an image's boxes are read when they are asked for. It may be pickled, and used after a
+    fork: each process opens the file for itself, so the workers of a data loader can share one.
 
     Args:
         path: The file.
 
     Raises:
-        ProposalError: There is no such file, or it is cut off, damaged, of another version, or no proposal
-            store.
+        ProposalError: There is no such file, or it is cut off, damaged, of another version, or no proposal store.
 
     Example:
         >>> with ProposalStore('voc2007.h5') as store:  # doctest: +SKIP
@@ -152,8 +63,7 @@ class ProposalStore(Mapping[str, Proposals]):
     def _open(self) -> h5py.File:
         # After a fork the parent's handle shares its position with the parent: never use it.
         if self._file is None or self._process != os.getpid():
-            # Stores are never written to once they have their name, and network file systems often cannot
-            # lock.
+            # Stores are never written to once they have their name, and network file systems often cannot lock.
             self._file = h5py.File(self.path, 'r', locking=False)
             self._process = os.getpid()
         return self._file
@@ -164,12 +74,12 @@ class ProposalStore(Mapping[str, Proposals]):
         try:
             yield
         except ProposalError:
-            self._release()
+            self.release()
             raise
         except PermissionError as error:
             raise ProposalError(f'{self.path} cannot be read: {reason(error)}.') from error
         except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
-            self._release()
+            self.release()
             raise ProposalError(
                 f'{self.path} is not a complete proposal store (cut off, damaged or another kind of file); '
                 f'copy or make it again.'
@@ -187,8 +97,8 @@ class ProposalStore(Mapping[str, Proposals]):
                 f'{self.path} has version {version} of the format, this program reads version {VERSION}; '
                 f'make the store again, or use the program that made it.'
             )
-        index = {name: _plain_dataset(file, f'images/{name}')[()] for name in _INDEX_TYPES}
-        for name, dtype in _INDEX_TYPES.items():
+        index = {name: plain_dataset(file, f'images/{name}')[()] for name in INDEX_TYPES}
+        for name, dtype in INDEX_TYPES.items():
             if index[name].dtype != dtype:
                 raise ValueError(f'images/{name} is {index[name].dtype}')
         text = file.attrs['parameters']
@@ -205,8 +115,8 @@ class ProposalStore(Mapping[str, Proposals]):
         self.shard: tuple[int, int] | None = None if shard is None else (int(shard[0]), int(shard[1]))
 
         counts = np.diff(self._first)
-        boxes = _safe_dataset(file, 'boxes')
-        self._has_scores = 'scores' in file
+        boxes = safe_dataset(file, 'boxes')
+        self.has_scores = 'scores' in file
         sound = (
             self._first.shape == (count + 1,)
             and self._sizes.shape == (count, 2)
@@ -220,12 +130,12 @@ class ProposalStore(Mapping[str, Proposals]):
             and isinstance(self.parameters, dict)
             and all(is_valid_key(key) for key in self._keys)
         )
-        if sound and self._has_scores:
-            scores = _safe_dataset(file, 'scores')
+        if sound and self.has_scores:
+            scores = safe_dataset(file, 'scores')
             sound = scores.shape == (self._first[-1],) and scores.dtype == np.float32
         if not sound:
             raise ValueError('the parts of the store do not fit together')
-        self._whole_numbers = boxes.dtype == np.uint16
+        self.whole_numbers = boxes.dtype == np.uint16
 
     def __getitem__(self, key: str) -> Proposals:
         row = self._row(key)
@@ -235,7 +145,7 @@ class ProposalStore(Mapping[str, Proposals]):
         with self._complaints():
             file = self._open()
             boxes = file['boxes'][first:last].astype(np.float32)
-            scores = file['scores'][first:last] if self._has_scores else rank_scores(last - first)
+            scores = file['scores'][first:last] if self.has_scores else rank_scores(last - first)
             if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
                 raise ValueError('not a number among the boxes or scores')
         return Proposals(boxes, scores, int(self._sizes[row, 0]), int(self._sizes[row, 1]))
@@ -267,10 +177,11 @@ class ProposalStore(Mapping[str, Proposals]):
 
     def close(self) -> None:
         """Closes the file; what was read stays valid."""
-        self._release()
+        self.release()
         self._closed = True
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Closes the file until it is needed again; a process may have only so many files open."""
         if self._file is not None and self._process == os.getpid():
             with contextlib.suppress(OSError, RuntimeError):
                 self._file.close()
@@ -337,8 +248,8 @@ class ProposalStore(Mapping[str, Proposals]):
     def find(self, image_path: str | os.PathLike) -> str:
         """Finds an image by its path, wherever the data set lies today.
 
-        The key is the longest one that is the end of the path, in whole components. A path that is itself
-        shorter than the keys (a bare file name, say) is found where only one key ends with it.
+        The key is the longest one that is the end of the path, in whole components. A path that is itself shorter than
+        the keys (a bare file name, say) is found where only one key ends with it.
 
         Args:
             image_path: Path of the image's file.
@@ -417,99 +328,3 @@ class ProposalStore(Mapping[str, Proposals]):
                 f'{image_path} is not the file for which {self.path} holds the proposals of {key} '
                 f'(its size or its bytes differ); make them again for this data set.'
             )
-
-
-def is_valid_key(key: object) -> bool:
-    """Whether something can be an image's key: a relative POSIX path, normal, of printable characters, in UTF-8.
-
-    Args:
-        key: Anything.
-
-    Returns:
-        Whether a store accepts it.
-    """
-    if not isinstance(key, str) or not key.isprintable():
-        return False
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return all(name not in ('', '.', '..') for name in key.split('/'))
-
-
-def validated(key: str, proposals: Proposals) -> Proposals:
-    """Proposals as a store keeps them: float32, sorted by score (equal scores keep their order).
-
-    Args:
-        key: The image's name, for errors.
-        proposals: Any proposals.
-
-    Returns:
-        The same, or a sorted copy.
-
-    Raises:
-        ValueError: Shapes, numbers, boxes or the image's size cannot be right.
-    """
-    boxes = np.asarray(proposals.boxes, dtype=np.float32)
-    scores = np.asarray(proposals.scores, dtype=np.float32)
-    height, width = int(proposals.height), int(proposals.width)
-    if boxes.size == 0:
-        boxes = boxes.reshape(0, 4)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
-        raise ValueError(f'{key}: boxes must be (N, 4) and scores (N,), not {boxes.shape} and {scores.shape}.')
-    if len(boxes) > MAX_BOXES_PER_IMAGE:
-        raise ValueError(f'{key}: {len(boxes)} boxes are more than a store holds for an image.')
-    if not 0 < height < 2**32 or not 0 < width < 2**32:
-        raise ValueError(f'{key}: an image of {width} x {height} pixels cannot be.')
-    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise ValueError(f'{key}: boxes and scores must be finite.')
-    # A pixel of slack: methods that work on a resized image round.
-    inside = (boxes[:, :2] >= -1).all() and (boxes[:, 2] <= width + 1).all() and (boxes[:, 3] <= height + 1).all()
-    if not inside or (boxes[:, :2] > boxes[:, 2:]).any():
-        raise ValueError(f'{key}: a box is inside out or leaves the image of {width} x {height} pixels.')
-    if (np.diff(scores) > 0).any():
-        order = np.argsort(-scores, kind='stable')
-        boxes, scores = boxes[order], scores[order]
-    return Proposals(boxes, scores, height, width)
-
-
-def index_digest(parameters: str, index: Mapping[str, np.ndarray]) -> str:
-    """The checksum of everything that a reader takes into memory at once.
-
-    Args:
-        parameters: The attribute of that name.
-        index: The data sets under /images.
-
-    Returns:
-        BLAKE2b, 16 bytes, hexadecimal.
-    """
-    digest = hashlib.blake2b(parameters.encode(), digest_size=16)
-    for name in _INDEX_TYPES:
-        digest.update(np.ascontiguousarray(index[name]).astype(_INDEX_TYPES[name].newbyteorder('<')).tobytes())
-    return digest.hexdigest()
-
-
-def _safe_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """A data set that lies in this very file: links, external storage and virtual sets can point to any other."""
-    group: h5py.Group = file
-    *parents, last = name.split('/')
-    for parent in parents:
-        if not isinstance(group.get(parent, getlink=True), h5py.HardLink):
-            raise ValueError(f'{parent} is a link')
-        group = group[parent]
-        if not isinstance(group, h5py.Group):
-            raise ValueError(f'{parent} is no group')
-    if not isinstance(group.get(last, getlink=True), h5py.HardLink):
-        raise ValueError(f'{name} is a link')
-    dataset = group[last]
-    if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        raise ValueError(f'{name} is not stored in the file')
-    return dataset
-
-
-def _plain_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """A data set that is no larger than the file: neither compressed nor a promise of fill values."""
-    dataset = _safe_dataset(file, name)
-    if dataset.dtype.hasobject or dataset.chunks is not None or dataset.nbytes > dataset.id.get_storage_size():
-        raise ValueError(f'{name} is not stored plainly')
-    return dataset

@@ -1,36 +1,22 @@
-"""Writes proposal stores: image by image, safe against being killed, and from other stores.
-
-Shapes: N proposals of an image, I images. The format is described in `store`.
-"""
+"""Writes a proposal store image by image, safe against being killed."""
 
 import contextlib
-import io
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.errors import ProposalError, StoreKeyError, StoreMismatchError
+from det_inception.proposals.merging import consolidate
 from det_inception.proposals.parameters import as_json, with_current_names
-from det_inception.proposals.store import (
-    FORMAT,
-    VERSION,
-    ImageIdentity,
-    Proposals,
-    ProposalStore,
-    StoreKeyError,
-    StoreMismatchError,
-    index_digest,
-    is_valid_key,
-    rank_scores,
-    validated,
-)
+from det_inception.proposals.records import ImageIdentity, Proposals, is_valid_key, validated
+from det_inception.proposals.store import ProposalStore
+from det_inception.proposals.store_file import FORMAT, VERSION, narrowest, write_store
 from det_inception.utils.files import atomic_write, reason
 
 try:
@@ -38,27 +24,24 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_CHUNK_ROWS = 8192
-
 
 class ProposalWriter:
     """Writes a proposal store, so that a killed process loses only what it had not flushed yet.
 
-    What is added is kept in memory and goes to the disk in numbered parts, each a small store of its own,
-    written beside and renamed, in the folder `<path>.parts`. `finish` puts the parts together, sorted by key,
-    and removes them. A writer that finds parts, or a finished store, goes on from there. In a `with` block,
-    `finish` is called at the end of the block, or after an exception only `flush`.
+    What is added is kept in memory and goes to the disk in numbered parts, each a small store of its own, written
+    beside and renamed, in the folder ``<path>.parts``. ``finish`` puts the parts together, sorted by key, and removes
+    them. A writer that finds parts, or a finished store, goes on from there. In a ``with`` block, ``finish`` is called
+    at the end of the block, or after an exception only ``flush``.
 
     Args:
         path: The store to be.
-        parameters: What makes the proposals; goes into the store and must be equal when a run is taken up
-            again.
+        parameters: What makes the proposals; goes into the store and must be equal when a run is taken up again.
         shard: (i, n), counted from 1, where the store is to be one of n that are merged later.
         flush_images: Number of images after which a part is written.
         flush_seconds: Time after which a part is written.
 
     Raises:
-        StoreMismatchError: `path` was begun with other parameters or as another shard.
+        StoreMismatchError: ``path`` was begun with other parameters or as another shard.
         ProposalError: Another process is writing it, or the disk refuses.
 
     Example:
@@ -106,8 +89,7 @@ class ProposalWriter:
         if fcntl is None:
             return
         try:
-            # The folder itself is locked: no file that could be left behind, and the system frees it on kill
-            # -9.
+            # The folder itself is locked: no file that could be left behind, and the system frees it on kill -9.
             self._lock = os.open(self.parts_folder, os.O_RDONLY)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -200,7 +182,7 @@ class ProposalWriter:
         Args:
             key: The image's POSIX path relative to the image root, with extension.
             proposals: Its proposals.
-            identity: What `identify` says of the image's file.
+            identity: What ``identify`` says of the image's file.
 
         Raises:
             ValueError: Key, boxes or scores are not what a store holds, or the image was added before.
@@ -230,7 +212,7 @@ class ProposalWriter:
         # Built in memory, so that the disk sees nothing but one plain write.
         with h5py.File('part', 'w', driver='core', backing_store=False) as file:
             entries = [(key, *self._pending[key]) for key in sorted(self._pending)]
-            _write(file, self.parameters, self.shard, entries, *_narrowest(entry[1] for entry in entries))
+            write_store(file, self.parameters, self.shard, entries, *narrowest(entry[1] for entry in entries))
             file.flush()
             image = file.id.get_file_image()
         with atomic_write(self.parts_folder / f'part-{number:06d}.h5', ProposalError) as temporary:
@@ -241,13 +223,13 @@ class ProposalWriter:
         """Flushes, puts the store together under its name and removes the parts.
 
         Raises:
-            ProposalError: The disk refuses; the parts are kept, and `finish` may be called again.
+            ProposalError: The disk refuses; the parts are kept, and ``finish`` may be called again.
         """
         self.flush()
         parts = self._parts()
         if parts or not self.path.exists():
             sources = [self.path, *parts] if self.path.exists() else parts
-            _consolidate(sources, self.path, self.parameters, self.shard)
+            consolidate(sources, self.path, self.parameters, self.shard)
         self._release_lock()
         shutil.rmtree(self.parts_folder, ignore_errors=True)
 
@@ -277,205 +259,3 @@ class ProposalWriter:
             # The exception on its way says more than a second complaint of the same disk.
             with contextlib.suppress(ProposalError):
                 self.close()
-
-
-def merge_stores(paths: Sequence[str | os.PathLike], out: str | os.PathLike) -> None:
-    """Puts stores that were made with equal parameters together into one, sorted by key.
-
-    Args:
-        paths: The stores. Where they are shards, all of them. An image may be in several if it is the same
-            there.
-        out: The store to be; may be one of `paths`.
-
-    Raises:
-        StoreMismatchError: Parameters differ, a shard is missing, or a key stands for different images or
-            proposals.
-        ProposalError: A store cannot be read, there is none, or the disk refuses.
-    """
-    if not paths:
-        raise ProposalError('There is nothing to merge; name at least one proposal store.')
-    parameters: dict[str, Any] | None = None
-    shards: dict[tuple[int, int], Path] = {}
-    for path in paths:
-        with ProposalStore(path) as store:
-            if parameters is None:
-                parameters = store.parameters
-            elif parameters != store.parameters:
-                raise StoreMismatchError(
-                    f'{store.path} was made with {json.dumps(store.parameters)} and {Path(paths[0]).absolute()} with '
-                    f'{json.dumps(parameters)}; only stores with equal parameters can be merged.'
-                )
-            if store.shard:
-                shards[store.shard] = store.path
-    numbers = {total for _, total in shards}
-    if len(numbers) > 1:
-        raise StoreMismatchError(f'These are shards of different divisions ({sorted(numbers)}); merge those of one.')
-    for total in numbers:
-        missing = [str(number) for number in range(1, total + 1) if (number, total) not in shards]
-        if missing:
-            raise StoreMismatchError(
-                f'Of {total} shards, {len(missing)} are missing: {", ".join(missing[:20])}; '
-                f'run tools/make_proposals.py --shard for them first.'
-            )
-    _consolidate([Path(path) for path in paths], Path(out).absolute(), parameters, None)
-
-
-def _narrowest(proposals: Iterable[Proposals]) -> tuple[bool, bool]:
-    """Whether boxes can be kept as uint16 without loss, and whether scores say more than the rank."""
-    whole_numbers, has_scores = True, False
-    for each in proposals:
-        boxes = each.boxes
-        whole_numbers = whole_numbers and bool(((boxes >= 0) & (boxes <= 65535) & (boxes == np.rint(boxes))).all())
-        has_scores = has_scores or not np.array_equal(each.scores, rank_scores(len(boxes)))
-    return whole_numbers, has_scores
-
-
-def _write(
-    file: h5py.File,
-    parameters: Mapping[str, Any],
-    shard: tuple[int, int] | None,
-    entries: Iterable[tuple[str, Proposals, ImageIdentity]],
-    whole_numbers: bool,
-    has_scores: bool,
-) -> None:
-    """Fills an empty HDF5 file; equal entries give equal bytes. Holds no more than a few thousand boxes in memory."""
-    compressed = {'compression': 'gzip', 'compression_opts': 4, 'shuffle': True, 'fletcher32': True}
-    box_type = np.uint16 if whole_numbers else np.float32
-    all_boxes = file.create_dataset(
-        'boxes', (0, 4), box_type, maxshape=(None, 4), chunks=(_CHUNK_ROWS, 4), **compressed
-    )
-    all_scores = None
-    if has_scores:
-        all_scores = file.create_dataset(
-            'scores', (0,), np.float32, maxshape=(None,), chunks=(_CHUNK_ROWS,), **compressed
-        )
-    keys, counts, sizes, file_sizes, fingerprints = [], [], [], [], []
-    waiting: list[Proposals] = []
-
-    def write_waiting() -> None:
-        first = len(all_boxes)
-        last = first + sum(len(each) for each in waiting)
-        all_boxes.resize(last, axis=0)
-        all_boxes[first:] = np.concatenate([each.boxes for each in waiting]).astype(box_type)
-        if all_scores is not None:
-            all_scores.resize(last, axis=0)
-            all_scores[first:] = np.concatenate([each.scores for each in waiting])
-        waiting.clear()
-
-    rows = 0
-    for key, proposals, identity in entries:
-        keys.append(key)
-        counts.append(len(proposals))
-        sizes.append((proposals.height, proposals.width))
-        file_sizes.append(identity.file_size)
-        fingerprints.append(identity.fingerprint)
-        waiting.append(proposals)
-        rows += len(proposals)
-        # Whole chunks at a time, so that none is compressed twice but the last.
-        if rows >= 16 * _CHUNK_ROWS:
-            write_waiting()
-            rows = 0
-    if waiting:
-        write_waiting()
-
-    count = len(keys)
-    sizes_array = np.array(sizes, np.uint32).reshape(count, 2)
-    index = {
-        'keys': np.frombuffer(''.join(f'{key}\n' for key in keys).encode(), np.uint8),
-        'first': np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64),
-        'height': sizes_array[:, 0],
-        'width': sizes_array[:, 1],
-        'file_size': np.array(file_sizes, np.uint64),
-        'fingerprint': np.frombuffer(b''.join(fingerprints), np.uint8).reshape(count, 8),
-    }
-    for name, values in index.items():
-        file.create_dataset(f'images/{name}', data=np.ascontiguousarray(values))
-    text = as_json(parameters)
-    file.attrs['format'] = FORMAT
-    file.attrs['version'] = VERSION
-    file.attrs['parameters'] = text
-    file.attrs['index_digest'] = index_digest(text, index)
-    if shard:
-        file.attrs['shard'] = np.array(shard, np.int64)
-
-
-def _consolidate(
-    sources: Sequence[Path], out: Path, parameters: Mapping[str, Any], shard: tuple[int, int] | None
-) -> None:
-    with contextlib.ExitStack() as stack:
-        stores = [stack.enter_context(ProposalStore(source)) for source in sources]
-        for store in stores:
-            store._release()
-        holders: dict[str, int] = {}
-        for number, store in enumerate(stores):
-            for key in store:
-                if holders.setdefault(key, number) != number:
-                    _require_equal(key, stores[holders[key]], store)
-        whole_numbers = all(store._whole_numbers for store in stores)
-        has_scores = any(store._has_scores for store in stores)
-
-        def entries() -> Iterator[tuple[str, Proposals, ImageIdentity]]:
-            opened: dict[int, None] = {}
-            for key in sorted(holders):
-                number = holders[key]
-                store = stores[number]
-                yield key, store[key], store.identity(key)
-                # Neighboring keys lie in a few parts; a run may have more parts than a process may have open
-                # files.
-                opened.pop(number, None)
-                opened[number] = None
-                if len(opened) > 64:
-                    longest_unused = next(iter(opened))
-                    del opened[longest_unused]
-                    stores[longest_unused]._release()
-
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ProposalError(f'{out.parent} cannot be made: {reason(error)}.') from error
-        with atomic_write(out, ProposalError) as temporary, _Sink(temporary, 'w+b') as sink:
-            with h5py.File(sink, 'w') as file:
-                _write(file, parameters, shard, sink.watched(entries()), whole_numbers, has_scores)
-            sink.raise_error()
-
-
-class _Sink(io.FileIO):
-    """A file that HDF5 writes to and that never fails before it is asked: HDF5 leaks and rambles on write errors."""
-
-    _error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        remaining = memoryview(data).cast('B')
-        size = len(remaining)
-        try:
-            while len(remaining) and self._error is None:
-                remaining = remaining[super().write(remaining) :]
-        except OSError as error:
-            self._error = error
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self._error = self._error or error
-        return size or 0
-
-    def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def watched(self, entries: Iterable[tuple]) -> Iterator[tuple]:
-        """Passes entries on for as long as all went well."""
-        for entry in entries:
-            self.raise_error()
-            yield entry
-
-
-def _require_equal(key: str, one: ProposalStore, other: ProposalStore) -> None:
-    if one.identity(key) != other.identity(key):
-        raise StoreMismatchError(f'{key} is another image in {one.path} than in {other.path}; merge neither or one.')
-    if not np.array_equal(one[key].boxes, other[key].boxes):
-        raise StoreMismatchError(f'{key} has other proposals in {one.path} than in {other.path}; merge neither or one.')
-    one._release()
-    other._release()

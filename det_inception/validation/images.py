@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from det_inception.proposals.records import ImageIdentity
 from det_inception.proposals.sources import read_image
-from det_inception.proposals.store import ImageIdentity
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 

@@ -24,7 +24,7 @@ from det_inception.proposals import (
     import_rcnn,
     rank_scores,
 )
-from det_inception.proposals.interchange import load_plain_pickle
+from det_inception.proposals.plain_pickle import load_plain_pickle
 
 KEYS = ['one/a.jpg', 'one/b.png', 'two/c.jpg']
 

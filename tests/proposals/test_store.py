@@ -28,7 +28,7 @@ from det_inception.proposals import (
     merge_stores,
     rank_scores,
 )
-from det_inception.proposals.store import is_valid_key
+from det_inception.proposals.records import is_valid_key
 from det_inception.utils.errors import InputError
 
 PARAMETERS = {'method': 'random', 'ks': [50, 100], 'min_size': 0}

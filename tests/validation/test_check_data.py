@@ -17,7 +17,7 @@ from small_sets import COCO, HEIGHT, ILSVRC, VOC, WIDTH, YOLO, jpeg, picture, tu
 from det_inception.datasets import COCOFormatDataset, ILSVRCDetDataset, VOCFolderDataset, YOLODataset
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.proposals import ProposalStore
-from det_inception.proposals.store import Proposals, identify
+from det_inception.proposals.records import Proposals, identify
 from det_inception.proposals.writer import ProposalWriter
 from det_inception.utils.errors import InputError
 from det_inception.validation import check_data, find_splits
