@@ -73,7 +73,7 @@ def spellings(line: str) -> Iterator[tuple[str, int | None]]:
         [('a/b.jpg 1', None), ('a\\b.jpg', 1), ('a\\b', 1)]
     """
     seen: set[str] = set()
-    for text, number in {(line, None): None, split_number(line): None}:
+    for text, number in ((line, None), split_number(line)):
         for name in (text, text.replace('\\', '/')):
             name = os.path.normpath(name).replace(os.sep, '/')
             for spelling in (name, without_suffix(name)):

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
-from det_inception.datasets import COCOFormatDataset, DataError, ILSVRCDetDataset, VOCFolderDataset, detection
+from det_inception.datasets import (
+    COCOFormatDataset,
+    DataError,
+    DetectionDataset,
+    ILSVRCDetDataset,
+    VOCFolderDataset,
+    YOLODataset,
+    detection,
+)
 from det_inception.utils.errors import InputError
 
 WIDTH, HEIGHT = 60, 40
@@ -160,13 +168,34 @@ def test_images_without_objects(voc):
         voc.load(filter_cfg=dict(min_size=1000))
 
 
+def test_images_with_nothing_but_difficult_objects(voc):
+    voc.add('one', ('ant', 1, 1, 9, 9)).add('hard', ('ant', 1, 1, 9, 9, 'difficult'))
+    flags = [instance['ignore_flag'] for instance in voc.load().get_data_info(1)['instances']]
+    assert flags == [1]  # Nothing over it becomes background.
+    assert len(voc.load(filter_cfg=dict(filter_empty_gt=True))) == 1
+    assert len(voc.load(filter_cfg=dict(filter_empty_gt=True), test_mode=True)) == 2
+
+
+def test_xml_beside_images(tmp_path):
+    """As LabelImg and Roboflow write it: no lists."""
+    for part, name in (('train', 'b'), ('train', 'a'), ('valid', 'c')):
+        write_image(tmp_path / part / f'{name}.jpg')
+        write_xml(tmp_path / part / f'{name}.xml', [('ant', 1, 1, 9, 9)])
+    folders = dict(image_folder='train', annotation_folder='train')
+    dataset = VOCFolderDataset(data_root=str(tmp_path), **folders)
+    assert [dataset.get_data_info(index)['img_id'] for index in (0, 1)] == ['a', 'b']
+    for split, names in (('train', ['a', 'b']), ('valid', ['c']), ('val', ['c'])):
+        dataset = DetectionDataset(data_root=str(tmp_path), split=split)
+        assert [dataset.get_data_info(index)['img_id'] for index in range(len(dataset))] == names
+
+
 @pytest.mark.parametrize(
     'objects, classes, said',
     [
         ([], None, 'none of its 1 images has an annotated object'),
         ([], ('ant',), 'has a usable object of the classes ant'),
         ([('ant', 300, 5, 330, 9)], None, 'has a usable object'),
-        ([('ant', 1, 1, 9, 9, 'difficult')], None, 'has a usable object'),
+        ([('ant', 1, 1, 9, 9, 'difficult')], None, 'all 1 are marked as difficult .* set these marks to 0'),
     ],
 )
 def test_nothing_to_find(objects, classes, said, voc):
@@ -286,6 +315,80 @@ def test_wrong_coco_files(content, said, tmp_path):
 def test_missing_coco_file(tmp_path):
     with pytest.raises(DataError, match='cannot be read .*; check data_root and ann_file'):
         COCOFormatDataset('train.json', data_root=str(tmp_path))
+
+
+def test_names_from_windows(tmp_path):
+    content = coco_content()
+    content['images'][0]['file_name'] = 'b\\one.jpg'
+    dataset = load_coco(tmp_path, content)
+    assert dataset.get_data_info(0)['img_path'] == str(tmp_path / 'photos/b/one.jpg')
+
+
+@pytest.mark.parametrize('name', ['../one.jpg', 'b/../../one.jpg', '/etc/passwd', '..\\one.jpg'])
+def test_names_that_leave_the_folder(name, tmp_path):
+    with pytest.raises(DataError, match=r'train\.json: the image .* lies outside the folder of images .*photos'):
+        load_coco(tmp_path, changed('images', 0, file_name=name))
+
+
+@pytest.mark.parametrize('size', [dict(width=None, height=None), dict(width=0, height=0), dict(height=-1)])
+def test_sizes_that_the_file_lacks(size, tmp_path):
+    write_image(tmp_path / 'photos/b/one.jpg', 33, 22)
+    first = load_coco(tmp_path, changed('images', 0, **size)).get_data_info(0)
+    assert (first['height'], first['width']) == (22, 33)
+
+
+def test_the_category_that_groups_the_others_is_no_class(tmp_path):
+    content = coco_content()
+    for category in content['categories']:
+        category['supercategory'] = 'animals'
+    content['categories'].insert(0, dict(id=0, name='animals', supercategory='none'))
+    assert load_coco(tmp_path, content).metainfo['classes'] == ('zebra', 'ant', 'bee')
+    content['annotations'][0]['category_id'] = 0  # Now it is one.
+    assert load_coco(tmp_path, content).metainfo['classes'] == ('animals', 'zebra', 'ant', 'bee')
+
+
+@pytest.mark.parametrize('mark', ['iscrowd', 'ignore'])
+def test_all_objects_are_crowds(mark, tmp_path):
+    content = coco_content()
+    for annotation in content['annotations']:
+        annotation[mark] = 1
+    with pytest.raises(DataError, match=r'all 4 are marked as difficult \(VOC: difficult, COCO: iscrowd or ignore\)'):
+        load_coco(tmp_path, content)
+
+
+# -------------------------------------------------------------------------------------------------------- YOLO
+
+
+def test_yolo(tmp_path, warnings):
+    for name in ('train/images/a', 'train/images/b', 'valid/images/c'):
+        write_image(tmp_path / f'{name}.jpg')
+    for name, text in (('train/labels/a', '1 0.5 0.5 0.5 0.5\n0 0 0 1 0 1 1\n'), ('valid/labels/c', '0 1 0.5 0.5 1\n')):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f'{name}.txt').write_text(text)
+    (tmp_path / 'data.yaml').write_text('train: train/images\nval: valid/images\nnames: [zebra, ant]\n')
+    dataset = YOLODataset(data_root=str(tmp_path))
+    assert dataset.metainfo['classes'] == ('zebra', 'ant') and len(dataset) == 2
+    assert boxes(dataset) == [[15, 10, 45, 30], [0, 0, WIDTH, HEIGHT]] and dataset.get_cat_ids(0) == [1, 0]
+    assert len(warnings) == 1 and 'a.txt: line 2 is a polygon; its bounding box is taken' in warnings[0]
+    for dataset in (
+        YOLODataset(data_root=str(tmp_path), split='val'),
+        YOLODataset(ann_file='data.yaml', data_root=str(tmp_path), split='val'),
+        DetectionDataset(data_root=str(tmp_path), split='val'),
+        DetectionDataset(data_root=str(tmp_path), ann_file='data.yaml', split='val', format='yolo'),
+    ):
+        assert boxes(dataset) == [[45, 0, WIDTH, HEIGHT]]
+    assert '1 boxes are empty or leave their image' in warnings[-1]
+
+
+def test_other_parts_and_formats(tmp_path, voc):
+    voc.add('one', ('ant', 1, 1, 9, 9))
+    assert len(DetectionDataset(data_root=str(voc.root), ann_file='ImageSets/Main/train.txt')) == 1
+    with pytest.raises(DataError, match="has no part 'dev'; its parts are train"):
+        DetectionDataset(data_root=str(voc.root), split='dev')
+    with pytest.raises(DataError, match="'pascal' is no format of annotations; name one of voc, coco, yolo, ilsvrc"):
+        DetectionDataset(data_root=str(voc.root), format='pascal')
+    with pytest.raises(DataError, match='nowhere: no such file or folder'):
+        DetectionDataset(data_root=str(tmp_path / 'nowhere'))
 
 
 # ------------------------------------------------------------------------------------------------------ ILSVRC
