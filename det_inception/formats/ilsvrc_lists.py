@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from det_inception.formats.lists import numbered_lines, split_number
 from det_inception.formats.synsets import DET_CLASSES
 from det_inception.utils.errors import InputError
-from det_inception.utils.text_files import open_text
 
 BAD_IMAGES = ('ILSVRC2012_val_00033658', 'ILSVRC2013_val_00004542')
 """Validation images that others have found unusable; neither is in ``val2``."""
@@ -22,7 +22,7 @@ LABELS = ('positive', 'partial', 'negative')
 
 _TRAINING_IMAGE = re.compile(r'(ILSVRC20\d\d_(DET_)?train|n\d{8}/)')
 _SYNSET_FOLDER = re.compile(r'n\d{8}/')
-_OF_FLAG = {'1': 'positive', '0': 'partial', '-1': 'negative'}
+_OF_FLAG = {1: 'positive', 0: 'partial', -1: 'negative'}
 _SHORT = {'positive': 'pos', 'partial': 'part', 'negative': 'neg'}
 
 
@@ -94,10 +94,11 @@ def _of_class(folder: Path, class_id: int, kinds: Sequence[str]) -> dict[str, li
     combined = folder / f'train_{class_id}.txt'
     found: dict[str, list[str]] = {kind: [] for kind in LABELS}
     if combined.is_file():
-        for number, fields in _lines(combined):
-            if len(fields) != 2 or fields[1] not in _OF_FLAG:
-                raise InputError(f'{combined}: line {number} is not "<image name> 1", "0" or "-1"; mend the list.')
-            found[_OF_FLAG[fields[1]]].append(_as_shipped(fields[0]))
+        for number, line in numbered_lines(combined):
+            name, flag = split_number(line)
+            if flag not in _OF_FLAG or len(name.split()) != 1:
+                raise InputError(f'{combined}: line {number} is not "<image name> 1", "0" or "-1"; correct the list.')
+            found[_OF_FLAG[flag]].append(_as_shipped(name))
         return found
     for kind in kinds:
         path = folder / f'train_{_SHORT[kind]}_{class_id}.txt'
@@ -106,18 +107,11 @@ def _of_class(folder: Path, class_id: int, kinds: Sequence[str]) -> dict[str, li
                 f'{folder}: has no training list of class {class_id}: neither {combined.name} nor {path.name}; give '
                 "ImageSets/DET or the development kit's det_lists."
             )
-        for number, fields in _lines(path):
-            if len(fields) != 1:
-                raise InputError(f'{path}: line {number} is not the name of an image; mend the list.')
-            found[kind].append(_as_shipped(fields[0]))
+        for number, line in numbered_lines(path):
+            if len(line.split()) != 1:
+                raise InputError(f'{path}: line {number} is not the name of an image; correct the list.')
+            found[kind].append(_as_shipped(line))
     return found
-
-
-def _lines(path: Path) -> Iterable[tuple[int, list[str]]]:
-    with open_text(path) as text:
-        for number, line in enumerate(text, start=1):
-            if line.strip():
-                yield number, line.split()
 
 
 def _as_shipped(name: str) -> str:

@@ -29,6 +29,11 @@ def read_list(path: str | Path) -> list[str]:
     Raises:
         DataError: The list is missing or no text in UTF-8.
     """
+    return [line for _, line in numbered_lines(path)]
+
+
+def numbered_lines(path: str | Path) -> list[tuple[int, str]]:
+    """Returns the lines of a list as :func:`read_list` does, each with its number in the file, from 1."""
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -48,7 +53,7 @@ def read_list(path: str | Path) -> list[str]:
             f'{path}: the list of images is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8, '
             'one image a line.'
         ) from error
-    return [line.strip() for line in _LINE_END.split(text) if line.strip()]
+    return [(number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
 
 
 def split_number(line: str) -> tuple[str, int | None]:

@@ -53,5 +53,3 @@ __all__ = [
     'read_train_lists',
     'write_detections',
 ]
-
-Detections, GroundTruth = DetectionTable, AnnotationTable  # The former names, until every room has the new ones.

@@ -20,7 +20,7 @@ class CropPlan(NamedTuple):
         sizes: int64 (N, 2): height and width that the image is resized to, its aspect ratio kept to the pixel.
         boxes: int64 (N, 4): x1, y1, x2, y2 in the resized image, x2 and y2 exclusive: what is cut out. A box that is
             larger than a crop is resized to it.
-        mirrored: bool (N,): whether the crop is then mirrored; such a one stands right behind the same one plain.
+        mirrored: bool (N,): whether the crop is then mirrored; a mirrored crop follows its plain one.
     """
 
     sizes: np.ndarray

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.io
 
 from det_inception.formats import annotation_xml as xml
+from det_inception.formats.lists import numbered_lines, split_number
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS
 from det_inception.ilsvrc.scoring import AnnotationTable
 from det_inception.utils.errors import InputError, some
@@ -41,24 +42,20 @@ def read_image_list(path: str | os.PathLike) -> dict[str, int]:
     """
     indices: dict[str, int] = {}
     first_line: dict[int, int] = {}
-    has_index = None
-    with open_text(path) as text:
-        for number, line in enumerate(text, start=1):
-            if not line.strip():
-                continue
-            fields = line.rsplit(maxsplit=1)  # a name may contain blanks
-            if has_index is None:
-                has_index = len(fields) == 2 and fields[1].isdecimal()
-            if has_index and not (len(fields) == 2 and fields[1].isdecimal()):
-                raise InputError(f'{path}: line {number} is not "<image name> <index>" like the first.')
-            name = PurePosixPath(fields[0] if has_index else line.strip()).name
-            index = int(fields[1]) if has_index else len(indices) + 1
-            if name in indices:
-                raise InputError(f'{path}: line {number} lists {name} a second time; remove one of the two.')
-            if index in first_line:
-                raise InputError(f'{path}: lines {first_line[index]} and {number} have the same index {index}.')
-            indices[name] = index
-            first_line[index] = number
+    lines = numbered_lines(path)
+    first = split_number(lines[0][1])[1] if lines else None
+    has_index = first is not None and first >= 0
+    for number, line in lines:
+        name, index = split_number(line) if has_index else (line, len(indices) + 1)  # A name may contain blanks.
+        if index is None or index < 0:
+            raise InputError(f'{path}: line {number} is not "<image name> <index>" like the first.')
+        name = PurePosixPath(name).name
+        if name in indices:
+            raise InputError(f'{path}: line {number} lists {name} a second time; remove one of the two.')
+        if index in first_line:
+            raise InputError(f'{path}: lines {first_line[index]} and {number} have the same index {index}.')
+        indices[name] = index
+        first_line[index] = number
     if not indices:
         raise InputError(f'{path}: the image list is empty; was the right file given?')
     return indices

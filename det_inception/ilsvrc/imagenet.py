@@ -13,7 +13,7 @@ it half of the probability of many a striped cat. Every DET class has at least o
 The table is ``imagenet_classes.tsv`` beside this module: WordNet id, DET class id (0: none) and name, in the order of a
 classifier's outputs.
 
-Shapes: R regions, C = 1000 classes of ImageNet, K = 200 DET classes.
+Shape legend: R regions, C = 1000 classes of ImageNet, K = 200 DET classes.
 """
 
 from __future__ import annotations

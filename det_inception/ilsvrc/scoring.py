@@ -144,7 +144,7 @@ class DetectionScore:
             0 if nothing was detected, else NaN (0 / 0).
         mean_ap: The official score: the mean of ``ap`` over the classes up to the last one that has objects
             (in the validation set: all 200). NaN if a class without objects was detected;
-            :attr:`mean_ap_with_objects` then is what one wants.
+            use :attr:`mean_ap_with_objects` then.
         median_ap: The median of the same values.
         num_objects: int64 (C,), objects that count, that is, without the blacklisted ones.
         num_detections: int64 (C,), all detections, blacklisted ones included.
@@ -198,13 +198,15 @@ def evaluate(
 ) -> DetectionScore:
     """Scores detections as the official evaluator of the ILSVRC detection challenge does.
 
-    In each image the detections of a class, most confident first, take one object each: among the objects of
-    that class that nobody has taken yet and whose own threshold (:func:`object_thresholds`) the overlap
-    reaches, the one of greatest overlap. Who gets none is a false positive, also a duplicate and also a
-    detection in an image without objects. Of equally confident detections the one in the image of lower index
-    comes first, then the one that stands earlier in ``detections``; of equally overlapping objects the one
-    that stands earlier in ``ground_truth`` is taken. AP is the area under the precision envelope, made
-    monotone, over all points.
+    In each image the detections of a class take one object each, the most confident detection first. It takes the
+    object of greatest overlap among those of its class that are still free and whose own threshold
+    (:func:`object_thresholds`) the overlap reaches. A detection that gets none is a false positive; so are duplicates,
+    and detections in an image without objects.
+
+    Ties: of equally confident detections the one in the image of lower index comes first, then the earlier one in
+    ``detections``; of equally overlapping objects the earlier one in ``ground_truth`` is taken.
+
+    AP is the area under the monotone precision envelope over all points.
 
     Args:
         detections: The entry. May be empty: every AP then is 0.
@@ -316,7 +318,7 @@ def _three_digits(value: float) -> str:
 
 
 def _by_class(class_ids: Array, num_classes: int) -> list[Array]:
-    """For each of C classes, the positions at which it stands, in ascending order."""
+    """For each of C classes, its positions, in ascending order."""
     labels = (class_ids - 1).astype(np.min_scalar_type(num_classes))  # up to 16 bits are sorted in linear time
     order = np.argsort(labels, kind='stable')
     return np.split(order, np.searchsorted(labels[order], np.arange(1, num_classes)))

@@ -1,10 +1,10 @@
-"""Which images and objects are for training and which for validation: the official lists, R-CNN's, and one's own.
+"""Which images and objects are for training and which for validation: R-CNN's halves, and balanced parts of any set.
 
-Shapes: I images, C classes, P parts, M objects.
+Shape legend: I images, C classes, P parts, M objects.
 
 R-CNN (Girshick et al., 2014, section 4.1) trains on one half of the validation set, ``val1``, and on up to N objects
-a class from the training set, ``train_N``, and measures on the other half, ``val2``: the training set is annotated
-only for some classes of each image, so that its regions must not be taken for background.
+per class from the training set, ``train_N``. It measures on the other half, ``val2``. The training set is annotated
+only for some classes of each image, so its regions must not be taken for background.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def limit_objects(class_ids: np.ndarray, limit: int, seed: int = 0) -> np.ndarra
 def balanced_split(counts: np.ndarray, shares: Sequence[float], seed: int = 0, tries: int = 20) -> np.ndarray:
     """Splits images into parts so that every class is spread over them as the images are.
 
-    R-CNN balanced val1 and val2 so. Here: images with rare classes first, each to the part that still wants most of its
-    objects, after Sechidis et al., "On the stratification of multi-label data" (2011); then single images change
-    places as long as that makes it better; the best of several random orders is taken.
+    R-CNN balanced val1 and val2 in this way. Images with rare classes come first; each goes to the part that still
+    needs most of its objects (Sechidis et al., "On the stratification of multi-label data", 2011). Then pairs of images
+    change places as long as that improves the balance. The best of several random orders is returned.
 
     Args:
         counts: (I, C) number of objects of each class in each image.

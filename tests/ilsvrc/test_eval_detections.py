@@ -165,7 +165,7 @@ MISTAKES = {
     'other images': ('predictions', '900 1 0 1 2 3 4\n', 'name 1 images that are not among the 3'),
     'unknown names': ('image_list', 'a 1\nx 2\n', 'no annotation for 1 of the 2 listed images (x)'),
     'empty list': ('image_list', '', 'list.txt: the image list is empty'),
-    'no list': ('image_list', None, 'list.txt: cannot be read'),
+    'no list': ('image_list', None, 'list.txt: the list of images cannot be read'),
     'no images with objects': ('image_list', 'c 1\n', 'has no object'),
 }
 # fmt: on
