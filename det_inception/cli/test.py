@@ -60,9 +60,8 @@ def main() -> None:
     from det_inception.config.classifier import is_classifier, use_crops
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
+    from det_inception.config.test_outputs import add_report, save_region_scores
     from det_inception.engine.runs import test, use_amp, use_work_dir
-    from det_inception.evaluation.metrics.region_scores_metric import save_region_scores
-    from det_inception.evaluation.metrics.report_metric import add_report
     from det_inception.inference.acceleration import accelerate
     from det_inception.utils.files import write_text
 

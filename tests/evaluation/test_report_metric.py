@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from det_inception.config.loading import load_config
 from det_inception.evaluation.metrics import report_metric
-from det_inception.evaluation.metrics.report_metric import ReportMetric, add_report
+from det_inception.evaluation.metrics.report_metric import ReportMetric
 from det_inception.evaluation.report import score_run
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
@@ -243,37 +241,3 @@ def test_what_cannot_be_reported(samples, message, tmp_path):
 def test_no_annotations(tmp_path):
     with pytest.raises(InputError, match='add LoadAnnotations'):
         ReportMetric(out_dir=tmp_path).process({}, [dict(img_id='a')])
-
-
-# ----------------------------------------------------------------------------------------------------------- configs
-
-
-@pytest.mark.parametrize(
-    ('evaluator', 'rules'),
-    [
-        (dict(type='ILSVRCDetMetric', submission_file='x'), 'ilsvrc'),
-        (dict(type='VOCBoxMetric', iou_thrs=0.5), 'voc'),
-        ([dict(type='CocoMetric', metric='bbox'), dict(type='DumpDetResults', out_file_path='x.pkl')], 'coco'),
-    ],
-)
-def test_add_report_keeps_the_metrics_and_takes_their_rules(evaluator, rules, tmp_path):
-    (tmp_path / 'mine.py').write_text(f'test_evaluator = {evaluator!r}')
-    cfg = Config.fromfile(tmp_path / 'mine.py')
-    add_report(cfg, tmp_path / 'out', 'epoch_3.pth', 3)
-    *kept, added = cfg.test_evaluator
-    assert kept == (evaluator if isinstance(evaluator, list) else [evaluator])
-    assert added == dict(
-        type='ReportMetric',
-        out_dir=str(tmp_path / 'out'),
-        rules=rules,
-        title='mine',
-        pictures=3,
-        facts=[('config', 'mine.py'), ('checkpoint', 'epoch_3.pth')],
-    )
-    METRICS.build(added)
-
-
-def test_add_report_hands_the_blacklist_on(tmp_path):
-    cfg = load_config(REPO / 'configs/googlenet_rcnn_mini.py', options={'test_evaluator.blacklist': 'black.txt'})
-    add_report(cfg, tmp_path, 'a.pth')
-    assert cfg.test_evaluator[1].blacklist == 'black.txt' and 'image_list' not in cfg.test_evaluator[1]

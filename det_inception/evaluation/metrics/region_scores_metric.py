@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
@@ -89,19 +88,3 @@ class RegionScoresMetric(BaseMetric):
             part.unlink(missing_ok=True)
         print_log(f'Region scores of {len(set(results))} images written to {self.out_file}', 'current')
         return {}
-
-
-def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
-    """Lets a test write its region scores to a file.
-
-    Raises:
-        InputError: The config's model classifies no regions, or is read from such files itself.
-    """
-    if cfg.model.type not in ('RCNN', 'RCNNEnsemble'):
-        raise InputError(f'{path}: only an RCNN or an ensemble has region scores, not a {cfg.model.type}.')
-    for settings in (cfg.model, *cfg.model.get('members', ())):
-        if settings.get('test_cfg') is not None:
-            settings.test_cfg.rcnn.keep_region_scores = True
-    evaluator = cfg.test_evaluator
-    evaluators = list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator]
-    cfg.test_evaluator = [*evaluators, dict(type='RegionScoresMetric', out_file=str(path))]

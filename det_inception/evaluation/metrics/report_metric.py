@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -30,9 +29,6 @@ from det_inception.registry import METRICS
 from det_inception.utils.boxes import pairwise_iou
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import relative_names
-
-# Which rules belong to the metric that a config tests with.
-_RULES_OF = {'ILSVRCDetMetric': 'ilsvrc', 'VOCBoxMetric': 'voc', 'VOCMetric': 'voc'}
 
 
 @METRICS.register_module()
@@ -186,36 +182,6 @@ class ReportMetric(BaseMetric):
         pairs = read_blacklist(self.blacklist, self._classes).tolist()
         known = [(position[index], class_id - 1) for index, class_id in pairs if index in position]
         return np.array(known, np.int64).reshape(-1, 2)
-
-
-def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str, pictures: int = PICTURES) -> None:
-    """Lets a config's test write a report, by the rules of the metric that it has.
-
-    Args:
-        cfg: The config; its ``test_evaluator`` is changed.
-        folder: Where the report goes.
-        checkpoint: Name of what is tested.
-        pictures: How many pictures a gallery has at most; 0: no galleries.
-
-    Raises:
-        InputError: The folder cannot be written to.
-    """
-    require_writable(folder)
-    evaluator = cfg.get('test_evaluator') or []
-    evaluators = list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator]
-    tested = next((item for item in evaluators if item.get('type') in _RULES_OF), {})
-    evaluators.append(
-        dict(
-            type='ReportMetric',
-            out_dir=str(folder),
-            rules=_RULES_OF.get(tested.get('type'), 'coco'),
-            title=Path(cfg.filename).stem,
-            pictures=pictures,
-            facts=[('config', Path(cfg.filename).name), ('checkpoint', checkpoint)],
-            **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
-        )
-    )
-    cfg.test_evaluator = evaluators
 
 
 def _index(name: str | int, image_indices: Mapping[str, int]) -> int | None:

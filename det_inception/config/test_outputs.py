@@ -1,0 +1,62 @@
+"""What a test writes besides its score, by metrics that are added to a config."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+from det_inception.evaluation.report import PICTURES, require_writable
+from det_inception.utils.errors import InputError
+
+# Which rules belong to the metric that a config tests with.
+_RULES_OF = {'ILSVRCDetMetric': 'ilsvrc', 'VOCBoxMetric': 'voc', 'VOCMetric': 'voc'}
+
+
+def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str, pictures: int = PICTURES) -> None:
+    """Lets a config's test write a report, by the rules of the metric that it has.
+
+    Args:
+        cfg: The config; its ``test_evaluator`` is changed.
+        folder: Where the report goes.
+        checkpoint: Name of what is tested.
+        pictures: How many pictures a gallery has at most; 0: no galleries.
+
+    Raises:
+        InputError: The folder cannot be written to.
+    """
+    require_writable(folder)
+    evaluators = _evaluators(cfg)
+    tested = next((item for item in evaluators if item.get('type') in _RULES_OF), {})
+    evaluators.append(
+        dict(
+            type='ReportMetric',
+            out_dir=str(folder),
+            rules=_RULES_OF.get(tested.get('type'), 'coco'),
+            title=Path(cfg.filename).stem,
+            pictures=pictures,
+            facts=[('config', Path(cfg.filename).name), ('checkpoint', checkpoint)],
+            **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
+        )
+    )
+    cfg.test_evaluator = evaluators
+
+
+def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
+    """Lets a test write its region scores to a file.
+
+    Raises:
+        InputError: The config's model classifies no regions, or is read from such files itself.
+    """
+    if cfg.model.type not in ('RCNN', 'RCNNEnsemble'):
+        raise InputError(f'{path}: only an RCNN or an ensemble has region scores, not a {cfg.model.type}.')
+    for settings in (cfg.model, *cfg.model.get('members', ())):
+        if settings.get('test_cfg') is not None:
+            settings.test_cfg.rcnn.keep_region_scores = True
+    cfg.test_evaluator = [*_evaluators(cfg), dict(type='RegionScoresMetric', out_file=str(path))]
+
+
+def _evaluators(cfg: Config) -> list[dict]:
+    evaluator = cfg.get('test_evaluator') or []
+    return list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator]
