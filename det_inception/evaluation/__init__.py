@@ -1,5 +1,8 @@
-"""Metrics and pictures of a test, registered with MMDetection; the arithmetic is in :mod:`det_inception.ilsvrc` and
-:mod:`det_inception.proposals`."""
+"""Metrics of a test, registered with MMDetection, and its report.
+
+The arithmetic is in :mod:`det_inception.evaluation.analysis`, :mod:`det_inception.ilsvrc` and
+:mod:`det_inception.proposals`.
+"""
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.evaluation.metrics.ilsvrc_metric import ILSVRCDetMetric

@@ -1,4 +1,4 @@
-"""Keeps freed memory in the process: half the time of a training step on a processor goes without it to the kernel.
+"""Keeps freed memory in the process: without it, the kernel takes half the time of a training step on a CPU.
 
 A step allocates and frees tensors of tens of megabytes. glibc hands each of them back to the kernel at once, which then
 clears every page again for the next step: on two cores that took 46 % of the time of a step of 128 crops.

@@ -1,4 +1,4 @@
-"""Writes files beside their place and renames them, so that nobody ever finds half of one."""
+"""Writes files under a temporary name and renames them, so that nobody ever finds half of one."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:
-    """Makes sure that no picture takes the place of one of the images that are drawn.
+    """Makes sure that no output overwrites one of the images that it is drawn on.
 
     Args:
         images: What is read.

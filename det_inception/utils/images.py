@@ -50,7 +50,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
-    """Decodes the bytes of an image file as 8-bit BGR; see :func:`read_image`. ``name`` stands in the error."""
+    """Decodes the bytes of an image file as 8-bit BGR; see :func:`read_image`. ``name`` is for the error."""
     if not content:
         raise ImageError(f'{name}: the image file is empty; replace it or take it out of the list.')
     if not _looks_complete(content):
@@ -62,7 +62,7 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """Returns height and width of an image file as :func:`read_image` would give it, if possible from its header.
+    """Returns height and width of an image file as :func:`read_image` would give it, from its header if possible.
 
     Raises:
         ImageError: The file is missing or no image.

@@ -10,7 +10,7 @@ def markdown_table(rows: Sequence[Sequence[str]], numbers_from: int | None = Non
 
     Args:
         rows: All of the same length.
-        numbers_from: This column and those behind it are numbers, which are aligned on the right.
+        numbers_from: This column and all after it are numbers, aligned on the right.
 
     Example:
         >>> print(markdown_table([['mode', 'crops/s'], ['eager', '27.1'], ['fused', '110.4']], numbers_from=1))

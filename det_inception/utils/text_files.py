@@ -14,7 +14,7 @@ from typing import TextIO
 
 from det_inception.utils.errors import InputError
 
-# First bytes of a file -> how to open it. A downloaded file's name often says nothing, or lies.
+# First bytes of a file -> how to open it. A downloaded file's name often says nothing, or is wrong.
 _READERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\x00': lzma.open}
 
 

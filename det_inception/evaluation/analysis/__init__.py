@@ -1,1 +1,1 @@
-"""Arithmetic over the results of a test."""
+"""What follows from the detections of a test: scores, curves, errors, sizes, margins. Plain NumPy."""

@@ -1,4 +1,4 @@
-"""Runs beside each other, as text."""
+"""Compares runs in a table."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def compare(first: BootstrapResult, second: BootstrapResult) -> tuple[Estimate, 
         second: Another one of the same images and objects, with as many resamples.
 
     Returns:
-        The difference of the mean APs, and that of the AP of each class; of a class without objects it is NaN.
+        The difference of the mean APs, and that of the AP per class; NaN for a class without objects.
 
     Raises:
         InputError: The runs are of different images, objects or rules.

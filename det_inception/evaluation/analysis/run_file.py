@@ -1,8 +1,7 @@
 """A test run as a file, from which its score and all that follows can be had again.
 
-NumPy's ``.npz``: the arrays of :class:`~det_inception.evaluation.report.EvalResults`, and a JSON text of the rest.
-It holds no
-paths and nothing that could run when it is read.
+NumPy's ``.npz``: the arrays of :class:`~det_inception.evaluation.report.EvalResults`, and a
+JSON text of the rest. It holds no paths and nothing that could run when it is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loss and score of training runs over time, as a picture."""
+"""Plots loss and score of training runs over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the ground truth a class-agnostic detector's boxes cover, as a metric of MMDetection."""
+"""Recall of a class-agnostic detector's boxes, as a metric of MMDetection."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ AR_THRESHOLDS = np.arange(50, 100, 5) / 100
 
 @METRICS.register_module()
 class ProposalRecallMetric(BaseMetric):
-    """Recall of the objects of all classes, at several limits on the number of boxes of an image.
+    """Recall of the objects of all classes, at several limits on the number of boxes per image.
 
     The arithmetic is :func:`det_inception.proposals.recall`'s, on boxes in the image's original pixels: the test
-    pipeline loads annotations behind its ``Resize``. Objects flagged to be ignored do not count.
+    pipeline loads annotations after its ``Resize``. Objects flagged to be ignored do not count.
 
     Args:
         limits: Numbers of best boxes to look at.
@@ -59,7 +59,7 @@ class ProposalRecallMetric(BaseMetric):
             name = sample.get('img_path', sample.get('img_id'))
             if 'gt_instances' not in sample:
                 raise InputError(
-                    f'{name}: no gt_instances to look for; add LoadAnnotations to the test pipeline, behind Resize.'
+                    f'{name}: no gt_instances to look for; add LoadAnnotations to the test pipeline, after Resize.'
                 )
             found, truth = sample['pred_instances'], to_boxes(sample['gt_instances']['bboxes'])
             order = np.argsort(-to_array(found['scores']), kind='stable')

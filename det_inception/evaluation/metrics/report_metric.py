@@ -35,9 +35,9 @@ from det_inception.utils.files import relative_names
 class ReportMetric(BaseMetric):
     """Writes a report of the test: ``index.html`` in a folder.
 
-    It yields no number of its own; put it behind the metric of the config, or let ``tools/test.py --report`` do so. The
-    test pipeline must load annotations. Of an image are kept its detections, its objects and, for each object, the
-    IoU that the best proposal reaches, where samples have ``proposals``.
+    It yields no number of its own. List it after the metric of the config, or let ``tools/test.py --report`` do so. The
+    test pipeline must load annotations. It keeps each image's detections and objects and, where samples have
+    ``proposals``, the IoU that the best one reaches with each object.
 
     Args:
         out_dir: Folder of the report.
@@ -45,7 +45,7 @@ class ReportMetric(BaseMetric):
             ignored count like all others.
         title: What was tested; None: the classes' number.
         facts: Lines under the title, pairs of a word and its value.
-        pictures: How many pictures a gallery has at most; 0: no galleries.
+        pictures: Images per gallery, at most; 0: no galleries.
         blacklist: As for ``ILSVRCDetMetric``.
         image_list: Likewise.
         collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
@@ -118,9 +118,9 @@ class ReportMetric(BaseMetric):
             results: What :meth:`process` of all processes has kept.
 
         Returns:
-            Nothing: the numbers are those of the metrics beside it.
+            Nothing: the numbers are those of the other metrics.
         """
-        # The order in which processes deliver must not decide ties; that of the metric beside it does.
+        # The order in which processes deliver must not decide ties; that of the other metric does.
         results = sorted(results, key=lambda result: _sort_key(result['name'], self.image_indices or {}))
         if not results:
             raise InputError('ReportMetric: no image was tested; is the data set empty, or filtered away?')
@@ -199,7 +199,7 @@ def _proposal_iou(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, i
     if 'proposals' not in sample or sample.get('flip'):  # Those of a mirrored view are in its coordinates.
         return None, 0
     proposals = to_boxes(sample['proposals']['bboxes'])
-    # Proposals lie in the image as the network sees it, objects and detections in that of the file.
+    # Proposals are in the coordinates of the network's input, objects and detections in those of the file.
     width_factor, height_factor = sample.get('scale_factor', (1, 1))
     proposals /= [width_factor, height_factor, width_factor, height_factor]
     if not len(proposals):

@@ -1,4 +1,4 @@
-"""The HTML report of a test run: score, curves, kinds of errors, sizes, proposals and pictures.
+"""The HTML report of a test run: score, curves, kinds of errors, sizes, proposals and example images.
 
 Needs neither PyTorch nor MMDetection. ``write_report(from_submission(...), folder, ...)`` makes one of a submission
 file; :class:`det_inception.evaluation.ReportMetric` makes one of a test. Every report holds its run, and runs can be

@@ -86,8 +86,8 @@ class Galleries:
 def make_galleries(results: EvalResults, score: Score, errors: ErrorAnalysis, limit: int) -> Galleries:
     """Chooses and draws at most ``limit`` pictures for each gallery, and half as many for each kind of error.
 
-    Of each class of an image only one detection is shown. What is true or false is so by the run's rules and at IoU
-    0.5, so that no picture belies a number.
+    Only one detection is shown per class and image. True and false ones are so by the run's rules and at IoU 0.5, so
+    that no image contradicts a number.
     """
     there = np.array([path is not None for path in results.image_paths] or [False] * len(results.image_names))
     predictions, annotations = results.predictions, results.annotations
@@ -145,7 +145,7 @@ class _Artist:
         self._read = lru_cache(maxsize=8)(read_image)
 
     def detections(self, rows: Iterable[int], limit: int) -> list[Shot]:
-        """Draws the first detections, one of a class and image."""
+        """Draws the first detections, one per class and image."""
         predictions, shots, seen = self.results.predictions, [], set()
         for row in rows:
             row, image = int(row), int(predictions.images[row])

@@ -61,7 +61,7 @@ class Report:
         third_sizes: The score for the smallest, middle and largest third of the objects.
         precision_recall: The figure as PNG, by theme.
         proposal_recall: Likewise, of the proposals; None where there are none at hand.
-        galleries: The pictures; None where no image is at hand.
+        galleries: The example images; None where no image is at hand.
         no_galleries: Why there are none.
         title: What was tested.
         facts: Further lines under the title, such as the checkpoint: pairs of a word and its value.
@@ -160,7 +160,7 @@ def _proposals(report: Report) -> dict | None:
 
 
 def _shot(results: EvalResults, shot: Shot) -> dict:
-    """What is said of a picture: its title, the word behind it, further lines and an alternative text."""
+    """The texts of a picture: its title, a word on the verdict, further lines and an alternative text."""
     predictions, annotations, names = results.predictions, results.annotations, results.class_names
     target = names[annotations.labels[shot.target]] if shot.target >= 0 else ''
     detection = ''

@@ -43,7 +43,7 @@ THEMES = (LIGHT, DARK)
 def plot_precision_recall(results: EvalResults, score: Score, theme: Theme) -> bytes:
     """Draws the precision-recall curves as a PNG with a transparent ground.
 
-    Up to twelve classes get a panel each; of more, the mean curve is drawn and those of the best and the worst classes.
+    Up to twelve classes get a panel each. With more, it draws the mean curve and those of the best and worst classes.
     Classes without objects are left out.
     """
     ranks = np.argsort(-score.ap, kind='stable')[: int((~np.isnan(score.ap)).sum())]
@@ -63,7 +63,7 @@ def plot_precision_recall(results: EvalResults, score: Score, theme: Theme) -> b
     ):
         for row, color in zip(chosen, theme.others):
             name = f'{score.ap[ranks[row]]:.2f}  {_short(results.class_names[ranks[row]])}'
-            seen = envelopes[row] > 0  # behind the last recall there is no curve
+            seen = envelopes[row] > 0  # there is no curve after the last recall
             panel.plot(RECALLS[seen], envelopes[row][seen], color=color, linewidth=1.6, label=name)
         _title(panel, title, theme)
         _legend(panel, theme)
@@ -119,7 +119,7 @@ def _panels(results: EvalResults, score: Score, ranks: Sequence[int], theme: The
         precision, recall = score.curves[label]
         envelope = sampled_envelope(precision, recall)
         panel.fill_between(RECALLS, envelope, color=theme.line, alpha=0.14, linewidth=0, step='pre')
-        # Drawn to the last true detection: behind it only precision changes, and no area.
+        # Drawn to the last true detection: after it only precision changes, and no area.
         end = np.searchsorted(recall, recall[-1]) + 1 if len(recall) and recall[-1] > 0 else 0
         start = precision[:1] if end else []
         panel.plot(

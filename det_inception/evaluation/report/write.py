@@ -1,4 +1,4 @@
-"""Puts a report together and writes it: index.html, complete in itself, and its pictures and numbers beside it."""
+"""Puts a report together and writes it: index.html, complete in itself, with its images and numbers next to it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def write_report(
 
     Args:
         results: The run.
-        folder: Where ``index.html`` goes; its figures and the run itself (:data:`RUN_FILE`) go beside it, its
+        folder: Where ``index.html`` goes; its figures and the run itself (:data:`RUN_FILE`) go next to it, its
             galleries into ``pictures/``. Made if need be; an older report in it is overwritten.
         title: What was tested, such as the config's name.
         facts: Lines under the title, pairs of a word and its value.
-        pictures: How many pictures a gallery has at most; 0: no galleries.
-        no_pictures: The sentence that stands in place of the galleries where no image is at hand.
+        pictures: Images per gallery, at most; 0: no galleries.
+        no_pictures: The sentence in place of the galleries where no image is at hand.
 
     Returns:
         The page.
@@ -119,7 +119,7 @@ def _gallery_files(galleries: Galleries) -> dict[str, bytes]:
 
 
 def _remove_stale(folder: Path, written: set[str]) -> None:
-    """Removes what an older report had more, and nothing else: its pictures would pass for those of this one."""
+    """Removes what only an older report had, and nothing else: its images would pass for those of this one."""
     names = [f'pictures/{name}_[0-9][0-9].jpg' for name in ('true', 'false', *KINDS)]
     for pattern in ('proposal_recall.png', 'proposal_recall_dark.png', 'coverage.png', 'coverage_dark.png', *names):
         for path in folder.glob(pattern):
