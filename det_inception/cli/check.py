@@ -11,7 +11,7 @@ from det_inception.cli.common import add_config_options
 
 EPILOG = """
 examples:
-  %(prog)s my_data                                                Pascal VOC, COCO or ILSVRC DET
+  %(prog)s my_data                                                Pascal VOC, COCO, YOLO or ILSVRC DET
   %(prog)s instances_val2017.json --image-root val2017
   %(prog)s --config configs/googlenet_rcnn_voc.py --data-root my_data --proposals my_data.h5
 
@@ -25,13 +25,16 @@ def parse_args() -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('data', nargs='?', metavar='DATA_ROOT', help='folder of the data set, or a COCO file (.json)')
+    parser.add_argument(
+        'data', nargs='?', metavar='DATA_ROOT', help='folder of the data set, or the file that describes it'
+    )
     parser.add_argument('--config', help='check exactly what this config trains and tests on, instead of DATA_ROOT')
     parser.add_argument('--data-root', metavar='DIR', help="with --config: folder of the data set, not the config's")
     add_config_options(parser, 'with --config: settings that override those of the config')
     parser.add_argument(
         '--split', nargs='+', metavar='NAME', help='check only these parts: train, val, test, or the name of a list'
     )
+    parser.add_argument('--format', metavar='NAME', help='voc, coco, yolo or ilsvrc, where a folder may be several')
     parser.add_argument('--image-root', metavar='DIR', help='folder of the images of COCO files, if not the usual one')
     parser.add_argument(
         '--proposals', nargs='+', metavar='STORE', help="stores that hold the images' proposals, looked in in turn"
@@ -49,8 +52,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('give DATA_ROOT or --config, one of them')
     if args.config is None and (args.data_root or args.cfg_options):
         parser.error('--data-root and --cfg-options belong to --config')
-    if args.config is not None and args.image_root:
-        parser.error('--image-root belongs to DATA_ROOT; the config names its own folder')
+    if args.config is not None and (args.image_root or args.format):
+        parser.error('--image-root and --format belong to DATA_ROOT; the config names its own')
     for name, value, least in (('--workers', args.workers, 1), ('--max-shown', args.max_shown, 0)):
         if value is not None and value < least:
             parser.error(f'{name} is at least {least}')
@@ -74,7 +77,7 @@ def main() -> int:
         splits, passed_over = config_splits(cfg)
         classes_of_first = 'classes' in cfg and cfg.classes is None
     else:
-        splits, passed_over = find_splits(args.data, args.image_root)
+        splits, passed_over = find_splits(args.data, args.image_root, args.format)
         classes_of_first = True
     all_parts = len(splits)
     if args.split:

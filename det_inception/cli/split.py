@@ -43,6 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--image-root', type=Path, metavar='DIR', help='folder of the images; default: that of the data set'
     )
+    parser.add_argument('--format', metavar='NAME', help='voc, coco, yolo or ilsvrc, where a folder may be several')
     parser.add_argument('--rcnn-val2', type=Path, metavar='FILE', help="the published list of R-CNN's val2")
     parser.add_argument('--blacklist', type=Path, metavar='FILE', help='the official blacklist, for --rcnn-val2')
     parser.add_argument('--force', action='store_true', help='write over lists that are there')
@@ -73,7 +74,7 @@ def main() -> None:
         files = divide_like_rcnn(args.source, args.rcnn_val2, args.blacklist)
         said = ', '.join(f'{path.stem}: {len(content.splitlines())} images' for path, content in files.items()) + '.'
     else:
-        division = divide(args.source, dict(args.parts), args.seed, args.annotations, args.image_root)
+        division = divide(args.source, dict(args.parts), args.seed, args.annotations, args.image_root, args.format)
         files, said = division.files, division.table()
     write_parts(files, args.force)
     print(*files, said, sep='\n')

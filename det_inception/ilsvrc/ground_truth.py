@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import scipy.io
 
 from det_inception.formats import annotation_xml as xml
 from det_inception.formats.lists import numbered_lines, split_number
@@ -257,6 +256,8 @@ def _require_scorable(
 
 
 def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequence[str]) -> AnnotationTable:
+    import scipy.io  # Half a second, for the one file that needs it.
+
     try:
         content = scipy.io.loadmat(path, variable_names=_MATLAB_FIELDS)
         missing = [field for field in _MATLAB_FIELDS if field not in content]

@@ -61,6 +61,7 @@ def divide(
     seed: int = 0,
     annotations: Path | None = None,
     image_root: Path | None = None,
+    format_name: str | None = None,
 ) -> Division:
     """Splits a list of images, a COCO file or the training part of a YOLO file.
 
@@ -72,6 +73,7 @@ def divide(
         seed: Another seed gives another division.
         annotations: The folder of the XML files; None: where the format has it.
         image_root: The folder of the images; None: where the format has it.
+        format_name: One of :data:`~det_inception.formats.FORMATS`; None: recognized.
 
     Raises:
         InputError: The source is of no known format, its files are faulty, an image is listed twice, or there are fewer
@@ -80,7 +82,7 @@ def divide(
     source = Path(source)
     if not source.is_file():
         raise InputError(f'{source}: no such file; give a list of images or a COCO file.')
-    split = _split_of(source, annotations, image_root)
+    split = _split_of(source, annotations, image_root, format_name)
     records = list(read_split(split).records)
     if twice := _first_twice(records):
         raise InputError(
@@ -124,15 +126,15 @@ def write_parts(files: Mapping[Path, str], force: bool = False) -> None:
         write_text(path, content)
 
 
-def _split_of(source: Path, annotations: Path | None, image_root: Path | None) -> Split:
+def _split_of(source: Path, annotations: Path | None, image_root: Path | None, format_name: str | None) -> Split:
     if any(format.claim(source) for format in FORMATS.values()):
-        splits = recognize(source).splits(source).splits
+        splits = recognize(source, format_name).splits(source).splits
         split = splits[0] if len(splits) == 1 else choose_split(splits, 'train')
     else:
         folders = Path(os.path.abspath(source)).parents[:4]
         root = next((root for root in folders if any(format.claim(root) for format in FORMATS.values())), None)
         if root is not None:
-            found = recognize(root).split_of(root, source)
+            found = recognize(root, format_name).split_of(root, source)
             if len(found) > 1 and annotations is None:
                 raise InputError(
                     f'{source}: its images may be in {found[0].images} or {found[1].images}; begin its name with train '

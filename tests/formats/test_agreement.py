@@ -205,6 +205,18 @@ def test_a_folder_that_two_formats_claim(root):
             use(root)
 
 
+def test_the_format_that_is_named_is_taken(root):
+    make_voc(root, {'a.jpg': [CAT], 'b.jpg': [CAT]}, train='a\nb\n')
+    make_yolo(root)
+    for name, images in (('voc', 2), ('yolo', 2)):
+        dataset = DetectionDataset(data_root=str(root), split='train', format=name, serialize_data=False)
+        (split,) = (split for split in find_splits(root, format_name=name)[0] if split.name == 'train')
+        scan = check_data([split], classes_of_first=True, images=False).scans[0]
+        division = divide(split.files.source, dict(half=50, rest=50), format_name=name)
+        assert len(dataset) == scan.statistics.images == len(division.parts) == images
+        assert split.files.format == name and dataset.metainfo['classes'][0] == 'cat'
+
+
 def test_a_folder_that_no_format_claims(root):
     write(root / 'notes.txt', 'x')
     for use in (by_data_set, by_check, by_splitting):

@@ -131,7 +131,7 @@ def test_proposals_of_a_config_and_of_the_command(broken, validate):
         ([], 'give DATA_ROOT or --config'),
         (['folder', '--config', 'file'], 'give DATA_ROOT or --config'),
         (['folder', '--data-root', 'other'], 'belong to --config'),
-        (['--config', 'file', '--image-root', 'x'], '--image-root belongs to DATA_ROOT'),
+        (['--config', 'file', '--image-root', 'x'], '--image-root and --format belong to DATA_ROOT'),
         (['folder', '--workers', '0'], '--workers is at least 1'),
         (['nowhere'], 'error: nowhere: no such file or folder'),
         (['--config', 'nowhere.py'], 'no such config file'),
