@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--mode',
-        choices=('fast', 'quality', 'ilsvrc2014'),
+        choices=('fast', 'quality', 'ilsvrc2014', 'iccv2011'),
         help='of selective search; default: fast, and ilsvrc2014 for the mix, as in 2014',
     )
     parser.add_argument('--width', type=int, help='images are resized to this width first; default: 500')
@@ -102,6 +102,22 @@ def shard(text: str) -> tuple[int, int]:
     return number, total
 
 
+def method_of_detector(config: str) -> dict:
+    """Returns the dict of the method with which a detector is tested."""
+    from det_inception.config.loading import datasets_of, read_config
+    from det_inception.proposals import ProposalError
+    from det_inception.proposals.methods import DEFAULT_METHOD
+
+    for dataset in datasets_of(read_config(config), 'test_dataloader'):
+        for step in dataset.pipeline:
+            if step['type'] == 'LoadRegionProposals':
+                return step.get('method') or DEFAULT_METHOD
+    raise ProposalError(
+        f'{config}: the test pipeline has no LoadRegionProposals; name the config of an R-CNN or Fast R-CNN, or, of a '
+        'MultiBox, give --method multibox or mixed and --checkpoint.'
+    )
+
+
 def run(options: argparse.Namespace) -> None:
     """Does what the options ask for."""
     from det_inception.proposals import ProposalStore, list_images, make_proposals, merge_stores
@@ -119,10 +135,10 @@ def run(options: argparse.Namespace) -> None:
             options.import_from, list_images(options.images, options.image_root, options.split), options.out
         )
     else:
-        from det_inception.config.proposal_options import chosen_method
+        from det_inception.proposals.command_line import chosen_method
 
         images = list_images(options.images, options.image_root, options.split)
-        method = chosen_method(options)
+        method = chosen_method(options, method_of_detector)
         summary = make_proposals(
             images, options.out, method, max_boxes=options.max_boxes, workers=options.workers, shard=options.shard
         )

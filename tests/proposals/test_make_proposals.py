@@ -405,3 +405,20 @@ def test_make_proposals_asks_for_a_task(monkeypatch, capsys, arguments):
 def test_help(monkeypatch, capsys, name):
     assert run_tool(monkeypatch, name, '--help') == 0
     assert 'example' in capsys.readouterr().out
+
+
+def test_selective_search_needs_no_torch(tmp_path):
+    arguments = [str(ROOT / 'tests/data/version_0_1/images'), '--out', str(tmp_path / 'a.h5'), '--width', '40']
+    code = (
+        'import sys\nfrom det_inception.cli import propose\n'
+        "if __name__ == '__main__':\n    propose.main()\n    assert not {'torch', 'mmengine'} & {*sys.modules}\n"
+    )
+    (tmp_path / 'run.py').write_text(code)
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, tmp_path / 'run.py', *arguments, '--min-size', '4', '--workers', '1']
+    subprocess.run(command, check=True, env=environment)
+    with (
+        ProposalStore(tmp_path / 'a.h5') as new,
+        ProposalStore(ROOT / 'tests/data/version_0_1/selective_search.h5') as old,
+    ):
+        assert new.parameters == old.parameters and list(new) == list(old)

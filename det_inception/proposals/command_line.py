@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import ast
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
-from det_inception.config.loading import datasets_of, read_config
-from det_inception.proposals import PROPOSAL_METHODS, ProposalError, ProposalMethod, build_method, with_options
-from det_inception.proposals.methods import DEFAULT_METHOD
+from det_inception.proposals.errors import ProposalError
+from det_inception.proposals.methods import (
+    DEFAULT_METHOD,
+    PROPOSAL_METHODS,
+    ProposalMethod,
+    build_method,
+    with_options,
+)
 
 
-def chosen_method(options: Namespace) -> ProposalMethod:
-    """Builds the method that the options describe; each option is an argument of the method or of one of its parts."""
-    settings = settings_of(options)
+def chosen_method(options: Namespace, method_of_detector: Callable[[str], dict]) -> ProposalMethod:
+    """Builds the method that the options describe; each option is an argument of the method or of one of its parts.
+
+    Args:
+        options: What ``det-inception propose`` was given.
+        method_of_detector: Reads the dict of a method from the config of a detector.
+
+    Raises:
+        InputError: The options do not fit the method, or it cannot be built.
+    """
+    settings = settings_of(options, method_of_detector)
     named = dict(
         mode=options.mode,
         width=options.width,
@@ -31,10 +45,10 @@ def chosen_method(options: Namespace) -> ProposalMethod:
     return build_method(with_options(settings, named | method_options(options.method_options)))
 
 
-def settings_of(options: Namespace) -> dict:
+def settings_of(options: Namespace, method_of_detector: Callable[[str], dict]) -> dict:
     """Returns the dict of the method, before the other options change it."""
     if options.method is None:
-        return DEFAULT_METHOD if options.config is None else settings_of_detector(options.config)
+        return DEFAULT_METHOD if options.config is None else method_of_detector(options.config)
     wanted = options.method.replace('_', '').lower().removesuffix('ed')
     name = next((name for name in PROPOSAL_METHODS if name.lower().removesuffix('ed') == wanted), options.method)
     if name in ('MultiBox', 'Mixed') and not (options.config and options.checkpoint):
@@ -42,18 +56,6 @@ def settings_of(options: Namespace) -> dict:
     if name == 'Mixed':
         return dict(type=name, first=dict(type='MultiBox'), second=dict(type='SelectiveSearch', mode='ilsvrc2014'))
     return dict(type=name)
-
-
-def settings_of_detector(config: str) -> dict:
-    """Returns the dict of the method with which a detector is tested."""
-    for dataset in datasets_of(read_config(config), 'test_dataloader'):
-        for step in dataset.pipeline:
-            if step['type'] == 'LoadRegionProposals':
-                return step.get('method') or DEFAULT_METHOD
-    raise ProposalError(
-        f'{config}: the test pipeline has no LoadRegionProposals; name the config of an R-CNN or Fast R-CNN, or, of a '
-        'MultiBox, give --method multibox or mixed and --checkpoint.'
-    )
 
 
 def method_options(words: list[str]) -> dict[str, Any]:
