@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
-from test_rcnn import batch, config
+from tiny_detectors import batch, rcnn_config
 
 from det_inception.config.loading import load_config
 from det_inception.models import BNInception, TimmBackbone
@@ -68,7 +68,7 @@ def two_steps(model, data):
 @pytest.mark.parametrize(('backbone', 'channels'), FAMILY)
 def test_in_the_rcnn(backbone, channels):
     torch.manual_seed(0)
-    settings = config(with_reg=False)
+    settings = rcnn_config(with_reg=False)
     settings.backbone = ConfigDict(backbone)
     settings.bbox_head.in_channels = channels[-1]
     settings.region_warp.update(size=75, context=5)
