@@ -197,6 +197,20 @@ def test_ilsvrc(content, named, root):
     require_agreement(root, {f'Data/DET/train/{name}.JPEG': [BOX] for name in named})
 
 
+def test_annotations_beside_images(root):
+    """As Roboflow exports them: every part is a folder of its own."""
+    for name in ('train/a', 'train/b', 'valid/c'):
+        write_image(root / f'voc/{name}.jpg')
+        write(root / f'voc/{name}.xml', xml(CAT))
+    expected = {str(root / f'voc/train/{name}.jpg'): [BOX] for name in 'ab'}
+    assert by_data_set(root / 'voc') == (expected, 0)
+    assert by_proposals(root / 'voc') == expected
+    assert by_check(root / 'voc') == (2, 2, 0, [])
+    path = make_coco(root / 'coco', {name: [dict(bbox=[10, 10, 20, 20])] for name in ('a.jpg', 'b.jpg')})
+    path.rename(root / 'coco/train/_annotations.coco.json')
+    require_agreement(root / 'coco', {'train/a.jpg': [BOX], 'train/b.jpg': [BOX]})
+
+
 def test_a_folder_that_two_formats_claim(root):
     make_voc(root, {'a.jpg': [CAT]}, train='a\n')
     make_yolo(root)
