@@ -24,7 +24,6 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 
-import det_inception  # noqa: F401  (registers the parts)
 from det_inception.models import GoogLeNetClassifier
 from det_inception.utils.allocator import keep_freed_memory
 

@@ -28,7 +28,6 @@ from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 from torch.utils.flop_counter import FlopCounterMode
 
-import det_inception  # noqa: F401  Registers the parts.
 from det_inception.config.loading import read_config
 from det_inception.inference.acceleration import accelerate, make_engine
 from det_inception.registry import MODELS

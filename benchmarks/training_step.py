@@ -21,7 +21,6 @@ from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-import det_inception  # noqa: F401  Registers the parts.
 from det_inception.config.loading import load_config
 from det_inception.engine.runs import use_amp
 from det_inception.models import RCNN
