@@ -2,10 +2,9 @@
 
 import json
 
-import cv2
-import numpy as np
 import pytest
 from mmengine.logging import MMLogger
+from sets_on_disk import HEIGHT, WIDTH, write_image, write_xml
 
 from det_inception.datasets import (
     COCOFormatDataset,
@@ -17,27 +16,6 @@ from det_inception.datasets import (
     detection,
 )
 from det_inception.utils.errors import InputError
-
-WIDTH, HEIGHT = 60, 40
-
-
-def write_image(path, width=WIDTH, height=HEIGHT):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode('.jpg', np.full((height, width, 3), 90, np.uint8))[1].tobytes())
-
-
-def write_xml(path, objects, size=(WIDTH, HEIGHT)):
-    """Objects are (name, xmin, ymin, xmax, ymax) and perhaps the flag "difficult"."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = '<annotation><filename>elsewhere.jpg</filename>'
-    if size is not None:
-        text += f'<size><width>{size[0]}</width><height>{size[1]}</height><depth>3</depth></size>'
-    for name, *box in objects:
-        sides = ''.join(f'<{tag}>{value}</{tag}>' for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), box))
-        text += (
-            f'<object><name>{name}</name><difficult>{int(len(box) == 5)}</difficult><bndbox>{sides}</bndbox></object>'
-        )
-    path.write_text(text + '</annotation>')
 
 
 class VOCSet:

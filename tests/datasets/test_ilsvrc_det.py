@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
-from test_detection import write_image, write_xml
+from sets_on_disk import write_image, write_xml
 
 from det_inception.config.loading import load_config
 from det_inception.datasets import ILSVRCDetDataset
@@ -188,7 +188,7 @@ def test_cached_annotations_are_equal(tmp_path):
     """Names in any script, sizes that are missing, boxes to the last digit, files that are missing or empty."""
     write_xml(tmp_path / 'a.xml', [('größe 1', 1.1, 2.2, 3.3, 4.4), ('', 0, 0, 1, 1)][:1], size=None)
     write_xml(tmp_path / 'b.xml', [])
-    write_xml(tmp_path / 'c.xml', [('x', 1, 2, 3, 4, 'difficult'), ('größe 1', 0.1, 0.2, 1e5, 7)])
+    write_xml(tmp_path / 'c.xml', [('x', 1, 2, 3, 4, 'difficult'), ('größe 1', 0.1, 0.2, 1e5, 7), ('x\ny', 1, 2, 3, 4)])
     sources = [tmp_path / f'{name}.xml' for name in 'abdc']
     fresh = read_annotations(sources, tmp_path / 'kept')
     assert fresh == read_annotations(sources, tmp_path / 'kept') == read_annotations(sources, '')

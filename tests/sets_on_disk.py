@@ -1,4 +1,4 @@
-"""Small data sets on disk, for the tests of formats."""
+"""Small data sets on disk: plain images of one size, annotations, and the layouts of Pascal VOC, COCO and YOLO."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_image(path: Path, width: int = WIDTH, height: int = HEIGHT) -> Path:
 
 def xml(*objects: tuple, size: tuple[int, int] | None = (WIDTH, HEIGHT)) -> str:
     """An annotation; objects are (name, xmin, ymin, xmax, ymax) and perhaps the flag "difficult"."""
-    text = '<annotation>'
+    text = '<annotation><filename>elsewhere.jpg</filename>'  # It is often wrong, and not to be read.
     if size is not None:
         text += f'<size><width>{size[0]}</width><height>{size[1]}</height></size>'
     for name, *box in objects:
@@ -31,6 +31,10 @@ def xml(*objects: tuple, size: tuple[int, int] | None = (WIDTH, HEIGHT)) -> str:
         flag = f'<difficult>{int(len(box) == 5)}</difficult>'
         text += f'<object><name>{name}</name>{flag}<bndbox>{sides}</bndbox></object>'
     return text + '</annotation>'
+
+
+def write_xml(path: Path, objects: list[tuple], size: tuple[int, int] | None = (WIDTH, HEIGHT)) -> Path:
+    return write(path, xml(*objects, size=size))
 
 
 def make_voc(root: Path, images: dict[str, list[tuple]], **lists: str | bytes) -> Path:
