@@ -166,10 +166,3 @@ def _read_object(element: ElementTree.Element, number: int, source: str | os.Pat
         )
     difficult = (element.findtext('difficult') or '').strip().lower() in ('1', 'true', 'yes')
     return AnnotatedObject(name, tuple(box), difficult)
-
-
-def clip_box(box: tuple[float, float, float, float], width: int, height: int) -> tuple[float, ...] | None:
-    """Cuts a continuous box x1, y1, x2, y2 to the image; None if less than a pixel of either side is left."""
-    x1, y1 = max(0.0, box[0]), max(0.0, box[1])
-    x2, y2 = min(float(width), box[2]), min(float(height), box[3])
-    return (x1, y1, x2, y2) if x2 - x1 >= 1 and y2 - y1 >= 1 else None

@@ -2,11 +2,11 @@
 
 import pytest
 
+from det_inception.formats import clip_box
 from det_inception.formats.annotation_xml import (
     MAX_XML_BYTES,
     AnnotatedObject,
     AnnotationError,
-    clip_box,
     read_xml,
     xml_root,
 )
