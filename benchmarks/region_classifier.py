@@ -30,11 +30,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from det_inception.config.loading import read_config
 from det_inception.inference.acceleration import accelerate, make_engine
+from det_inception.models import GoogLeNet
 from det_inception.registry import MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError
 from det_inception.utils.tables import markdown_table
-from det_inception.weights.pretrained import read_weights
 
 REPO = Path(__file__).resolve().parent.parent
 HALF = 'bfloat16'
@@ -45,7 +45,7 @@ def detector(args: argparse.Namespace) -> torch.nn.Module:
     cfg = read_config(REPO / 'configs/googlenet_rcnn_voc.py').model
     cfg.backbone.variant = args.variant
     if args.weights:
-        weights = read_weights(args.weights)
+        weights = GoogLeNet.read_weights(args.weights)
         cfg.backbone.update(variant=weights.variant, init_cfg=dict(type='Pretrained', checkpoint=args.weights))
         cfg.data_preprocessor.update(weights.normalization)
     cfg.bbox_head.update(num_classes=20, with_reg=True)

@@ -28,11 +28,7 @@ ROOMS = (
 
 GROUND_FLOOR = ('proposals', 'ilsvrc', 'formats', 'utils')
 GROUND_LIBRARIES = {'numpy', 'scipy', 'numba', 'cv2', 'h5py', 'tqdm', 'PIL', 'yaml', 'platformdirs', 'rich'}
-TO_MOVE = {
-    ('weights.checkpoints', 'models'),
-    ('weights.layouts', 'models'),
-    ('weights.pretrained', 'models'),
-}
+TO_MOVE = {}
 """What still points up, and goes before the move is done."""
 
 LOOSE = {'__init__.py', 'version.py', 'registry.py', 'py.typed'}

@@ -53,16 +53,12 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from det_inception.weights.pretrained import (
-        CheckpointError,
-        describe,
-        read_weights,
-        with_classes,
-        write_backbone,
-        write_classifier,
-    )
+    from det_inception.models import GoogLeNet
+    from det_inception.weights.export import with_classes, write_backbone, write_classifier
+    from det_inception.weights.files import CheckpointError
+    from det_inception.weights.normalization import describe
 
-    weights = read_weights(args.source)
+    weights = GoogLeNet.read_weights(args.source)
     if args.classes:
         weights = with_classes(weights, args.classes)
     classes = f'{len(weights.classifier["fc.bias"])} classes' if weights.classifier else 'no classifier'
@@ -78,11 +74,11 @@ def main() -> None:
         backbone = args.out_dir / f'{name}_backbone.pth'
         classifier = args.out_dir / f'{name}_classifier.pth' if weights.classifier else None
     if classifier and not weights.classifier:
-        raise CheckpointError(f'{weights.source} has no classifier; leave --classifier out.')
+        raise CheckpointError(f'{weights.source}: has no classifier; leave --classifier out.')
     outputs = [(path, write) for path, write in ((backbone, write_backbone), (classifier, write_classifier)) if path]
     for path, _ in outputs:
         if path.exists() and Path(args.source).exists() and path.samefile(args.source):
-            raise CheckpointError(f'{path} is the file that is read; choose another one to write.')
+            raise CheckpointError(f'{path}: is the file that is read; choose another one to write.')
     for path, write in outputs:
         write(path, weights)
         print(f'wrote {path}')

@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from det_inception.weights.checkpoints import publish
+    from det_inception.weights.export import publish
 
     size = publish(args.source, args.target)
     print(f'{args.target}: {size / 1e6:.1f} MB')

@@ -15,9 +15,11 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from det_inception.datasets.imagenet import read_synsets
+from det_inception.models.backbones.googlenet import GoogLeNet
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import InputError, some
-from det_inception.weights.pretrained import CheckpointError, Weights, read_weights
+from det_inception.weights.files import CheckpointError
+from det_inception.weights.layouts import Weights
 
 
 def is_classifier(cfg: Config) -> bool:
@@ -97,7 +99,7 @@ def _require_average(cfg: Config) -> None:
 
 def _use_weights(cfg: Config) -> None:
     """Starts from pretrained weights: all of them where they were trained for the same classes, else the backbone's."""
-    weights = read_weights(cfg.weights)
+    weights = GoogLeNet.read_weights(cfg.weights)
     _adopt(cfg.model, weights)
     pretrained = dict(type='Pretrained', checkpoint=str(cfg.weights))
     known = weights.classes or cfg.classes
@@ -123,7 +125,7 @@ def _use_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], test_data: 
 
 def _member(cfg: Config, path: str | Path, test_data: Sequence[dict]) -> dict:
     """Returns the model's config for one checkpoint; the first one that names its classes names those of the test."""
-    weights = read_weights(path)
+    weights = GoogLeNet.read_weights(path)
     if not weights.classifier:
         raise CheckpointError(f'{path}: holds a backbone and no classifier; name a network that classifies.')
     if weights.classes is not None:
@@ -147,7 +149,8 @@ def _member(cfg: Config, path: str | Path, test_data: Sequence[dict]) -> dict:
 
 def _adopt(model: dict, weights: Weights) -> None:
     model['backbone'].update(variant=weights.variant, width=weights.width)
-    model['data_preprocessor'].update(weights.normalization)
+    if model['data_preprocessor'].get('mean') is not None:
+        model['data_preprocessor'].update(weights.normalization)
 
 
 def _outputs(weights: Weights) -> int:

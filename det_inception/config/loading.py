@@ -14,7 +14,7 @@ level, and is carried to these places here:
 * ``max_epochs`` or ``max_iters``, where the command line sets it: to the training loop, to schedules of that length,
   and in proportion to the milestones of a ``MultiStepLR`` and the epoch in which an ``EMAHook`` begins.
 * ``weights``: to ``init_cfg`` of the backbone, to its variant and width, the channels of what stands behind it and the
-  normalization in ``data_preprocessor``, see :mod:`det_inception.models.networks`; of timm, a file or ``timm://``.
+  normalization in ``data_preprocessor``, see :mod:`det_inception.config.backbones`; of timm, a file or ``timm://``.
 * ``synsets``, for a classifier: the list whose names are the ``classes``; see :mod:`det_inception.config.classifier`.
 """
 
@@ -30,8 +30,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from det_inception.config.backbones import backbone_class, fit_to_checkpoint, fit_to_weights
 from det_inception.config.classifier import complete_classifier, is_classifier
-from det_inception.models.networks import KINDS, kind_of, network_parts
 from det_inception.proposals.methods import DEFAULT_METHOD, with_options
 from det_inception.proposals.region_scores import SUFFIX, RegionScores
 from det_inception.registry import DATASETS
@@ -96,7 +96,12 @@ def load_config(
     elif checkpoints:
         _use_checkpoint(cfg, checkpoints[0])
     elif cfg.get('weights') is not None:
-        _use_weights(cfg)
+        if backbone_class(cfg.model) is None:
+            raise ConfigError(
+                f"{cfg.filename}: weights={cfg.weights!r} are for this project's backbones, which the model has none of; "
+                'name them in init_cfg of its backbone.'
+            )
+        fit_to_weights(cfg.model, cfg.weights)
     if 'classes' in cfg:
         _use_classes(cfg)
     ensemble = cfg.get('ensemble') or {}
@@ -307,21 +312,6 @@ def _use_image_size(cfg: Config) -> None:
         step.scale = tuple(size)
 
 
-def _use_weights(cfg: Config) -> None:
-    """Sets variant and normalization to those of the weights, which are loaded when the model is initialized."""
-    weights, kind = str(cfg.weights), kind_of(cfg.model)
-    if kind is None:
-        raise ConfigError(
-            f'{cfg.filename}: weights={weights!r} are for {", ".join(KINDS)}, which the model has none of; name them '
-            'in init_cfg of its backbone.'
-        )
-    kind.start(cfg.model, weights)
-    pretrained = dict(type='Pretrained', checkpoint=weights)
-    # An ImageNetRCNN loads its classifier together with the backbone.
-    for part in [cfg.model] if cfg.model.type == 'ImageNetRCNN' else network_parts(cfg.model):
-        part['init_cfg'] = pretrained
-
-
 def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
     """Sets classes, variant and normalization to those of a trained detector, which holds all weights itself."""
     content = read_checkpoint(checkpoint)
@@ -330,7 +320,7 @@ def _use_checkpoint(cfg: Config, checkpoint: str | Path) -> None:
         cfg.model.bbox_head.priors = None
     elif classes := checkpoint_classes(content):
         cfg.classes = classes
-    _reopen(cfg.model, content, checkpoint)
+    fit_to_checkpoint(cfg.model, content, checkpoint)
 
 
 def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
@@ -348,7 +338,7 @@ def _use_members(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
                 f'{", ".join(cfg.classes)}; average networks that know the same.'
             )
         member = copy.deepcopy(cfg.model)
-        _reopen(member, content, checkpoint)
+        fit_to_checkpoint(member, content, checkpoint)
         members.append(member)
     cfg.model = dict(type='RCNNEnsemble', members=members, **settings)
 
@@ -394,15 +384,6 @@ def _use_score_files(cfg: Config, paths: Sequence[str | Path]) -> None:
         test_cfg=cfg.model.test_cfg,
         **settings,
     )
-
-
-def _reopen(model: dict, content: dict, checkpoint: str | Path) -> None:
-    """Fits a model to a trained detector, whose file holds all weights."""
-    kind = kind_of(model)
-    if kind is not None:
-        kind.reopen(model, content, checkpoint)
-        for part in network_parts(model):
-            part['init_cfg'] = None
 
 
 def _use_classes(cfg: Config) -> None:

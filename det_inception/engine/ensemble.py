@@ -18,7 +18,7 @@ from det_inception.config.options import read_options
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write
-from det_inception.weights.checkpoints import publish
+from det_inception.weights.export import publish
 
 TRAIN = (sys.executable, '-m', 'det_inception.cli.main', 'train')
 INITIAL = 'initial.pth'

@@ -18,7 +18,6 @@ from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import require_writable
 from det_inception.weights.checkpoints import (
-    DetectorError,
     checkpoint_classes,
     load_detectors,
     read_checkpoint,
@@ -26,6 +25,7 @@ from det_inception.weights.checkpoints import (
     require_overlap,
     unwrapped,
 )
+from det_inception.weights.files import CheckpointError
 
 
 def use_amp(cfg: Config) -> None:
@@ -53,7 +53,7 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
         resume: True: from the last checkpoint in ``work_dir``, from the beginning if there is none; or a checkpoint.
 
     Raises:
-        DetectorError: The checkpoint to resume, or that of the config's ``load_from``, does not fit.
+        CheckpointError: The checkpoint to resume, or that of the config's ``load_from``, does not fit.
         ConfigError: The config describes no training, or ``work_dir`` cannot be written to.
     """
     _require(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
@@ -91,7 +91,7 @@ def test(
         prepare: Called with the loaded model, for example to accelerate it.
 
     Raises:
-        DetectorError: The checkpoint does not fit the config's model.
+        CheckpointError: The checkpoint does not fit the config's model.
         ConfigError: The config describes no test, or ``work_dir`` cannot be written to.
         InputError: There was nothing to measure.
     """
@@ -143,13 +143,13 @@ def _last_checkpoint(work_dir: str) -> str | None:
 def _require_resumable(cfg: Config, checkpoint: dict) -> None:
     meta = checkpoint['meta']
     if not {'epoch', 'iter'} <= meta.keys() or not {'optimizer', 'message_hub'} <= checkpoint.keys():
-        raise DetectorError(
+        raise CheckpointError(
             f'{cfg.load_from}: holds weights and no state of a training to resume; start from its weights with '
             f'--cfg-options load_from={cfg.load_from} instead.'
         )
     trained, wanted = checkpoint_classes(checkpoint), cfg.get('classes')
     if trained and wanted and trained != tuple(wanted):
-        raise DetectorError(
+        raise CheckpointError(
             f'{cfg.load_from}: was trained for the classes {", ".join(trained)}, and the config or its data have '
             f'{", ".join(wanted)}; train anew in another --work-dir.'
         )

@@ -18,7 +18,7 @@ from det_inception.models import ImageNetRCNN
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import output_names, require_apart, write_image, write_text
 from det_inception.utils.images import ImageError, read_image
-from det_inception.weights.pretrained import CheckpointError
+from det_inception.weights.files import CheckpointError
 
 REPO = Path(__file__).resolve().parents[2]
 IMAGENET_CONFIG = REPO / 'configs/googlenet_rcnn_imagenet1k.py'

@@ -18,7 +18,8 @@ from mmengine.dataset import pseudo_collate
 from det_inception.config.loading import is_class_agnostic, load_config
 from det_inception.inference.detector import Detector
 from det_inception.utils.errors import InputError
-from det_inception.weights.checkpoints import DetectorError, holds_multibox, read_checkpoint
+from det_inception.weights.checkpoints import holds_multibox, read_checkpoint
+from det_inception.weights.files import CheckpointError
 
 NUMBER = 200
 """How many proposals of MultiBox the 2014 entry added."""
@@ -98,7 +99,7 @@ def _identity(config: str, checkpoint: str) -> dict[str, str]:
     if cfg.get('test_dataloader') is None:
         raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')
     if not holds_multibox(content):
-        raise DetectorError(f'{checkpoint}: holds no priors of MultiBox; name a checkpoint that it was trained to.')
+        raise CheckpointError(f'{checkpoint}: holds no priors of MultiBox; name a checkpoint that it was trained to.')
     settings = dict(model=cfg.model.to_dict(), pipeline=cfg.to_dict()['test_dataloader']['dataset']['pipeline'])
     return dict(
         checkpoint=hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=16).hexdigest(),

@@ -1,10 +1,7 @@
-"""Trained detectors: reading a checkpoint, checking that it belongs to a model, and loading it."""
+"""Checkpoints of MMEngine: reading one, checking that it belongs to a model, and loading it whole."""
 
 from __future__ import annotations
 
-import io
-import pickle
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,20 +9,9 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import nn
 
-from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
-from det_inception.models.networks import published_facts
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import write_bytes
-from det_inception.version import __version__
+from det_inception.weights.files import CheckpointError, load_pickle
 from det_inception.weights.normalization import PREPROCESSOR, add_normalization
-from det_inception.weights.pretrained import load_classifier
-
-AUXILIARIES = ('aux4a.', 'aux4d.')
-"""What a classifier has while it trains and not when it is used."""
-
-
-class DetectorError(InputError):
-    """A detector's checkpoint that cannot be read or does not belong to the config's model."""
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -35,31 +21,18 @@ def read_checkpoint(path: str | Path) -> dict:
         ``state_dict`` (of tensors), ``meta`` (a dict, perhaps empty) and what else the file holds.
 
     Raises:
-        DetectorError: The file is missing, damaged, unsafe or no checkpoint.
+        CheckpointError: The file is missing, damaged, unsafe or no checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DetectorError(f'{path}: no such checkpoint; train one with tools/train.py, or correct the path.')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # A truncated archive raises whatever its reader stumbles on.
-        if isinstance(error, pickle.UnpicklingError) and (refused := re.search(r'GLOBAL ([\w.]+)', str(error))):
-            raise DetectorError(
-                f'{path}: holds {refused[1]}, which could run code, so it is not loaded; use a checkpoint that '
-                'tools/train.py wrote.'
-            ) from error
-        raise DetectorError(
-            f'{path}: the checkpoint is damaged, cut off or none ({type(error).__name__}); copy it again.'
-        ) from error
+    content = load_pickle(Path(path))
     content = content if isinstance(content, dict) else {}
     weights = content.get('state_dict')
     if not isinstance(weights, dict) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
-        raise DetectorError(
+        raise CheckpointError(
             f'{path}: holds no "state_dict" of a detector; name a checkpoint that tools/train.py wrote.'
         )
     if not isinstance(content.setdefault('meta', {}), dict) or 'config' in content['meta']:
         # MMEngine itself writes "cfg", but on resuming it runs a "config", which is Python code.
-        raise DetectorError(
+        raise CheckpointError(
             f'{path}: its "meta" could run code, so it is not loaded; use a checkpoint that tools/train.py wrote.'
         )
     return content
@@ -101,7 +74,7 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
         The checkpoint's content.
 
     Raises:
-        DetectorError: It does not fit, layer by layer.
+        CheckpointError: It does not fit, layer by layer.
     """
     checkpoint = checkpoint or read_checkpoint(path)
     require_fit(model, path, checkpoint)
@@ -116,13 +89,13 @@ def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = 
 def load_detectors(model: nn.Module, paths: Sequence[str | Path]) -> None:
     """Loads the members of an ensemble, or a single network; see :func:`load_detector`.
 
-    Classifiers take any file with a GoogLeNet that classifies; see
-    :func:`det_inception.weights.pretrained.load_classifier`.
+    A model that has ``load_pretrained`` reads the file itself: a classifier takes public files too.
     """
     parts = getattr(unwrapped(model), 'members', [model])
     for part, path in zip(parts, paths, strict=True):
-        if isinstance(unwrapped(part), GoogLeNetClassifier):
-            load_classifier(unwrapped(part), path)
+        part = unwrapped(part)
+        if hasattr(part, 'load_pretrained'):
+            part.load_pretrained(path)
         else:
             load_detector(part, path)
 
@@ -136,14 +109,16 @@ def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
     foreign = [name for name in given if name not in wanted]
     for name in common:
         if given[name].shape != wanted[name].shape:
-            raise DetectorError(
+            raise CheckpointError(
                 f'{path}: {name} is {tuple(given[name].shape)} in the checkpoint and {tuple(wanted[name].shape)} in '
                 f'the model{_shape_hint(name)}; use the config that the checkpoint was trained with.'
             )
     if 'bbox_head.priors' in missing or ('bbox_head.priors' in wanted and not holds_multibox(checkpoint)):
-        raise DetectorError(f'{path}: holds no priors of MultiBox; name a checkpoint that tools/train.py wrote for it.')
+        raise CheckpointError(
+            f'{path}: holds no priors of MultiBox; name a checkpoint that tools/train.py wrote for it.'
+        )
     if missing or foreign:
-        raise DetectorError(
+        raise CheckpointError(
             f"{path}: the checkpoint lacks {len(missing)} and has {len(foreign)} entries too many for the config's "
             f'model (first: {(missing + foreign)[0]}); use the config that the checkpoint was trained with.'
         )
@@ -153,11 +128,11 @@ def require_overlap(model: nn.Module, path: str | Path, checkpoint: dict) -> Non
     """Checks that at least one layer of a checkpoint belongs to a model.
 
     Raises:
-        DetectorError: None does.
+        CheckpointError: None does.
     """
     given, wanted = _learned(checkpoint['state_dict']), _learned(unwrapped(model).state_dict())
     if not any(name in wanted for name in given):
-        raise DetectorError(
+        raise CheckpointError(
             f"{path}: none of its {len(given)} entries belongs to the config's {type(unwrapped(model)).__name__}; it "
             'is a checkpoint of another kind, so name its own config.'
         )
@@ -175,29 +150,3 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 def _shape_hint(name: str) -> str:
     return ' (another number of classes)' if '.fc_cls.' in name or '.fc_reg.' in name else ''
-
-
-def publish(source: str | Path, target: str | Path) -> int:
-    """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalization.
-
-    Optimizer, log, the config with its paths and a classifier's auxiliary classifiers are left out.
-
-    Args:
-        source: Checkpoint that ``tools/train.py`` wrote.
-        target: File to write.
-
-    Returns:
-        The size of the new file in bytes.
-
-    Raises:
-        InputError: The source cannot be read or the target not written.
-    """
-    checkpoint = read_checkpoint(source)
-    kept = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
-    meta = {key: value for key, value in checkpoint['meta'].items() if key in kept}
-    meta.update(det_inception_version=__version__, **published_facts(checkpoint, source))
-    buffer = io.BytesIO()
-    kept_weights = {key: value for key, value in checkpoint['state_dict'].items() if not key.startswith(AUXILIARIES)}
-    torch.save(dict(state_dict=kept_weights, meta=meta), buffer)
-    write_bytes(target, buffer.getvalue())
-    return buffer.tell()

@@ -1,34 +1,78 @@
-"""The layouts in which weights of GoogLeNet are published, mapped to this project's names.
+"""The layouts in which a network's weights are published, mapped to this project's names.
 
-Whatever fits no GoogLeNet is an error: nothing is taken in part.
+A network declares its names, variants and channels as a :class:`NetworkLayout`; :func:`read_weights` does the rest.
+Read are Caffe's ``.caffemodel`` and ``.npz``, torchvision's ``state_dict``, and this project's own files and
+checkpoints. Whatever does not make the whole network is an error: nothing is taken in part.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from det_inception.models.backbones.googlenet import INCEPTION, NORMALIZATION, VARIANTS, GoogLeNet, scale_channels
-from det_inception.weights.files import CheckpointError, Content
+from det_inception.weights.files import CheckpointError, RawCheckpoint, fetch, read_file, sha256_of
 from det_inception.weights.normalization import stated_normalization
+
+SHARED_HEAD = 'roi_head.shared_head.'
+"""Where Fast and Faster R-CNN keep the last stage of the network."""
+_STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
+
+
+class Unit(NamedTuple):
+    """One convolution with what belongs to it: its name in each layout and its output channels at width 1."""
+
+    own: str
+    caffe: str
+    torchvision: str
+    channels: int
+
+
+@dataclass(frozen=True)
+class NetworkLayout:
+    """What must be known of a network to recognize its weights.
+
+    Attributes:
+        name: As in messages.
+        units: Its convolutions. In a ``state_dict`` of this project a unit has ``conv``, and ``norm`` where there is
+            batch norm.
+        build: Returns the network of a variant and a width, with ``out_channels``.
+        variants: To each variant, whether it has batch norm, and the size of the kernel of ``telling``.
+        telling: The unit whose kernel tells the variants apart.
+        normalization: What each variant's public weights were trained with.
+        scale_channels: Returns the channels at a width, of those at width 1.
+        caffe_trunk: What Caffe's names of the network's layers begin with.
+        caffe_classifier: What Caffe's name of the last layer begins with.
+    """
+
+    name: str
+    units: tuple[Unit, ...]
+    build: Callable[[str, float], nn.Module]
+    variants: Mapping[str, tuple[bool, int]]
+    telling: str
+    normalization: Mapping[str, dict]
+    scale_channels: Callable[[int, float], int]
+    caffe_trunk: tuple[str, ...]
+    caffe_classifier: str
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one GoogLeNet.
+    """The weights of one network.
 
     Attributes:
-        backbone: Parameters and buffers, complete, under the names of :class:`GoogLeNet`; float32.
+        backbone: Parameters and buffers, complete, under the names of the network's class; float32.
         classifier: ``fc.weight`` (K classes, C channels) and ``fc.bias`` (K,); empty where the file has no classifier.
-        variant: ``'paper'``, ``'batch_norm'`` or ``'torchvision'``.
+        variant: One of the layout's.
         width: Multiplier of the channels.
-        normalization: ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the weights, as in :data:`NORMALIZATION`.
+        normalization: ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the weights.
         classes: The K classes in the order of the outputs, where the file names them.
         source: The file or address that was read.
         sha256: Of the file's bytes, in hexadecimal; None where an address left no file behind.
@@ -52,54 +96,41 @@ class Weights:
         )
 
 
-class _Unit(NamedTuple):
-    """One convolution with what belongs to it: its name in each layout and its output channels at width 1."""
+def read_weights(source: str | Path, layout: NetworkLayout) -> Weights:
+    """Reads a network's weights, in whichever layout they come.
 
-    own: str
-    caffe: str
-    torchvision: str
-    channels: int
+    Args:
+        source: A file, ``'torchvision://googlenet'``, or an ``http://`` or ``https://`` address of a file.
+        layout: The network's.
 
+    Returns:
+        The weights, complete and under this project's names. The auxiliary classifiers of a file are left out.
 
-def _units() -> list[_Unit]:
-    units = [
-        _Unit('conv1', 'conv1/7x7_s2', 'conv1', 64),
-        _Unit('conv2_reduce', 'conv2/3x3_reduce', 'conv2', 64),
-        _Unit('conv2', 'conv2/3x3', 'conv3', 192),
-    ]
-    branches = (
-        ('conv_1x1', '1x1', 'branch1'),
-        ('reduce_3x3', '3x3_reduce', 'branch2.0'),
-        ('conv_3x3', '3x3', 'branch2.1'),
-        ('reduce_5x5', '5x5_reduce', 'branch3.0'),
-        ('conv_5x5', '5x5', 'branch3.1'),
-        ('pool_proj', 'pool_proj', 'branch4.1'),
-    )
-    for module, widths in INCEPTION.items():
-        for own, caffe, torchvision in branches:
-            units.append(
-                _Unit(
-                    f'inception{module}.{own}',
-                    f'inception_{module}/{caffe}',
-                    f'inception{module}.{torchvision}',
-                    getattr(widths, own),
-                )
-            )
-    return units
+    Raises:
+        CheckpointError: The file cannot be read, could run code, or does not fit the network.
+    """
+    source = os.fspath(source)
+    if '://' in source:
+        path, raw = fetch(source)
+    else:
+        path = Path(source).expanduser()
+        raw = read_file(path)
+    sha256 = sha256_of(path) if path.is_file() else None
+    return replace(convert_state_dict(raw, source, layout), sha256=sha256)
 
 
-UNITS = _units()
-SHARED_HEAD = 'roi_head.shared_head.'
-"""Where Fast and Faster R-CNN keep the last stage of the network."""
-_STATISTICS = ('running_mean', 'running_var', 'num_batches_tracked')
-_LAST_BRANCHES = ('conv_1x1', 'conv_3x3', 'conv_5x5', 'pool_proj')
-_CAFFE_TRUNK = ('conv1/', 'conv2/', 'inception_')
-_CAFFE_CLASSIFIER = 'loss3/classifier'  # fine-tuned files append to the name, as Caffe's users are told to
+def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> Weights:
+    """Maps the arrays of any layout to this project's names and checks that they make the whole network.
 
+    Args:
+        raw: The file's content.
+        name: The file's, for messages.
+        layout: The network's.
 
-def interpret(content: Content, name: str) -> Weights:
-    """Maps the arrays of any layout to this project's names and checks that they make a whole GoogLeNet."""
-    tensors = {key.removeprefix('module.'): value for key, value in content.tensors.items()}
+    Raises:
+        CheckpointError: They do not.
+    """
+    tensors = {key.removeprefix('module.'): value for key, value in raw.tensors.items()}
     if any(key.startswith('backbone.') for key in tensors):
         inside = {
             key.removeprefix(place): value
@@ -109,41 +140,45 @@ def interpret(content: Content, name: str) -> Weights:
         }
         head = {key: tensors[key] for key in ('fc.weight', 'fc.bias') if key in tensors}
         tensors = inside | head
-    if f'{UNITS[0].caffe}.weight' in tensors:
-        backbone, classifier = _from_caffe(tensors, name)
-    elif f'{UNITS[0].torchvision}.bn.weight' in tensors:
-        backbone, classifier = _from_torchvision(tensors)
+    first = layout.units[0]
+    if f'{first.caffe}.weight' in tensors:
+        backbone, classifier = _from_caffe(tensors, name, layout)
+    elif f'{first.torchvision}.bn.weight' in tensors:
+        backbone, classifier = _from_torchvision(tensors, layout)
     else:
         backbone = {key: value for key, value in tensors.items() if not key.startswith('fc.')}
         classifier = {key: value for key, value in tensors.items() if key.startswith('fc.')}
-    known = tuple(f'{unit.own}.' for unit in UNITS)
+    known = tuple(f'{unit.own}.' for unit in layout.units)
     if not any(key.startswith(known) and key.count('.') > 1 for key in backbone):
         example = f' (its first is {next(iter(tensors))!r})' if tensors else ''
         raise CheckpointError(
-            f'{name} holds {len(tensors)} arrays and none of them fits GoogLeNet{example}; '
-            "give torchvision's or Caffe's GoogLeNet, or a checkpoint of this project."
+            f'{name}: holds {len(tensors)} arrays and none of them fits {layout.name}{example}; '
+            f"give torchvision's or Caffe's {layout.name}, or a checkpoint of this project."
         )
 
     backbone = {key: _as_float(value) for key, value in backbone.items()}
-    variant, width = _variant(backbone, name), _width(backbone, name)
+    variant, width = _variant(backbone, name, layout), _width(backbone, name, layout)
     with torch.device('meta'):
-        expected = GoogLeNet(variant=variant, width=width).state_dict()
+        network = layout.build(variant, width)
+    expected = network.state_dict()
     for key in expected:
         if key.endswith('num_batches_tracked'):  # unused, and absent from old and foreign files
             backbone.setdefault(key, torch.tensor(0))
-    _require_fit(backbone, expected, name, f'the {variant!r} variant at width {width:g}')
+    _require_fit(backbone, expected, name, f'the {variant!r} variant at width {width:g} of {layout.name}')
     backbone = {key: backbone[key] for key in expected}
-    classifier = _check_classifier(classifier, backbone, name)
+    classifier = _check_classifier(classifier, network.out_channels[-1], name)
     for key, value in (backbone | classifier).items():
         if value.is_floating_point() and not value.isfinite().all():
-            raise CheckpointError(f'{name} holds values in {key} that are not finite; its training has diverged.')
+            raise CheckpointError(
+                f'{name}: holds values in {key} that are not finite; its training has diverged, so name another.'
+            )
     return Weights(
         backbone=backbone,
         classifier=classifier,
         variant=variant,
         width=width,
-        normalization=stated_normalization(content.meta, content.tensors) or copy.deepcopy(NORMALIZATION[variant]),
-        classes=_classes(content.meta, classifier),
+        normalization=stated_normalization(raw.meta, raw.tensors) or copy.deepcopy(layout.normalization[variant]),
+        classes=_classes(raw.meta, classifier),
         source=name,
     )
 
@@ -152,19 +187,22 @@ def _as_float(tensor: Tensor) -> Tensor:
     return tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
 
 
-def _from_caffe(tensors: Mapping[str, Tensor], name: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _from_caffe(
+    tensors: Mapping[str, Tensor], name: str, layout: NetworkLayout
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     backbone = {}
-    for unit in UNITS:
+    for unit in layout.units:
         for kind in ('weight', 'bias'):
             if f'{unit.caffe}.{kind}' in tensors:
                 tensor = tensors[f'{unit.caffe}.{kind}']
                 backbone[f'{unit.own}.conv.{kind}'] = tensor.flatten() if kind == 'bias' else tensor
     # Batch norms between the convolutions, for example, would change the network; they must not vanish unseen.
-    known = {f'{unit.caffe}.{kind}' for unit in UNITS for kind in ('weight', 'bias')}
-    backbone |= {key: tensors[key] for key in tensors if key.startswith(_CAFFE_TRUNK) and key not in known}
-    heads = sorted({key.rpartition('.')[0] for key in tensors if key.startswith(_CAFFE_CLASSIFIER)})
+    known = {f'{unit.caffe}.{kind}' for unit in layout.units for kind in ('weight', 'bias')}
+    backbone |= {key: tensors[key] for key in tensors if key.startswith(layout.caffe_trunk) and key not in known}
+    # Fine-tuned files append to the name of the classifier, as Caffe's users are told to.
+    heads = sorted({key.rpartition('.')[0] for key in tensors if key.startswith(layout.caffe_classifier)})
     if len(heads) > 1:
-        raise CheckpointError(f'{name} holds several classifiers ({", ".join(heads)}); one is expected.')
+        raise CheckpointError(f'{name}: holds several classifiers ({", ".join(heads)}); keep one.')
     classifier = {}
     for head in heads:
         for kind in ('weight', 'bias'):
@@ -178,9 +216,11 @@ def _from_caffe(tensors: Mapping[str, Tensor], name: str) -> tuple[dict[str, Ten
     return backbone, classifier
 
 
-def _from_torchvision(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _from_torchvision(
+    tensors: Mapping[str, Tensor], layout: NetworkLayout
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     backbone = {}
-    for unit in UNITS:
+    for unit in layout.units:
         for theirs, ours in (('conv', 'conv'), ('bn', 'norm')):
             prefix = f'{unit.torchvision}.{theirs}.'
             for key in ('weight', 'bias', *_STATISTICS):
@@ -189,25 +229,26 @@ def _from_torchvision(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor],
     return backbone, {key: tensors[key] for key in ('fc.weight', 'fc.bias') if key in tensors}
 
 
-def _variant(backbone: Mapping[str, Tensor], name: str) -> str:
+def _variant(backbone: Mapping[str, Tensor], name: str, layout: NetworkLayout) -> str:
     batch_norm = any('.norm.' in key for key in backbone)
-    kernel = backbone.get('inception3a.conv_5x5.conv.weight')
+    key = f'{layout.telling}.conv.weight'
+    kernel = backbone.get(key)
     if kernel is None or kernel.ndim != 4:
         raise CheckpointError(
-            f'{name} holds a part of GoogLeNet only: inception3a.conv_5x5.conv.weight is missing or no kernel.'
+            f'{name}: holds a part of {layout.name} only, {key} is missing or no kernel; name a file with all of it.'
         )
-    for variant, kind in VARIANTS.items():
-        if (kind.batch_norm, kind.kernel_5x5) == (batch_norm, kernel.shape[-1]):
+    for variant, kind in layout.variants.items():
+        if kind == (batch_norm, kernel.shape[-1]):
             return variant
     raise CheckpointError(
-        f'{name} fits no variant of GoogLeNet: {kernel.shape[-1]}x{kernel.shape[-1]} kernels in the 5x5 branch '
-        f'{"with" if batch_norm else "without"} batch norm.'
+        f'{name}: fits no variant of {layout.name}, with {kernel.shape[-1]}x{kernel.shape[-1]} kernels in '
+        f'{layout.telling} {"with" if batch_norm else "without"} batch norm; name another file.'
     )
 
 
-def _width(backbone: Mapping[str, Tensor], name: str) -> float:
+def _width(backbone: Mapping[str, Tensor], name: str, layout: NetworkLayout) -> float:
     """Finds the multiplier that gives all channel counts; of the many that do, the one with the fewest digits."""
-    weights = {unit: backbone.get(f'{unit.own}.conv.weight') for unit in UNITS}
+    weights = {unit: backbone.get(f'{unit.own}.conv.weight') for unit in layout.units}
     channels = {unit.channels: len(weight) for unit, weight in weights.items() if weight is not None and weight.ndim}
     if all(base == count for base, count in channels.items()):
         return 1.0
@@ -216,9 +257,11 @@ def _width(backbone: Mapping[str, Tensor], name: str) -> float:
     for digits in (4, 8, 10, 20, 100, 1000, 10000):
         for step in (0, 1):
             width = (math.ceil(low * digits) + step) / digits
-            if 0 < width <= 4 and all(scale_channels(base, width) == count for base, count in channels.items()):
+            if 0 < width <= 4 and all(layout.scale_channels(base, width) == count for base, count in channels.items()):
                 return width
-    raise CheckpointError(f'{name} has channel counts that no width of GoogLeNet gives; it is another network.')
+    raise CheckpointError(
+        f'{name}: has channel counts that no width of {layout.name} gives; it is another network, so name another file.'
+    )
 
 
 def _require_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], name: str, what: str) -> None:
@@ -236,22 +279,20 @@ def _require_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], na
     ]
     if problems:
         raise CheckpointError(
-            f'{name} looks like {what} of GoogLeNet and does not fit it: arrays {"; ".join(problems)}.'
+            f'{name}: looks like {what} and does not fit it, arrays {"; ".join(problems)}; name another file.'
         )
 
 
-def _check_classifier(classifier: Mapping[str, Tensor], backbone: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def _check_classifier(classifier: Mapping[str, Tensor], channels: int, name: str) -> dict[str, Tensor]:
     if not classifier:
         return {}
-    channels = sum(len(backbone[f'inception5b.{branch}.conv.weight']) for branch in _LAST_BRANCHES)
     weight, bias = classifier.get('fc.weight'), classifier.get('fc.bias')
     if weight is None or bias is None or bias.ndim != 1 or weight.shape != (len(bias), channels) or not len(bias):
         shapes = ', '.join(f'{key} {"x".join(map(str, value.shape))}' for key, value in classifier.items())
-        raise CheckpointError(f'{name} has a classifier ({shapes}) that is not Kx{channels} with K biases.')
+        raise CheckpointError(
+            f'{name}: has a classifier ({shapes}) that is not Kx{channels} with K biases; name another.'
+        )
     return {'fc.weight': _as_float(weight), 'fc.bias': _as_float(bias)}
-
-
-# ------------------------------------------------------------------------------------------- what belongs to weights
 
 
 def _classes(meta: Mapping, classifier: Mapping[str, Tensor]) -> tuple[str, ...] | None:

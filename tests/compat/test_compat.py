@@ -199,11 +199,12 @@ def test_a_malicious_checkpoint_is_refused_and_does_not_run(tmp_path):
     torch.save(dict(state_dict={}, meta=Malicious(proof)), file)
     from mmengine.runner import CheckpointLoader
 
-    from det_inception.weights.checkpoints import DetectorError, read_checkpoint
+    from det_inception.weights.checkpoints import read_checkpoint
+    from det_inception.weights.files import CheckpointError
 
     with pytest.raises(pickle.UnpicklingError):
         CheckpointLoader.load_checkpoint(str(file), map_location='cpu')
-    with pytest.raises(DetectorError, match=r'stranger\.pth.*could run code'):
+    with pytest.raises(CheckpointError, match=r'stranger\.pth.*could run code'):
         read_checkpoint(file)
     assert not proof.exists()
 
@@ -219,7 +220,7 @@ def test_a_checkpoint_of_mmengine_loads_in_a_fresh_process_and_getattr_stays_clo
     history = HistoryBuffer([0.5], [1])
     history.__dict__['_statistics_methods'] = dict(history._statistics_methods)  # as MMEngine's hub pickles it
     torch.save(history, tmp_path / 'own.pth')
-    code = f'import det_inception, torch; print(torch.load({str(tmp_path / "own.pth")!r}).mean())'
+    code = f'import det_inception.compat, torch; print(torch.load({str(tmp_path / "own.pth")!r}).mean())'
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '0.5'
     for owner, name in ((HistoryBuffer, '__init__'), (torch.nn.Module, 'mean'), (os, 'mkdir')):

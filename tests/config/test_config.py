@@ -16,7 +16,7 @@ from det_inception.models.backbones.googlenet import NORMALIZATION
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import ImageError
-from det_inception.weights.pretrained import CheckpointError
+from det_inception.weights.files import CheckpointError
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CONFIGS = sorted((REPO / 'configs').glob('*.py'))

@@ -14,7 +14,8 @@ from det_inception.models import BNInception, TimmBackbone
 from det_inception.models.backbones.bn_inception import NORMALIZATION, public_name
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.weights.checkpoints import publish, read_checkpoint
+from det_inception.weights.checkpoints import read_checkpoint
+from det_inception.weights.export import publish
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = os.path.join(REPO, 'configs/inception_v3_rcnn_voc.py')

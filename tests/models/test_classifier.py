@@ -11,7 +11,7 @@ from det_inception.models import CropPreprocessor, GoogLeNet, GoogLeNetClassifie
 from det_inception.models.classifiers.auxiliary import AuxiliaryClassifier, map_size
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.weights.pretrained import CheckpointError, load_backbone, read_weights
+from det_inception.weights.files import CheckpointError
 
 BACKBONE = dict(type='GoogLeNet', variant='batch_norm', width=0.25)
 
@@ -87,7 +87,7 @@ def test_init_cfg_loads_backbone_and_linear_layer(tmp_path):
     loaded = build(init_cfg=pretrained)
     for (name, expected), value in zip(trained.state_dict().items(), loaded.state_dict().values(), strict=True):
         assert torch.equal(value, expected), name
-    assert loaded.backbone.normalization == read_weights(tmp_path / 'trained.pth').normalization
+    assert loaded.backbone.normalization == GoogLeNet.read_weights(tmp_path / 'trained.pth').normalization
 
 
 def test_a_classifier_of_other_classes_is_refused_and_its_backbone_can_be_had(tmp_path):
@@ -96,7 +96,7 @@ def test_a_classifier_of_other_classes_is_refused_and_its_backbone_can_be_had(tm
     with pytest.raises(CheckpointError, match='tells 10 classes apart and the config asks for 20'):
         build(num_classes=20, init_cfg=pretrained)
     classifier = build(num_classes=20, backbone=dict(BACKBONE, init_cfg=pretrained))
-    expected = read_weights(tmp_path / 'ten.pth').backbone['conv1.conv.weight']
+    expected = GoogLeNet.read_weights(tmp_path / 'ten.pth').backbone['conv1.conv.weight']
     assert torch.equal(classifier.backbone.conv1.conv.weight, expected)
 
 
@@ -188,7 +188,7 @@ def test_a_training_checkpoint_with_auxiliaries_is_read_without_them(tmp_path, v
     path = str(tmp_path / 'trained.pth')
     torch.save(dict(state_dict=trained.state_dict(), meta={}), path)
     assert any(key.startswith('aux4a.') for key in trained.state_dict())
-    weights = read_weights(path)
+    weights = GoogLeNet.read_weights(path)
     assert weights.variant == variant and set(weights.classifier) == {'fc.weight', 'fc.bias'}
     pretrained = dict(type='Pretrained', checkpoint=path)
     backbone = GoogLeNet(variant=variant, width=0.25, init_cfg=pretrained)
@@ -199,7 +199,7 @@ def test_a_training_checkpoint_with_auxiliaries_is_read_without_them(tmp_path, v
         for other in (backbone, plain.backbone, again.backbone):
             assert torch.equal(other.state_dict()[name], value), name
     assert torch.equal(plain.fc.weight, trained.fc.weight) and not plain.auxiliaries
-    load_backbone(GoogLeNet(variant=variant, width=0.25), path)
+    GoogLeNet(variant=variant, width=0.25).load_pretrained(path)
 
 
 @pytest.mark.parametrize('variant', ['paper', 'batch_norm'])

@@ -12,11 +12,11 @@ from det_inception.config.loading import load_config
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
 from det_inception.inference import Detector
-from det_inception.models import GoogLeNetClassifier
+from det_inception.models import GoogLeNet, GoogLeNetClassifier
 from det_inception.models.layers.class_maps import STRIDE, map_scales, pool_boxes, sample_grid
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.weights.pretrained import read_weights, write_backbone
+from det_inception.weights.export import write_backbone
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CONFIG = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
@@ -107,7 +107,7 @@ def test_nothing_is_found_where_nothing_is(weights, scene):
 def test_random_weights_from_a_file(weights, scene):
     detector = Detector(CONFIG, weights=weights, device='cpu', options={**SMALL, 'model.test_cfg.rcnn.score_thr': 0.0})
     assert detector.classes == DET_CLASSES and detector.model.fc.in_features == 128
-    loaded = read_weights(weights)
+    loaded = GoogLeNet.read_weights(weights)
     assert torch.equal(detector.model.fc.weight, loaded.classifier['fc.weight'])
     found = detector.detect(scene)
     assert 0 < len(found) <= 100 and (np.diff(found.scores) <= 0).all() and found.scores[0] <= 1
@@ -182,7 +182,7 @@ def test_wrong_weights(tmp_path, weights):
     few = save_classifier(tmp_path / 'few.pth', classes=5)
     with pytest.raises(InputError, match=r'few\.pth: tells 5 classes apart, and the 1000 classes of ImageNet'):
         Detector(CONFIG, weights=few, device='cpu')
-    write_backbone(tmp_path / 'backbone.pth', read_weights(weights))
+    write_backbone(tmp_path / 'backbone.pth', GoogLeNet.read_weights(weights))
     with pytest.raises(InputError, match=r'backbone\.pth: holds no classifier'):
         Detector(CONFIG, weights=tmp_path / 'backbone.pth', device='cpu')
     with pytest.raises(InputError, match='must be trained; name its checkpoint'):

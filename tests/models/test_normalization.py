@@ -18,7 +18,7 @@ from det_inception.models.data_preprocessors.normalization import fit_normalizat
 from det_inception.registry import HOOKS, MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detector, read_checkpoint
-from det_inception.weights.pretrained import read_weights, write_backbone
+from det_inception.weights.export import write_backbone
 
 REPO = Path(__file__).parents[2]
 OTHER = dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=False)
@@ -206,9 +206,9 @@ def test_the_classifier_takes_it_too(tmp_path):
     model.load_state_dict(pretrained.state_dict())
     assert model.data_preprocessor.normalization == OTHER
     torch.save(dict(state_dict=pretrained.state_dict(), meta={}), tmp_path / 'trained.pth')
-    assert read_weights(tmp_path / 'trained.pth').normalization == OTHER
-    write_backbone(tmp_path / 'backbone.pth', read_weights(tmp_path / 'trained.pth'))
-    assert read_weights(tmp_path / 'backbone.pth').normalization == OTHER
+    assert GoogLeNet.read_weights(tmp_path / 'trained.pth').normalization == OTHER
+    write_backbone(tmp_path / 'backbone.pth', GoogLeNet.read_weights(tmp_path / 'trained.pth'))
+    assert GoogLeNet.read_weights(tmp_path / 'backbone.pth').normalization == OTHER
 
 
 def test_a_backbone_without_weights_changes_nothing_that_is_there():

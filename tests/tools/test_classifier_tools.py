@@ -15,7 +15,6 @@ from det_inception.config.loading import load_config
 from det_inception.models import GoogLeNet
 from det_inception.registry import HOOKS
 from det_inception.utils.files import write_image
-from det_inception.weights.pretrained import read_weights
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PAPER, QUICK, MINI = (REPO / f'configs/googlenet_imagenet{name}.py' for name in ('', '_quick', '_mini'))
@@ -168,7 +167,7 @@ def test_publishing_leaves_the_auxiliaries_out_and_both_files_serve(trained, roo
     assert tool('publish_checkpoint', source, target)[0] == 0
     assert any(key.startswith('aux') for key in read(source)['state_dict'])
     assert not any(key.startswith('aux') for key in read(target)['state_dict'])
-    weights = read_weights(target)
+    weights = GoogLeNet.read_weights(target)
     assert weights.classes == NAMES and weights.width == 0.125 and weights.normalization['bgr_to_rgb']
     results = []
     for path in (source, target):

@@ -26,16 +26,10 @@ from torch import nn
 from torchvision.models import googlenet, resnet18
 
 from det_inception.models import GoogLeNetClassifier
-from det_inception.models.backbones.googlenet import INCEPTION, NORMALIZATION, VARIANTS, GoogLeNet
+from det_inception.models.backbones.googlenet import INCEPTION, LAYOUT, NORMALIZATION, VARIANTS, GoogLeNet
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
-from det_inception.weights.layouts import UNITS
-from det_inception.weights.pretrained import (
-    CheckpointError,
-    load_backbone,
-    read_weights,
-    write_backbone,
-    write_classifier,
-)
+from det_inception.weights.export import write_backbone, write_classifier
+from det_inception.weights.files import CheckpointError
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 WIDTH = 0.25  # of the networks here, where nothing asks for the full one
@@ -101,7 +95,7 @@ def caffe_layers(width: float = WIDTH, classes: int = 10) -> dict[str, list[np.n
     draw = np.random.default_rng(0)
     state = GoogLeNet(width=width).state_dict()
     layers = {}
-    for unit in UNITS:
+    for unit in LAYOUT.units:
         shapes = [tuple(state[f'{unit.own}.conv.{kind}'].shape) for kind in ('weight', 'bias')]
         layers[unit.caffe] = [draw.standard_normal(shape, np.float32) for shape in shapes]
         if unit.caffe == 'inception_4a/pool_proj':
@@ -119,7 +113,7 @@ def caffe_layers(width: float = WIDTH, classes: int = 10) -> dict[str, list[np.n
 
 
 def assert_holds_caffe_layers(weights, layers) -> None:
-    for unit in UNITS:
+    for unit in LAYOUT.units:
         for kind, expected in zip(('weight', 'bias'), layers[unit.caffe]):
             assert np.array_equal(weights.backbone[f'{unit.own}.conv.{kind}'].numpy(), expected), unit.caffe
     for kind, expected in zip(('weight', 'bias'), layers['loss3/classifier']):
@@ -159,11 +153,11 @@ def test_caffes_weights_reproduce_caffes_results(shared_data):
 def test_caffemodel_is_read_whichever_way_it_is_written(tmp_path, v1, packed, double):
     path = tmp_path / 'network.caffemodel'
     path.write_bytes(caffemodel(caffe_layers(), v1, packed, double))
-    weights = read_weights(path)
+    weights = GoogLeNet.read_weights(path)
     assert_holds_caffe_layers(weights, caffe_layers())
     assert (weights.variant, weights.width, weights.classes) == ('paper', WIDTH, None)
     assert weights.normalization == NORMALIZATION['paper']
-    load_backbone(GoogLeNet(width=WIDTH), path)
+    GoogLeNet(width=WIDTH).load_pretrained(path)
 
 
 @pytest.mark.parametrize(
@@ -178,24 +172,24 @@ def test_classifiers_of_every_shape_become_a_matrix(tmp_path, shape, bias_shape)
     weight, bias = layers['loss3/classifier']
     layers['loss3/classifier'] = [weight.reshape(shape), bias.reshape(bias_shape)]
     (tmp_path / 'a.caffemodel').write_bytes(caffemodel(layers))
-    assert_holds_caffe_layers(read_weights(tmp_path / 'a.caffemodel'), caffe_layers())
+    assert_holds_caffe_layers(GoogLeNet.read_weights(tmp_path / 'a.caffemodel'), caffe_layers())
 
 
 def test_a_fine_tuned_caffemodel_may_rename_its_classifier_or_lack_it(tmp_path):
     layers = dict(caffe_layers())
     layers['loss3/classifier_birds'] = layers.pop('loss3/classifier')
     (tmp_path / 'birds.caffemodel').write_bytes(caffemodel(layers))
-    assert len(read_weights(tmp_path / 'birds.caffemodel').classifier['fc.bias']) == 10
+    assert len(GoogLeNet.read_weights(tmp_path / 'birds.caffemodel').classifier['fc.bias']) == 10
     del layers['loss3/classifier_birds']
     (tmp_path / 'none.caffemodel').write_bytes(caffemodel(layers))
-    assert read_weights(tmp_path / 'none.caffemodel').classifier == {}
+    assert GoogLeNet.read_weights(tmp_path / 'none.caffemodel').classifier == {}
 
 
 def test_a_caffemodel_with_layers_that_googlenet_lacks_is_refused(tmp_path):
     layers = dict(caffe_layers()) | {'inception_3a/1x1/bn': [np.ones(16, np.float32)]}
     (tmp_path / 'bn.caffemodel').write_bytes(caffemodel(layers))
     with pytest.raises(CheckpointError, match='1 too many, the first being inception_3a/1x1/bn'):
-        read_weights(tmp_path / 'bn.caffemodel')
+        GoogLeNet.read_weights(tmp_path / 'bn.caffemodel')
 
 
 def test_a_caffemodel_that_is_cut_off_anywhere_is_refused(tmp_path):
@@ -204,7 +198,7 @@ def test_a_caffemodel_that_is_cut_off_anywhere_is_refused(tmp_path):
     for length in np.random.default_rng(0).integers(1, len(whole) - 100, 40):
         path.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match=r'cut\.caffemodel'):
-            read_weights(path)
+            GoogLeNet.read_weights(path)
 
 
 @pytest.mark.parametrize('v1', [False, True])
@@ -287,7 +281,7 @@ def test_torchvisions_auxiliary_heads_and_batch_counters_may_be_there_or_not(tmp
     state = googlenet(weights=None, init_weights=False, aux_logits=aux_logits).state_dict()
     state = {f'module.{key}': value for key, value in state.items() if 'num_batches' not in key}  # as DDP saves it
     torch.save(dict(model=state, epoch=3), tmp_path / 'a.pth')
-    weights = read_weights(tmp_path / 'a.pth')
+    weights = GoogLeNet.read_weights(tmp_path / 'a.pth')
     assert (weights.variant, weights.width) == ('torchvision', 1)
     assert weights.num_parameters == 6_624_904
     assert weights.normalization == dict(mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
@@ -301,20 +295,20 @@ def test_torchvisions_auxiliary_heads_and_batch_counters_may_be_there_or_not(tmp
 def test_variant_and_width_are_told_from_the_arrays_alone(tmp_path, variant, width):
     network = GoogLeNet(variant=variant, width=width)
     torch.save(network.state_dict(), tmp_path / 'a.pth')
-    weights = read_weights(tmp_path / 'a.pth')
+    weights = GoogLeNet.read_weights(tmp_path / 'a.pth')
     assert weights.variant == variant
-    load_backbone(GoogLeNet(variant=variant, width=weights.width), tmp_path / 'a.pth')
-    load_backbone(network, tmp_path / 'a.pth')
+    GoogLeNet(variant=variant, width=weights.width).load_pretrained(tmp_path / 'a.pth')
+    network.load_pretrained(tmp_path / 'a.pth')
 
 
 def test_what_is_written_is_read_again(tmp_path):
     (tmp_path / 'a.caffemodel').write_bytes(caffemodel(caffe_layers()))
-    weights = read_weights(tmp_path / 'a.caffemodel')
+    weights = GoogLeNet.read_weights(tmp_path / 'a.caffemodel')
     write_backbone(tmp_path / 'new' / 'backbone.pth', weights)
     write_classifier(tmp_path / 'new' / 'classifier.pth', weights)
     assert sorted(path.name for path in (tmp_path / 'new').iterdir()) == ['backbone.pth', 'classifier.pth']
     for name in ('backbone', 'classifier'):
-        again = read_weights(tmp_path / 'new' / f'{name}.pth')
+        again = GoogLeNet.read_weights(tmp_path / 'new' / f'{name}.pth')
         for key, value in weights.backbone.items():
             assert torch.equal(again.backbone[key], value)
         assert again.classifier.keys() == (weights.classifier.keys() if name == 'classifier' else set())
@@ -332,10 +326,10 @@ def test_the_normalization_of_other_weights_is_kept(tmp_path):
     torch.save(dict(state_dict=state, meta=dict(normalization=normalization)), tmp_path / 'a.pth')
     backbone = GoogLeNet('batch_norm', width=WIDTH)
     assert backbone.normalization is None
-    load_backbone(backbone, tmp_path / 'a.pth')
+    backbone.load_pretrained(tmp_path / 'a.pth')
     assert backbone.normalization == normalization
-    write_backbone(tmp_path / 'b.pth', read_weights(tmp_path / 'a.pth'))
-    assert read_weights(tmp_path / 'b.pth').normalization == normalization
+    write_backbone(tmp_path / 'b.pth', GoogLeNet.read_weights(tmp_path / 'a.pth'))
+    assert GoogLeNet.read_weights(tmp_path / 'b.pth').normalization == normalization
 
 
 def test_a_trained_detectors_checkpoint_gives_its_backbone_and_its_configs_normalization(tmp_path):
@@ -349,10 +343,10 @@ def test_a_trained_detectors_checkpoint_gives_its_backbone_and_its_configs_norma
     meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=('a', 'b')), epoch=2)
     history = dict(log_scalars={'train/loss': HistoryBuffer([1.0], [1])}, runtime_info=dict(iter=3))
     torch.save(dict(meta=meta, state_dict=state, message_hub=history), tmp_path / 'epoch_2.pth')
-    weights = read_weights(tmp_path / 'epoch_2.pth')
+    weights = GoogLeNet.read_weights(tmp_path / 'epoch_2.pth')
     assert weights.normalization == {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')}
     assert weights.classifier == {} and weights.classes is None
-    load_backbone(GoogLeNet(width=WIDTH), tmp_path / 'epoch_2.pth')
+    GoogLeNet(width=WIDTH).load_pretrained(tmp_path / 'epoch_2.pth')
 
 
 # -------------------------------------------------------------------------------------------------------- addresses
@@ -404,21 +398,21 @@ def test_torchvisions_address_works_from_a_config(cache, torchvision_network):
 def test_without_a_network_the_error_says_which_file_goes_where(cache):
     expected = rf'fetch https://\S+/googlenet-1378be20\.pth on another machine .* {re.escape(str(cache))}'
     with pytest.raises(CheckpointError, match=expected):
-        read_weights('torchvision://googlenet')
+        GoogLeNet.read_weights('torchvision://googlenet')
     with pytest.raises(CheckpointError, match='cannot be downloaded'):
-        read_weights('http://example.org/bvlc_googlenet.caffemodel')
+        GoogLeNet.read_weights('http://example.org/bvlc_googlenet.caffemodel')
 
 
 def test_a_truncated_file_in_the_cache_is_named(cache):
     (cache / 'googlenet-1378be20.pth').write_bytes(b'\x80\x02\x8a\nl\xfc')
     with pytest.raises(CheckpointError, match=re.escape(str(cache / 'googlenet-1378be20.pth'))):
-        read_weights('torchvision://googlenet')
+        GoogLeNet.read_weights('torchvision://googlenet')
 
 
 @pytest.mark.parametrize('address', ['torchvision://resnet50', 'ftp://example.org/googlenet.pth'])
 def test_other_addresses_are_refused(address):
     with pytest.raises(CheckpointError, match=address):
-        read_weights(address)
+        GoogLeNet.read_weights(address)
 
 
 @pytest.fixture
@@ -433,10 +427,10 @@ def test_files_behind_http_are_read(online, served):
     folder, address = served
     torch.save(GoogLeNet(width=WIDTH).state_dict(), folder / 'a.pth')
     (folder / 'b.caffemodel').write_bytes(caffemodel(caffe_layers()))
-    assert read_weights(f'{address}/a.pth').variant == 'paper'
-    assert_holds_caffe_layers(read_weights(f'{address}/b.caffemodel'), caffe_layers())
+    assert GoogLeNet.read_weights(f'{address}/a.pth').variant == 'paper'
+    assert_holds_caffe_layers(GoogLeNet.read_weights(f'{address}/b.caffemodel'), caffe_layers())
     with pytest.raises(CheckpointError, match='cannot be downloaded'):
-        read_weights(f'{address}/missing.pth')
+        GoogLeNet.read_weights(f'{address}/missing.pth')
 
 
 # ------------------------------------------------------------------------------------------------------- bad files
@@ -470,14 +464,14 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, monkeypatch, online, served
     checkpoint = dict(state_dict=GoogLeNet(width=WIDTH).state_dict(), payload=RunsCode(trace))
     torch.save(checkpoint, folder / 'evil.pth', _use_new_zipfile_serialization=not old_format)
     with pytest.raises(CheckpointError, match='could run code'):
-        read_weights(f'{address}/evil.pth' if over_http else folder / 'evil.pth')
+        GoogLeNet.read_weights(f'{address}/evil.pth' if over_http else folder / 'evil.pth')
     assert not trace.exists()
 
 
 def test_the_getattr_of_mmengines_log_history_reaches_nothing_else(tmp_path):
     torch.save(dict(state_dict=GoogLeNet(width=WIDTH).state_dict(), payload=ReachesOut()), tmp_path / 'evil.pth')
     with pytest.raises(CheckpointError, match='not loaded'):
-        read_weights(tmp_path / 'evil.pth')
+        GoogLeNet.read_weights(tmp_path / 'evil.pth')
 
 
 def write_bad_files(folder: Path) -> None:
@@ -522,7 +516,7 @@ BAD_FILES = {
     'page.pth': 'no whole .caffemodel',  # what a download behind a login leaves
     'empty.pth': 'is empty',
     'folder': 'is a directory',
-    'absent.pth': 'does not exist',
+    'absent.pth': 'no such checkpoint',
     'resnet.pth': 'none of them fits GoogLeNet',
     'det_resnet.pth': 'none of them fits GoogLeNet',
     'nothing.pth': '0 arrays',
@@ -543,7 +537,7 @@ BAD_FILES = {
 @pytest.mark.parametrize('name', BAD_FILES)
 def test_a_bad_file_is_an_error_of_one_sentence_that_names_it(bad_files, name):
     with pytest.raises(CheckpointError, match=BAD_FILES[name]) as caught:
-        load_backbone(GoogLeNet(width=WIDTH), bad_files / name)
+        GoogLeNet(width=WIDTH).load_pretrained(bad_files / name)
     message = str(caught.value)
     assert message.startswith(str(bad_files / name)) and message.endswith('.') and '\n' not in message
 
@@ -553,13 +547,13 @@ def test_a_refused_file_leaves_the_network_as_it_was(bad_files):
     before = {key: value.clone() for key, value in network.state_dict().items()}
     for name in ('shape.pth', 'missing.pth', 'excess.pth'):
         with pytest.raises(CheckpointError):
-            load_backbone(network, bad_files / name)
+            network.load_pretrained(bad_files / name)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 def test_weights_of_another_width_are_refused(bad_files):
     with pytest.raises(CheckpointError, match=r'width 0\.25 and the config asks for 1; set model.backbone.width=0\.25'):
-        load_backbone(GoogLeNet(), bad_files / 'good.pth')
+        GoogLeNet().load_pretrained(bad_files / 'good.pth')
 
 
 # --------------------------------------------------------------------------------------------------------- the tool
@@ -578,7 +572,7 @@ def test_the_tool_writes_both_checkpoints_and_says_what_they_are(tmp_path):
     assert done.returncode == 0, done.stderr
     for expected in ('paper, width 0.25', '10 classes', 'BGR, mean 104 117 123, std 1 1 1', 'net_backbone.pth'):
         assert expected in done.stdout
-    written = read_weights(tmp_path / 'out' / 'net_classifier.pth')
+    written = GoogLeNet.read_weights(tmp_path / 'out' / 'net_classifier.pth')
     assert_holds_caffe_layers(written, caffe_layers())
     assert written.classes[3] == 'n00000003 name 3'
 
@@ -587,13 +581,13 @@ def test_the_tools_errors_are_one_sentence_and_leave_nothing_behind(tmp_path, ba
     done = convert(bad_files / 'good.pth', '--backbone', tmp_path / 'b.pth', '--classifier', tmp_path / 'c.pth')
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last == f'error: {bad_files / "good.pth"} has no classifier; leave --classifier out.'
+    assert last == f'error: {bad_files / "good.pth"}: has no classifier; leave --classifier out.'
     assert 'Traceback' not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_classifier_cannot_be_written_without_one_nor_to_a_place_that_takes_none(tmp_path, bad_files):
-    weights = read_weights(bad_files / 'good.pth')
+    weights = GoogLeNet.read_weights(bad_files / 'good.pth')
     with pytest.raises(CheckpointError, match='no classifier'):
         write_classifier(tmp_path / 'a.pth', weights)
     (tmp_path / 'file').touch()

@@ -6,10 +6,9 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from det_inception.inference.acceleration.eager_engine import EagerEngine
-from det_inception.models.backbones.googlenet import ConvUnit
+from det_inception.models.backbones.base import NetworkPart
 
 
 class FusedEngine(EagerEngine):
@@ -21,10 +20,9 @@ class FusedEngine(EagerEngine):
 
 
 def fuse(network: nn.Module) -> nn.Module:
-    """Moves every batch norm into the convolution before it, in place; the network is then good for inference only."""
-    for unit in network.modules():
-        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d):
-            unit.conv, unit.norm = fuse_conv_bn_eval(unit.conv.eval(), unit.norm.eval()), nn.Identity()
+    """Makes batch norms part of convolutions, in place; see :meth:`NetworkPart.fuse`."""
+    for part in [part for part in network.modules() if isinstance(part, NetworkPart)]:
+        part.fuse()
     return network
 
 

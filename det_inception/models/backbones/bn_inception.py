@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from det_inception.models.backbones.freezing import Freezable
+from det_inception.models.backbones.base import Backbone, WeightsConfig, require_stages
 from det_inception.registry import MODELS
-from det_inception.utils.errors import InputError
+from det_inception.weights.files import CheckpointError, read_raw
 
 
 class Widths(NamedTuple):
@@ -66,6 +67,8 @@ STAGES = (
     ('inception5b', ('inception4e', 'inception5a', 'inception5b')),
 )
 """The five stages, one a stride (2, 4, 8, 16, 32): the name of each one's output, and its modules."""
+FIRST_CENTERS = (0.5, 2.5, 6.5, 6.5, 6.5)
+"""Where each stage's first cell looks: the first two pools have no padding, the strided convolutions have it."""
 NORMALIZATION = dict(mean=[104.0, 117.0, 128.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False)
 """What the public weights were trained with."""
 
@@ -112,7 +115,7 @@ class Module(nn.Module):
 
 
 @MODELS.register_module()
-class BNInception(Freezable):
+class BNInception(Backbone):
     """The convolutional part of BN-Inception, from the image to inception 5b.
 
     Args:
@@ -125,11 +128,6 @@ class BNInception(Freezable):
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with a PyTorch file: the public one for ``'caffe'``, or
             a ``state_dict`` of this class; None: random weights.
 
-    Attributes:
-        feature_info: One ``dict(name, channels, stride)`` a stage, for all five stages.
-        out_channels: Channels of the returned stages, in order.
-        normalization: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
-            are loaded.
     """
 
     def __init__(
@@ -143,13 +141,9 @@ class BNInception(Freezable):
         super().__init__(init_cfg)
         if variant not in VARIANTS:
             raise ValueError(f'BNInception has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
-        if not out_indices or any(index not in range(len(STAGES)) for index in out_indices):
-            raise ValueError(f'out_indices are stages 0 to {len(STAGES) - 1}, not {tuple(out_indices)}')
-        if frozen_stages not in range(-1, len(STAGES)):
-            raise ValueError(f'frozen_stages is -1 (none) to {len(STAGES) - 1}, not {frozen_stages}')
+        require_stages('BNInception', [name for name, _ in STAGES], out_indices, frozen_stages, len(STAGES) - 1)
         self.variant, self.out_indices = variant, tuple(out_indices)
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
-        self.normalization: dict | None = None
         bias = variant == 'caffe'
         self.conv1 = ConvUnit(3, 64, 7, bias, stride=2)
         self.conv2_reduce = ConvUnit(64, 64, 1, bias)
@@ -163,10 +157,9 @@ class BNInception(Freezable):
             setattr(self, f'inception{name}', Module(channels, widths, bias))
             channels = stage_channels[f'inception{name}'] = widths.out(channels)
         self.feature_info = tuple(
-            dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1))
+            dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1), first_center=FIRST_CENTERS[index])
             for index, (name, _) in enumerate(STAGES)
         )
-        self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
         self._freeze()
 
     @property
@@ -190,26 +183,59 @@ class BNInception(Freezable):
             stages.append(x)
         return tuple(stages[index] for index in self.out_indices)
 
-    def init_weights(self) -> None:
-        """Loads the pretrained weights of ``init_cfg``, every layer, or draws random ones."""
-        if self.init_cfg is None:
-            for module in self.modules():
-                if isinstance(module, nn.Conv2d):
-                    nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
-                    if module.bias is not None:
-                        nn.init.zeros_(module.bias)
-        elif isinstance(self.init_cfg, dict) and self.init_cfg['type'] == 'Pretrained':
-            from det_inception.weights.pretrained import read_tensors
-
-            source = str(self.init_cfg['checkpoint'])
-            load_bn_inception(self, read_tensors(source), source)
-        else:
-            super().init_weights()
-            return
-        self._is_init = True
+    def init_random(self) -> None:
+        """Draws weights for batch norm."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def _frozen_modules(self) -> list[nn.Module]:
         return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]
+
+    # ------------------------------------------------------------------------------------------------------- weights
+
+    @classmethod
+    def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
+        """Returns the variant and the normalization of the public weights; other files say nothing."""
+        if is_public(read_raw(source).tensors):
+            return WeightsConfig(dict(variant='caffe'), copy.deepcopy(NORMALIZATION))
+        return WeightsConfig({}, None)
+
+    @classmethod
+    def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
+        """Returns the variant, by its biases, and what the checkpoint says of its normalization."""
+        biased = 'backbone.conv1.conv.bias' in checkpoint['state_dict']
+        stated = super().config_from_checkpoint(config, checkpoint, path)
+        return stated._replace(settings=dict(variant='caffe' if biased else 'paper'))
+
+    def load_pretrained(self, source: str | Path) -> None:
+        """Loads the public weights, or the class's own, every layer, and notes their normalization.
+
+        Args:
+            source: A file or an address; a classifier's entries are left out.
+
+        Raises:
+            CheckpointError: They are of another network or variant.
+        """
+        tensors = read_raw(source).tensors
+        public = is_public(tensors)
+        found = {}
+        for key, value in self.state_dict().items():
+            given = tensors.get(public_name(key) if public else key)
+            if given is None and key.endswith('num_batches_tracked'):  # Older files do without.
+                given = value
+            if given is None or given.numel() != value.numel():
+                what = 'missing' if given is None else f'{tuple(given.shape)} instead of {tuple(value.shape)}'
+                raise CheckpointError(
+                    f'{source}: is no BN-Inception of the variant {self.variant!r} ({key}: {what}); name its weights, '
+                    "or set model.backbone.variant to the file's (the public files are of the variant 'caffe')."
+                )
+            found[key] = given.reshape(value.shape)  # One public file keeps batch norms as 1 x C.
+        self.load_state_dict(found)
+        self.normalization = copy.deepcopy(NORMALIZATION) if public else None
+        print_log(f'BNInception: loaded the weights of {source}', logger='current')
 
 
 _PUBLIC_NAMES = {
@@ -239,32 +265,3 @@ def public_name(key: str) -> str:
 def is_public(tensors: Mapping[str, Tensor]) -> bool:
     """Whether a file's arrays have the names of the public weights, which are of the variant ``'caffe'``."""
     return public_name('conv1.conv.weight') in tensors
-
-
-def load_bn_inception(network: BNInception, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Loads the public weights, or the class's own, every layer, and notes their normalization.
-
-    Args:
-        network: Receives the weights.
-        tensors: What the file holds, by name; a classifier's entries are left out.
-        source: Its name, for messages.
-
-    Raises:
-        InputError: They are of another network or variant.
-    """
-    own, public = network.state_dict(), is_public(tensors)
-    found = {}
-    for key, value in own.items():
-        given = tensors.get(public_name(key) if public else key)
-        if given is None and key.endswith('num_batches_tracked'):  # Older files do without.
-            given = value
-        if given is None or given.numel() != value.numel():
-            what = 'missing' if given is None else f'{tuple(given.shape)} instead of {tuple(value.shape)}'
-            raise InputError(
-                f'{source}: is no BN-Inception of the variant {network.variant!r} ({key}: {what}); name its weights, '
-                "or set model.backbone.variant to the file's (the public files are of the variant 'caffe')."
-            )
-        found[key] = given.reshape(value.shape)  # One public file keeps batch norms as 1 x C.
-    network.load_state_dict(found)
-    network.normalization = copy.deepcopy(NORMALIZATION) if public else None
-    print_log(f'BNInception: loaded the weights of {source}', logger='current')

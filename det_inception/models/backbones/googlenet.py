@@ -17,14 +17,19 @@ torchvision    batch norm (eps 1e-3)       3x3 (their issue 906)    2x2 / 2     
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from det_inception.models.backbones.freezing import Freezable
+from det_inception.models.backbones.base import Backbone, WeightsConfig, require_stages
 from det_inception.registry import MODELS
+from det_inception.weights.files import CheckpointError, RawCheckpoint
+from det_inception.weights.layouts import NetworkLayout, Unit, Weights, convert_state_dict, read_weights
+from det_inception.weights.normalization import describe
 
 
 class InceptionWidths(NamedTuple):
@@ -178,7 +183,7 @@ class Inception(nn.Module):
 
 
 @MODELS.register_module()
-class GoogLeNet(Freezable):
+class GoogLeNet(Backbone):
     """The convolutional part of GoogLeNet, from the image to inception 5b.
 
     Args:
@@ -191,16 +196,10 @@ class GoogLeNet(Freezable):
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         width: Multiplies every channel count; 1 is the paper's network.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with any file or address that
-            :func:`det_inception.weights.pretrained.load_backbone` reads, ``'torchvision://googlenet'`` among them.
+            :func:`det_inception.weights.layouts.read_weights` reads, ``'torchvision://googlenet'`` among them.
 
     Attributes:
-        feature_info: One ``dict(name, channels, stride, first_center)`` a stage, for all five stages. Cell j looks at
-            pixel ``stride j + first_center``, the center of its receptive field.
-        out_channels: Channels of the returned stages, in order.
-        tap_channels: Channels of the maps of :data:`AUX_LAYERS`, by name.
-        first_center: That of the last stage.
-        normalization: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
-            are loaded.
+        aux_channels: Channels of the maps of :data:`AUX_LAYERS`, by name.
 
     Example:
         >>> import torch
@@ -221,10 +220,8 @@ class GoogLeNet(Freezable):
         super().__init__(init_cfg)
         if variant not in VARIANTS:
             raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
-        if not out_indices or any(index not in range(len(STAGES)) for index in out_indices):
-            raise ValueError(f'out_indices are stages 0 to {len(STAGES) - 1}, not {tuple(out_indices)}')
-        if frozen_stages not in range(-1, max(out_indices) + 1):
-            raise ValueError(f'frozen_stages is -1 (none) to {max(out_indices)}, the last stage, not {frozen_stages}')
+        names = [name for name, _ in STAGES]
+        require_stages('GoogLeNet', names, out_indices, frozen_stages, max(out_indices, default=-1))
         if not 0 < width <= 4:
             raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
         self.variant = variant
@@ -232,7 +229,6 @@ class GoogLeNet(Freezable):
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.width = width
-        self.normalization: dict | None = None
 
         kind = VARIANTS[variant]
         conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
@@ -260,9 +256,7 @@ class GoogLeNet(Freezable):
             dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1), first_center=centers[index])
             for index, (name, _) in enumerate(STAGES)
         )
-        self.first_center = centers[-1]
-        self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
-        self.tap_channels = {name: stage_channels[name] for name in AUX_LAYERS}
+        self.aux_channels = {name: stage_channels[name] for name in AUX_LAYERS}
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -278,19 +272,19 @@ class GoogLeNet(Freezable):
         """The normalization for random weights: that of the variant's public ones."""
         return copy.deepcopy(NORMALIZATION[self.variant])
 
-    def forward_with_taps(self, images: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    def forward_with_aux(self, images: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
         """Returns what :meth:`forward` does, and the maps that auxiliary classifiers look at while training.
 
         Returns:
             The features of the stages in ``out_indices``; and, by the names in :data:`AUX_LAYERS`, the outputs of
-            inception
-            4a (512 channels at full width) and 4d (528), both of stride 16. ``out_indices`` must reach stage 3.
+            inception 4a (512 channels at full width) and 4d (528), both of stride 16. ``out_indices`` must reach
+            stage 3.
         """
-        taps = dict.fromkeys(AUX_LAYERS)
-        return self._run(images, taps), taps
+        aux = dict.fromkeys(AUX_LAYERS)
+        return self._run(images, aux), aux
 
-    def _run(self, images: Tensor, taps: dict[str, Tensor | None]) -> tuple[Tensor, ...]:
-        """Runs the network and fills in the maps that ``taps`` names; others are freed as soon as they can be."""
+    def _run(self, images: Tensor, aux: dict[str, Tensor | None]) -> tuple[Tensor, ...]:
+        """Runs the network and fills in the maps that ``aux`` names; others are freed as soon as they can be."""
         stages = []
         # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
         x = self.conv1(images.contiguous(memory_format=torch.channels_last))  # 64, /2
@@ -306,11 +300,11 @@ class GoogLeNet(Freezable):
         if self._needs(3):
             x = self.pool(x)  # 480, /16
             x = self.inception4a(x)  # 512, /16
-            if taps:
-                taps['inception4a'] = x
+            if aux:
+                aux['inception4a'] = x
             x = self.inception4d(self.inception4c(self.inception4b(x)))  # 528, /16
-            if taps:
-                taps['inception4d'] = x
+            if aux:
+                aux['inception4d'] = x
             x = self.inception4e(x)  # 832, /16
             stages.append(x)
         if self._needs(4):
@@ -322,21 +316,103 @@ class GoogLeNet(Freezable):
     def _needs(self, stage: int) -> bool:
         return max(self.out_indices) >= stage
 
-    def init_weights(self) -> None:
-        """Loads the pretrained weights of ``init_cfg``, or draws random ones that let the variant train."""
-        # Its own, because MMEngine's loads what fits and is silent where nothing does.
-        if self.init_cfg is not None:
-            if not isinstance(self.init_cfg, dict) or self.init_cfg['type'] != 'Pretrained':
-                super().init_weights()
-                return
-            from det_inception.weights.pretrained import load_backbone
-
-            load_backbone(self, self.init_cfg['checkpoint'])
-        else:
-            for module in self.modules():
-                if isinstance(module, nn.Conv2d):
-                    init_conv_(module)
-        self._is_init = True
+    def init_random(self) -> None:
+        """Draws weights that let the variant train."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                init_conv_(module)
 
     def _frozen_modules(self) -> list[nn.Module]:
         return [getattr(self, name) for _, names in STAGES[: self.frozen_stages + 1] for name in names]
+
+    # ------------------------------------------------------------------------------------------------------- weights
+
+    @classmethod
+    def read_weights(cls, source: str | Path) -> Weights:
+        """Reads the weights of a GoogLeNet, see :func:`det_inception.weights.layouts.read_weights`."""
+        return read_weights(source, LAYOUT)
+
+    @classmethod
+    def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
+        """Returns variant, width and normalization of the file."""
+        return _config(cls.read_weights(source))
+
+    @classmethod
+    def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
+        """Returns variant, width and normalization of the checkpoint."""
+        raw = RawCheckpoint(checkpoint['state_dict'], checkpoint['meta'])
+        return _config(convert_state_dict(raw, str(path), LAYOUT))
+
+    def load_pretrained(self, source: str | Path | Weights) -> None:
+        """Loads weights, all of them, and notes their normalization.
+
+        Args:
+            source: As for :meth:`read_weights`, or what it returned.
+
+        Raises:
+            CheckpointError: The file cannot be read, or holds another variant or width.
+        """
+        weights = source if isinstance(source, Weights) else self.read_weights(source)
+        if weights.variant != self.variant:
+            raise CheckpointError(
+                f'{weights.source}: holds the {weights.variant!r} variant of GoogLeNet and the config asks for '
+                f'{self.variant!r}; set model.backbone.variant={weights.variant!r} or give weights of that variant.'
+            )
+        own = self.state_dict()
+        if any(weights.backbone[key].shape != value.shape for key, value in own.items()):
+            raise CheckpointError(
+                f'{weights.source}: holds a GoogLeNet of width {weights.width:g} and the config asks for '
+                f'{self.width:g}; set model.backbone.width={weights.width:g} or give weights of that width.'
+            )
+        self.load_state_dict({key: weights.backbone[key] for key in own})
+        self.normalization = copy.deepcopy(weights.normalization)
+        print_log(
+            f'GoogLeNet: loaded the {weights.variant!r} weights of {weights.source}; they need images in '
+            f'{describe(weights.normalization)}',
+            logger='current',
+        )
+
+
+def _config(weights: Weights) -> WeightsConfig:
+    return WeightsConfig(dict(variant=weights.variant, width=weights.width), weights.normalization)
+
+
+def _units() -> tuple[Unit, ...]:
+    """The convolutions in the order in which they run, with the names that Caffe and torchvision give them."""
+    branches = (
+        ('conv_1x1', '1x1', 'branch1'),
+        ('reduce_3x3', '3x3_reduce', 'branch2.0'),
+        ('conv_3x3', '3x3', 'branch2.1'),
+        ('reduce_5x5', '5x5_reduce', 'branch3.0'),
+        ('conv_5x5', '5x5', 'branch3.1'),
+        ('pool_proj', 'pool_proj', 'branch4.1'),
+    )
+    return (
+        Unit('conv1', 'conv1/7x7_s2', 'conv1', 64),
+        Unit('conv2_reduce', 'conv2/3x3_reduce', 'conv2', 64),
+        Unit('conv2', 'conv2/3x3', 'conv3', 192),
+        *(
+            Unit(
+                f'inception{module}.{own}',
+                f'inception_{module}/{caffe}',
+                f'inception{module}.{torchvision}',
+                getattr(widths, own),
+            )
+            for module, widths in INCEPTION.items()
+            for own, caffe, torchvision in branches
+        ),
+    )
+
+
+LAYOUT = NetworkLayout(
+    name='GoogLeNet',
+    units=_units(),
+    build=lambda variant, width: GoogLeNet(variant, width=width),
+    variants={name: (variant.batch_norm, variant.kernel_5x5) for name, variant in VARIANTS.items()},
+    telling='inception3a.conv_5x5',
+    normalization=NORMALIZATION,
+    scale_channels=scale_channels,
+    caffe_trunk=('conv1/', 'conv2/', 'inception_'),
+    caffe_classifier='loss3/classifier',
+)
+"""How the public weights of GoogLeNet are recognized."""

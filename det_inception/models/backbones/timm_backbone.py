@@ -8,14 +8,15 @@ without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from det_inception.models.backbones.freezing import Freezable
+from det_inception.models.backbones.base import Backbone, WeightsConfig
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
 
@@ -64,7 +65,7 @@ def _require_known(timm: ModuleType, model_name: str) -> None:
 
 
 @MODELS.register_module()
-class TimmBackbone(Freezable):
+class TimmBackbone(Backbone):
     """A network of timm, by its ``features_only`` interface.
 
     Args:
@@ -75,12 +76,6 @@ class TimmBackbone(Freezable):
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with a file of timm's weights for this network (``.pth``,
             ``.safetensors``; its classifier is left out), or ``'timm://'``: timm downloads them. None: random weights.
-
-    Attributes:
-        feature_info: One ``dict(name, channels, stride)`` a stage, for all S stages.
-        out_channels: Channels of the returned stages, in order.
-        normalization: The ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the loaded weights; None before any
-            are loaded.
 
     Raises:
         InputError: timm is missing or does not know the network.
@@ -98,7 +93,6 @@ class TimmBackbone(Freezable):
         timm = require_timm()
         _require_known(timm, model_name)
         self.model_name, self.frozen_stages, self.norm_eval = model_name, frozen_stages, norm_eval
-        self.normalization: dict | None = None
         self._requested = tuple(out_indices)
         try:
             self.network = timm.create_model(model_name, features_only=True, out_indices=self._requested)
@@ -109,15 +103,16 @@ class TimmBackbone(Freezable):
             ) from error
         stages = self.network.feature_info.info
         self.feature_info = tuple(
-            dict(name=stage['module'], channels=stage['num_chs'], stride=stage['reduction']) for stage in stages
+            dict(name=stage['module'], channels=stage['num_chs'], stride=stage['reduction'], first_center=None)
+            for stage in stages
         )
         self.out_indices = tuple(index % len(stages) for index in self._requested)
-        self.out_channels = tuple(self.feature_info[index]['channels'] for index in self.out_indices)
         if frozen_stages not in range(-1, max(self.out_indices) + 1):
             raise InputError(
                 f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
                 f'with the stages {self.out_indices}.'
             )
+        self._timm_settings = timm.get_pretrained_cfg(model_name) or timm.models.PretrainedCfg()
         self._freeze()
 
     @property
@@ -133,17 +128,28 @@ class TimmBackbone(Freezable):
         """
         return tuple(self.network(images))
 
-    def init_weights(self) -> None:
-        """Loads the pretrained weights of ``init_cfg``, every layer; without one, timm has drawn random ones."""
-        if self.init_cfg is not None:
-            if not isinstance(self.init_cfg, dict) or self.init_cfg['type'] != 'Pretrained':
-                super().init_weights()
-                return
-            self._load(str(self.init_cfg['checkpoint']))
-        self._is_init = True
+    def init_random(self) -> None:
+        """Does nothing: timm has drawn random weights."""
 
-    def _load(self, source: str) -> None:
-        timm = require_timm()
+    def _example(self) -> Tensor:
+        settings = self._timm_settings
+        return torch.zeros(settings.input_size if settings.fixed_input_size else (3, 128, 128))[None]
+
+    @classmethod
+    def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
+        """Returns the normalization of timm's weights of the network."""
+        return WeightsConfig({}, timm_normalization(config['model_name']))
+
+    def load_pretrained(self, source: str | Path) -> None:
+        """Loads timm's weights of the network, every layer, and notes their normalization.
+
+        Args:
+            source: A file, or :data:`ADDRESS`.
+
+        Raises:
+            InputError: They are missing, or of another network.
+        """
+        timm, source = require_timm(), str(source)
         overlay = {}
         if source != ADDRESS:
             self._require_fit(timm, source)

@@ -6,6 +6,7 @@ Shape legend: N images, V views (crops) of each, C channels of the backbone's la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from mmengine.model import BaseModel
@@ -16,17 +17,19 @@ from det_inception.models.backbones.googlenet import AUX_LAYERS, VARIANTS, caffe
 from det_inception.models.classifiers.auxiliary import AuxiliaryClassifier, map_size
 from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.registry import MODELS
+from det_inception.weights.files import CheckpointError
+from det_inception.weights.initializer import PretrainedModule
+from det_inception.weights.layouts import Weights
 
 
 @MODELS.register_module()
-class GoogLeNetClassifier(BaseModel):
+class GoogLeNetClassifier(PretrainedModule, BaseModel):
     """Backbone, global average pool, dropout and a linear layer (Szegedy et al., arXiv 1409.4842, table 1).
 
     Args:
         num_classes: K.
-        backbone: Config of the :class:`~det_inception.models.backbones.googlenet.GoogLeNet`; its default
-        ``out_indices`` (the
-            last stage) are the ones needed.
+        backbone: Config of the :class:`~det_inception.models.GoogLeNet`; its default ``out_indices`` (the last stage)
+            are the ones needed.
         dropout: Share of the pooled features that training sets to zero.
         auxiliary: Settings of the two auxiliary classifiers, on inception 4a and 4d: ``loss_weight`` (the paper: 0.3
             each), ``dropout`` (0.7) and ``crop_size`` (224), the side of the training crops. They act in training mode
@@ -36,7 +39,7 @@ class GoogLeNetClassifier(BaseModel):
             ``test_step``, such as :class:`~det_inception.models.CropPreprocessor`; ``forward`` takes images that are
             normalized.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads backbone and linear layer from anything that
-            :func:`det_inception.weights.pretrained.read_weights` reads; ``init_cfg`` of the backbone loads that alone.
+            :func:`det_inception.weights.layouts.read_weights` reads; ``init_cfg`` of the backbone loads that alone.
 
     Example:
         >>> import torch
@@ -65,7 +68,7 @@ class GoogLeNetClassifier(BaseModel):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.backbone.out_channels[-1], num_classes)
         self.chunk_size = chunk_size
-        self.auxiliaries: dict[str, str] = {}  # module that is looked at -> name of the auxiliary classifier
+        self.auxiliaries: dict[str, str] = {}  # layer that is looked at -> name of the auxiliary classifier
         if auxiliary is not None:
             self._add_auxiliaries(num_classes, **auxiliary)
         fit_normalization(self)
@@ -74,10 +77,10 @@ class GoogLeNetClassifier(BaseModel):
         self, num_classes: int, loss_weight: float = 0.3, dropout: float = 0.7, crop_size: int = 224
     ) -> None:
         self.auxiliary_weight = loss_weight
-        for tap in AUX_LAYERS:
-            name = tap.replace('inception', 'aux')
+        for layer in AUX_LAYERS:
+            name = layer.replace('inception', 'aux')
             auxiliary = AuxiliaryClassifier(
-                self.backbone.tap_channels[tap],
+                self.backbone.aux_channels[layer],
                 num_classes,
                 map_size(crop_size),
                 VARIANTS[self.backbone.variant].batch_norm,
@@ -85,7 +88,7 @@ class GoogLeNetClassifier(BaseModel):
                 dropout,
             )
             setattr(self, name, auxiliary)
-            self.auxiliaries[tap] = name
+            self.auxiliaries[layer] = name
 
     def forward(
         self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, mode: str = 'tensor'
@@ -123,10 +126,10 @@ class GoogLeNetClassifier(BaseModel):
         # Not called "loss": MMEngine adds up what is called so, under that name.
         labels = labels.to(images.device)
         helped = self.training and bool(self.auxiliaries)
-        (features,), taps = self.backbone.forward_with_taps(images) if helped else (self.backbone(images), {})
+        (features,), aux = self.backbone.forward_with_aux(images) if helped else (self.backbone(images), {})
         losses = dict(loss_cls=nn.functional.cross_entropy(self._logits(features), labels))
-        for tap, features in taps.items():
-            name = self.auxiliaries[tap]
+        for layer, features in aux.items():
+            name = self.auxiliaries[layer]
             loss = nn.functional.cross_entropy(getattr(self, name)(features), labels)
             losses[f'loss_{name}'] = self.auxiliary_weight * loss
         return losses
@@ -146,17 +149,47 @@ class GoogLeNetClassifier(BaseModel):
         """Loads the pretrained weights of ``init_cfg``, else lets the backbone do so and draws the linear layer."""
         for name in self.auxiliaries.values():  # No file that is loaded has them.
             getattr(self, name).init_weights()
-        if self.init_cfg is None:
-            self.backbone.init_weights()
-            caffe_xavier_init_(self.fc, bias=0.0)
-        elif self.init_cfg['type'] == 'Pretrained':
-            from det_inception.weights.pretrained import load_classifier
-
-            load_classifier(self, self.init_cfg['checkpoint'])
-        else:
-            super().init_weights()
+        super().init_weights()
         fit_normalization(self)
-        self._is_init = True
+
+    def init_random(self) -> None:
+        """Lets the backbone load or draw its weights, and draws the linear layer."""
+        self.backbone.init_weights()
+        caffe_xavier_init_(self.fc, bias=0.0)
+
+    def load_pretrained(self, source: str | Path | Weights) -> None:
+        """Loads backbone and linear layer, all of them; see :func:`load_classifier`."""
+        load_classifier(self, source)
+
+
+def load_classifier(model: nn.Module, source: str | Path | Weights) -> Weights:
+    """Loads a GoogLeNet that classifies: backbone and linear layer, all of them, and its normalization.
+
+    Args:
+        model: With ``backbone``, ``fc`` and ``data_preprocessor``.
+        source: As for :meth:`det_inception.models.GoogLeNet.read_weights`, or what that returned.
+
+    Returns:
+        What was read.
+
+    Raises:
+        CheckpointError: The file cannot be read, has no classifier, or does not fit the model.
+    """
+    weights = source if isinstance(source, Weights) else model.backbone.read_weights(source)
+    if not weights.classifier:
+        raise CheckpointError(
+            f'{weights.source}: holds a backbone and no classifier; give it to model.backbone.init_cfg instead.'
+        )
+    found, wanted = len(weights.classifier['fc.bias']), model.fc.out_features
+    if found != wanted:
+        raise CheckpointError(
+            f'{weights.source}: tells {found} classes apart and the config asks for {wanted}; set '
+            f'model.num_classes={found}, or give the file to model.backbone.init_cfg to load the backbone alone.'
+        )
+    model.backbone.load_pretrained(weights)
+    model.fc.load_state_dict({key.removeprefix('fc.'): value for key, value in weights.classifier.items()})
+    fit_normalization(model)
+    return weights
 
 
 def put_predictions(scores: Tensor, data_samples: Sequence[BaseDataElement] | None) -> list[BaseDataElement]:

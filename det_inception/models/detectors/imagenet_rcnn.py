@@ -13,6 +13,7 @@ them that occur in an image, F channels of the backbone's last stage, G cells al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,19 +25,20 @@ from torchvision.ops import nms
 
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
-from det_inception.models.data_preprocessors.normalization import fit_normalization
+from det_inception.models.classifiers.googlenet_classifier import load_classifier
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
 from det_inception.models.layers.class_maps import GRID, STRIDE, map_scales, pool_boxes, sample_grid
 from det_inception.models.layers.evidence import cam_iou, coverage, rescore
 from det_inception.models.layers.postprocess import select_detections
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
+from det_inception.weights.initializer import PretrainedModule
 
 CLASS_SETS = {'det': DET_CLASSES, 'imagenet': IMAGENET_CLASSES}
 
 
 @MODELS.register_module()
-class ImageNetRCNN(RCNN):
+class ImageNetRCNN(PretrainedModule, RCNN):
     """Finds objects by classifying regions with an ImageNet classifier; there is nothing to train.
 
     ``test_cfg.rcnn``: ``proposals`` (how many, the best of each group that overlap by ``proposal_iou``), ``map_sides``
@@ -61,22 +63,16 @@ class ImageNetRCNN(RCNN):
 
     @property
     def fc(self) -> nn.Linear:
-        """The linear layer, where :func:`det_inception.weights.pretrained.load_classifier` looks for it."""
+        """The linear layer, where :func:`load_classifier` looks for it."""
         return self.bbox_head.fc
 
-    def init_weights(self) -> None:
-        """Loads backbone and classifier from the file of ``init_cfg``.
+    def load_pretrained(self, source: str | Path) -> None:
+        """Loads backbone and classifier.
 
         Raises:
-            InputError: It holds no classifier of 1000 classes.
+            InputError: The file holds no classifier of 1000 classes.
         """
-        if self.init_cfg is None:
-            super().init_weights()
-            return
-        from det_inception.weights.pretrained import load_classifier, read_weights
-
-        source = self.init_cfg['checkpoint']
-        weights = read_weights(source)
+        weights = self.backbone.read_weights(source)
         found = len(weights.classifier.get('fc.bias', ()))
         if found != len(IMAGENET_CLASSES):
             what = f'tells {found} classes apart' if found else 'holds no classifier'
@@ -85,8 +81,6 @@ class ImageNetRCNN(RCNN):
                 "classifier, such as torchvision's or Caffe's GoogLeNet."
             )
         load_classifier(self, weights)
-        fit_normalization(self)
-        self._is_init = True
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict[str, Tensor]:
         """Refuses: nothing here is trained on boxes."""

@@ -5,10 +5,12 @@ Shape legend: R regions.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-from det_inception.models.backbones.freezing import Freezable
+from det_inception.models.backbones.base import NetworkPart
 from det_inception.models.backbones.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
 from det_inception.registry import MODELS
 
@@ -16,7 +18,7 @@ MODULES = STAGES[-1][1]
 
 
 @MODELS.register_module()
-class GoogLeNetSharedHead(Freezable):
+class GoogLeNetSharedHead(NetworkPart):
     """Inception 5a and 5b on the features of regions: MMDetection's ``shared_head``.
 
     The region operation takes the place of the max-pool before 5a, as it does in Fast R-CNN (Girshick, arXiv
@@ -48,10 +50,21 @@ class GoogLeNetSharedHead(Freezable):
         features = features.contiguous(memory_format=torch.channels_last)  # As the backbone has them.
         return self.inception5b(self.inception5a(features))
 
-    def init_weights(self) -> None:
-        """Takes the weights of a whole GoogLeNet, read or drawn, for its last modules."""
-        network = GoogLeNet(self.variant, width=self.width, init_cfg=self.init_cfg)
-        network.init_weights()
+    def load_pretrained(self, source: str | Path) -> None:
+        """Takes the last modules of a whole GoogLeNet, see its ``load_pretrained``."""
+        network = GoogLeNet(self.variant, width=self.width)
+        network.load_pretrained(source)
+        self._take(network)
+
+    def init_random(self) -> None:
+        """Draws weights as GoogLeNet does."""
+        network = GoogLeNet(self.variant, width=self.width)
+        network.init_random()
+        self._take(network)
+
+    def _take(self, network: GoogLeNet) -> None:
         for name in MODULES:
             getattr(self, name).load_state_dict(getattr(network, name).state_dict())
-        self._is_init = True
+
+    def _example(self) -> Tensor:
+        return torch.zeros(1, INCEPTION['4e'].scaled(self.width).out, 7, 7)

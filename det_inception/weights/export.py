@@ -1,0 +1,136 @@
+"""Files to share: a backbone, a classifier, or what is needed of a training checkpoint."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from det_inception.utils.errors import first_line
+from det_inception.utils.files import atomic_write, write_bytes
+from det_inception.version import __version__
+from det_inception.weights.checkpoints import read_checkpoint
+from det_inception.weights.files import CheckpointError
+from det_inception.weights.layouts import Weights
+from det_inception.weights.normalization import stated_normalization
+
+AUXILIARIES = ('aux4a.', 'aux4d.')
+"""What a classifier has while it trains and not when it is used."""
+KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
+
+
+def publish(source: str | Path, target: str | Path) -> int:
+    """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalization.
+
+    Optimizer, log, the config with its paths and a classifier's auxiliary classifiers are left out.
+
+    Args:
+        source: Checkpoint that ``tools/train.py`` wrote.
+        target: File to write.
+
+    Returns:
+        The size of the new file in bytes.
+
+    Raises:
+        InputError: The source cannot be read, its training has diverged, or the target cannot be written.
+    """
+    checkpoint = read_checkpoint(source)
+    state_dict = {key: value for key, value in checkpoint['state_dict'].items() if not key.startswith(AUXILIARIES)}
+    for key, value in state_dict.items():
+        if key.startswith('backbone.') and value.is_floating_point() and not value.isfinite().all():
+            raise CheckpointError(
+                f'{source}: holds values in {key} that are not finite; its training has diverged, so name another.'
+            )
+    buffer = io.BytesIO()
+    torch.save(dict(state_dict=state_dict, meta=export_metadata(checkpoint)), buffer)
+    write_bytes(target, buffer.getvalue())
+    return buffer.tell()
+
+
+def export_metadata(checkpoint: Mapping) -> dict:
+    """Returns the ``meta`` of a published file, beside which no config stands.
+
+    Args:
+        checkpoint: As from :func:`det_inception.weights.checkpoints.read_checkpoint`.
+    """
+    meta = {key: value for key, value in checkpoint['meta'].items() if key in KEPT}
+    normalization = stated_normalization(checkpoint['meta'], checkpoint['state_dict'])
+    return meta | dict(det_inception_version=__version__, normalization=normalization)
+
+
+def write_backbone(path: str | Path, weights: Weights) -> None:
+    """Writes the backbone's weights, for ``init_cfg`` of a ``GoogLeNet``.
+
+    Args:
+        path: File to write; it appears whole or not at all.
+        weights: As from :func:`det_inception.weights.layouts.read_weights`; their classifier is left out.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
+    _write(path, dict(weights.backbone), replace(weights, classes=None))
+
+
+def write_classifier(path: str | Path, weights: Weights) -> None:
+    """Writes backbone and linear layer, for ``init_cfg`` or ``load_from`` of a ``GoogLeNetClassifier``.
+
+    Args:
+        path: File to write; it appears whole or not at all.
+        weights: As for :func:`write_backbone`, with a classifier.
+
+    Raises:
+        CheckpointError: The weights have no classifier, or the file cannot be written.
+    """
+    if not weights.classifier:
+        raise CheckpointError(f'{weights.source}: has a backbone and no classifier; write the backbone alone.')
+    backbone = {f'backbone.{key}': value for key, value in weights.backbone.items()}
+    _write(path, backbone | weights.classifier, weights)
+
+
+def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) -> None:
+    path = Path(path)
+    meta = dict(
+        variant=weights.variant,
+        width=weights.width,
+        normalization=weights.normalization,
+        classes=weights.classes,
+        source=os.path.basename(weights.source),
+        source_sha256=weights.sha256,
+        det_inception_version=__version__,
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, CheckpointError) as beside:
+            torch.save(dict(state_dict=state_dict, meta=meta), beside)
+    except (OSError, RuntimeError) as error:  # torch reports an unwritable file as RuntimeError
+        raise CheckpointError(f'{path}: cannot be written ({first_line(error)}); choose another place.') from error
+
+
+def with_classes(weights: Weights, path: Path) -> Weights:
+    """Returns the weights of a classifier with the classes that a text file names.
+
+    Args:
+        weights: As from :func:`det_inception.weights.layouts.read_weights`.
+        path: The file, one class a line, in the order of the outputs.
+
+    Raises:
+        CheckpointError: It cannot be read, or names another number of classes.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(
+            f'{path}: cannot be read as text ({error}); name a file with one class a line.'
+        ) from error
+    classes = tuple(line.strip() for line in lines if line.strip())
+    count = len(weights.classifier.get('fc.bias', ()))
+    if len(classes) != count:
+        raise CheckpointError(
+            f'{path}: names {len(classes)} classes and the classifier of {weights.source} has {count}; correct the list.'
+        )
+    return replace(weights, classes=classes)
