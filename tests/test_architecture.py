@@ -28,7 +28,7 @@ ROOMS = (
 
 GROUND_FLOOR = ('proposals', 'ilsvrc', 'formats', 'utils')
 GROUND_LIBRARIES = {'numpy', 'scipy', 'numba', 'cv2', 'h5py', 'tqdm', 'PIL', 'yaml', 'platformdirs', 'rich'}
-TO_MOVE = {}
+TO_MOVE: set[tuple[str, str]] = set()
 """What still points up, and goes before the move is done."""
 
 LOOSE = {'__init__.py', 'version.py', 'registry.py', 'py.typed'}

@@ -98,8 +98,8 @@ def load_config(
     elif cfg.get('weights') is not None:
         if backbone_class(cfg.model) is None:
             raise ConfigError(
-                f"{cfg.filename}: weights={cfg.weights!r} are for this project's backbones, which the model has none of; "
-                'name them in init_cfg of its backbone.'
+                f"{cfg.filename}: weights={cfg.weights!r} are for this project's backbones, which the model has none "
+                'of; name them in init_cfg of its backbone.'
             )
         fit_to_weights(cfg.model, cfg.weights)
     if 'classes' in cfg:

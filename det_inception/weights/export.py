@@ -131,6 +131,6 @@ def with_classes(weights: Weights, path: Path) -> Weights:
     count = len(weights.classifier.get('fc.bias', ()))
     if len(classes) != count:
         raise CheckpointError(
-            f'{path}: names {len(classes)} classes and the classifier of {weights.source} has {count}; correct the list.'
+            f'{path}: names {len(classes)} classes and the classifier of {weights.source} has {count}; correct it.'
         )
     return replace(weights, classes=classes)

@@ -46,8 +46,6 @@ def assert_equal_outputs(network, fused, images):
         *((dict(type='TimmBackbone', model_name=name), None) for name in TIMM),
     ],
     ids=lambda value: '-'.join(map(str, value.values())) if isinstance(value, dict) else '',
-        value.get('model_name') or f'{value["type"]}-{value["variant"]}' if isinstance(value, dict) else ''
-    ),
 )
 def test_every_batch_norm_behind_a_convolution_is_fused(backbone, count):
     if backbone['type'] == 'TimmBackbone':
