@@ -7,9 +7,19 @@ import pytest
 from sets_on_disk import HEIGHT, WIDTH, make_coco, make_voc, make_yolo, write, write_image, xml
 
 from det_inception.datasets import DetectionDataset
-from det_inception.formats import FORMATS, choose_split, recognize
+from det_inception.formats import (
+    FORMATS,
+    Format,
+    FoundSplits,
+    ImageRecord,
+    ObjectRecord,
+    Split,
+    SplitContent,
+    choose_split,
+    recognize,
+)
 from det_inception.proposals import list_images, read_ground_truth
-from det_inception.utils.errors import InputError
+from det_inception.utils.errors import InputError, raise_error
 from det_inception.validation import check_data, find_splits
 from det_inception.validation.splitting import divide
 
@@ -242,3 +252,38 @@ def test_each_format_says_how_a_box_stands_in_the_file():
     found = {name: FORMATS[name].as_in_file((10, 10, 30, 30), HEIGHT, WIDTH) for name in FORMATS}
     assert found.pop('yolo') == pytest.approx((20 / WIDTH, 20 / HEIGHT, 20 / WIDTH, 20 / HEIGHT))
     assert found == dict(voc=(11, 11, 30, 30), coco=(10, 10, 20, 20), ilsvrc=(10, 10, 29, 29))
+
+
+class Table(Format):
+    """A format of one's own: ``boxes.csv`` with the name of an image, a class and a continuous box in each line."""
+
+    name = 'table'
+    title = 'table of boxes'
+    layout = 'a table (boxes.csv)'
+
+    def claim(self, path):
+        return 'boxes.csv' if (path / 'boxes.csv').is_file() else None
+
+    def splits(self, path, image_root=None):
+        return FoundSplits(self.split_of(path, path / 'boxes.csv'))
+
+    def split_of(self, root, source, image_root=None):
+        return [Split('train', self.name, root, (source or root / 'boxes.csv',))]
+
+    def read(self, split, on_error=raise_error):
+        lines = [line.split(',') for line in split.lists[0].read_text().splitlines()]
+        records = (
+            ImageRecord(
+                key, split.root / key, HEIGHT, WIDTH, split.lists[0], [ObjectRecord(name, tuple(map(float, box)))]
+            )
+            for key, name, *box in lines
+        )
+        return SplitContent(records, None, split.root)
+
+
+def test_a_format_of_ones_own_is_one_class_and_one_entry(root, monkeypatch):
+    monkeypatch.setitem(FORMATS, 'table', Table())
+    for name in ('a.jpg', 'b.jpg'):
+        write_image(root / name)
+    write(root / 'boxes.csv', 'a.jpg,cat,10,10,30,30\nb.jpg,dog,10,10,30,30\n')
+    require_agreement(root, {'a.jpg': [BOX], 'b.jpg': [BOX]})
