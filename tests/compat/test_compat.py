@@ -20,6 +20,7 @@ from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.structures import InstanceData
 
 from det_inception import compat
+from det_inception.compat import checkpoint_classes
 
 
 def iou(one, other, offset):
@@ -225,7 +226,7 @@ def test_a_checkpoint_of_mmengine_loads_in_a_fresh_process_and_getattr_stays_clo
     assert done.stdout.strip() == '0.5'
     for owner, name in ((HistoryBuffer, '__init__'), (torch.nn.Module, 'mean'), (os, 'mkdir')):
         with pytest.raises(pickle.UnpicklingError):
-            compat._statistics_method(owner, name)
+            checkpoint_classes._statistics_method(owner, name)
 
 
 def test_albumentations_does_not_ask_the_network():
