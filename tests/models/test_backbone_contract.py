@@ -46,7 +46,7 @@ def test_mmengines_registry_loads_a_file_whole_or_refuses_it(tmp_path):
 
 
 def test_where_bn_inceptions_first_cells_look():
-    """The middle of all pixels that move a cell: equal positive weights and mean pools let every one of them through."""
+    """The middle of all pixels that move a cell: equal positive weights and mean pools let all of them through."""
     network = BNInception(out_indices=(0, 1, 2, 3, 4)).eval().double()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
