@@ -43,7 +43,7 @@ HALF = 'bfloat16'
 def detector(args: argparse.Namespace) -> torch.nn.Module:
     """An R-CNN of 20 classes with the weights, in evaluation mode."""
     cfg = read_config(REPO / 'configs/googlenet_rcnn_voc.py').model
-    cfg.backbone.variant = args.variant
+    cfg.backbone.update(variant=args.variant, init_cfg=None)
     if args.weights:
         weights = GoogLeNet.read_weights(args.weights)
         cfg.backbone.update(variant=weights.variant, init_cfg=dict(type='Pretrained', checkpoint=args.weights))

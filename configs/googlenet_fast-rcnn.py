@@ -1,34 +1,6 @@
-"""GoogLeNet Fast R-CNN on ILSVRC DET, on the data of googlenet_rcnn.py; compare it with googlenet_rcnn_bbox-reg.py.
+"""GoogLeNet Fast R-CNN on ILSVRC DET; compare it with googlenet_rcnn_bbox-reg.py."""
 
-    python tools/train.py configs/googlenet_fast-rcnn.py --amp
+_base_ = ['_base_/models/fast-rcnn.py', '_base_/datasets/ilsvrc.py', '_base_/schedules/50k.py', '_base_/runtime.py']
 
-Five images a step, as there; regions share the network up to inception 4e.
-"""
-
-_base_ = ['./googlenet_rcnn.py', './_base_/fast-rcnn_googlenet.py']
-
-model = {{_base_.fast_rcnn}}
-train_dataloader = dict(
-    dataset=dict(
-        datasets=[
-            dict(
-                type='ILSVRCDetDataset',
-                ann_file='ImageSets/DET/val1.txt',
-                split='val',
-                pipeline={{_base_.fast_train_pipeline}},
-                filter_cfg=dict(filter_empty_gt=True),
-            ),
-            dict(
-                type='ILSVRCDetDataset',
-                ann_file='ImageSets/DET',
-                split='train',
-                lists=('positive', 'partial'),
-                max_objects_per_class=1000,
-                pipeline={{_base_.fast_train_pipeline}},
-                filter_cfg=dict(filter_empty_gt=True),
-            ),
-        ],
-    ),
-)
-val_dataloader = dict(dataset=dict(pipeline={{_base_.fast_test_pipeline}}))
-test_dataloader = dict(dataset=dict(pipeline={{_base_.fast_test_pipeline}}))
+train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))

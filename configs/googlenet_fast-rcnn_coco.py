@@ -1,13 +1,6 @@
-"""GoogLeNet Fast R-CNN on a data set of your own in COCO's format; see googlenet_rcnn_bbox-reg_coco.py for its files.
+"""GoogLeNet Fast R-CNN on a data set of your own in COCO's format; docs/speed.md compares it with R-CNN."""
 
-    python tools/train.py configs/googlenet_fast-rcnn_coco.py --data-root MY_DATA --weights WEIGHTS --amp
+_base_ = ['_base_/models/fast-rcnn.py', '_base_/datasets/coco.py', '_base_/schedules/8e.py', '_base_/runtime.py']
 
-Learns faster than R-CNN, since regions share the network; see docs/speed.md for what that costs.
-"""
-
-_base_ = ['./googlenet_rcnn_bbox-reg_coco.py', './_base_/fast-rcnn_googlenet.py']
-
-model = {{_base_.fast_rcnn}}
-train_dataloader = dict(batch_size=2, dataset=dict(pipeline={{_base_.fast_train_pipeline}}))
-val_dataloader = dict(dataset=dict(pipeline={{_base_.fast_test_pipeline}}))
-test_dataloader = dict(dataset=dict(pipeline={{_base_.fast_test_pipeline}}))
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline={{_base_.train_pipeline}}))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))

@@ -1,16 +1,6 @@
-"""GoogLeNet Faster R-CNN on a data set of your own in COCO's format; see googlenet_rcnn_bbox-reg_coco.py for its files.
+"""GoogLeNet Faster R-CNN on a data set of your own in COCO's format; it makes its own proposals."""
 
-    python tools/train.py configs/googlenet_faster-rcnn_coco.py --data-root MY_DATA --weights WEIGHTS --amp
+_base_ = ['_base_/models/faster-rcnn.py', '_base_/datasets/coco.py', '_base_/schedules/8e.py', '_base_/runtime.py']
 
-It finds its own proposals. Regions share the network, so it learns faster than R-CNN; what that costs, docs/speed.md
-says.
-"""
-
-_base_ = ['./googlenet_fast-rcnn_coco.py', './_base_/faster-rcnn_googlenet.py']
-
-model = {{_base_.faster_rcnn}}
-train_dataloader = dict(dataset=dict(pipeline={{_base_.faster_train_pipeline}}))
-val_dataloader = dict(dataset=dict(pipeline={{_base_.faster_test_pipeline}}))
-test_dataloader = dict(dataset=dict(pipeline={{_base_.faster_test_pipeline}}))
-# The new layers of the RPN learn ten times as fast as well.
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(rpn_head=dict(lr_mult=10))))
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline={{_base_.train_pipeline}}))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))

@@ -1,28 +1,8 @@
-"""MultiBox on a data set of your own in COCO's format: one JSON file a split and a folder of images.
+"""MultiBox on a data set of your own in COCO's format; names of classes play no part."""
 
-python tools/train.py configs/googlenet_multibox_coco.py --data-root MY_DATA --weights WEIGHTS --amp
-"""
+_base_ = ['_base_/models/multibox.py', '_base_/datasets/coco.py', '_base_/schedules/15e.py', '_base_/runtime.py']
 
-_base_ = './googlenet_multibox_voc.py'
-
-data_root = 'data/coco'
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='COCOFormatDataset',
-        ann_file='annotations/train.json',
-        data_prefix=dict(img='train'),
-        pipeline={{_base_.train_pipeline}},
-    )
-)
-val_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='COCOFormatDataset',
-        ann_file='annotations/val.json',
-        data_prefix=dict(img='val'),
-        test_mode=True,
-        pipeline={{_base_.test_pipeline}},
-    )
-)
-test_dataloader = val_dataloader
+custom_hooks = [dict(type='BackboneNormalizationHook'), dict(type='MultiBoxPriorsHook')]
+train_dataloader = dict(dataset=dict(filter_cfg=None, pipeline={{_base_.train_pipeline}}))
+val_dataloader = test_dataloader = dict(batch_size=4, dataset=dict(pipeline={{_base_.test_pipeline}}))
+val_evaluator = test_evaluator = dict(_delete_=True, type='ProposalRecallMetric', limits=(10, 50, 200))

@@ -1,12 +1,6 @@
-"""Six networks on a data set of your own in Pascal VOC's layout, with box regression; see googlenet_rcnn_ensemble.py.
+"""Six networks as googlenet_rcnn_bbox-reg_voc.py has one; trained by tools/train_ensemble.py."""
 
-    C=configs/googlenet_rcnn_ensemble_voc.py
-    python tools/train_ensemble.py $C --data-root MY_DATA --weights WEIGHTS --amp
-    python tools/test.py $C work_dirs/googlenet_rcnn_ensemble_voc/member_*/final.pth --data-root MY_DATA --amp
+_base_ = 'googlenet_rcnn_voc.py'
 
-A member alone is tested with googlenet_rcnn_bbox-reg_voc.py.
-"""
-
-_base_ = './googlenet_rcnn_bbox-reg_voc.py'
-
+model = dict(bbox_head=dict(with_reg=True))
 ensemble = dict(members=6, combine='scores', mirror=False)

@@ -64,6 +64,7 @@ def main() -> int:
     args = parse_args()
     import cv2
 
+    from det_inception.config.data import config_classes, is_class_agnostic
     from det_inception.config.data_parts import config_splits
     from det_inception.config.loading import read_config
     from det_inception.config.options import read_options
@@ -75,7 +76,7 @@ def main() -> int:
     if args.config is not None:
         cfg = read_config(args.config, options=read_options(args.cfg_options), data_root=args.data_root)
         splits, passed_over = config_splits(cfg)
-        classes_of_first = 'classes' in cfg and cfg.classes is None
+        classes_of_first = config_classes(cfg) is None and not is_class_agnostic(cfg)
     else:
         splits, passed_over = find_splits(args.data, args.image_root, args.format)
         classes_of_first = True

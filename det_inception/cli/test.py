@@ -57,7 +57,7 @@ def main() -> None:
     args = parse_args()
     from mmengine.dist import is_main_process
 
-    from det_inception.config.classifier import is_classifier, use_crops
+    from det_inception.config.classifier import apply_crops, is_classifier
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
     from det_inception.config.test_outputs import add_report, save_region_scores
@@ -73,7 +73,7 @@ def main() -> None:
     cfg.launcher = args.launcher
     use_work_dir(cfg, args.work_dir)
     if args.crops:
-        use_crops(cfg, args.crops)
+        apply_crops(cfg, args.crops)
     if (args.show_dir or args.report) and is_classifier(cfg):
         raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
     if args.amp:

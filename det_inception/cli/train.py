@@ -10,15 +10,15 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Trains a detector or a classifier. Checkpoints and logs go to the work directory; Ctrl-C loses at '
         'most what was done since the last checkpoint, and --resume goes on from there.',
-        epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data --weights torchvision://googlenet',
+        epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data',
     )
     parser.add_argument('config', help='config file, e.g. configs/googlenet_rcnn.py')
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument(
         '--weights',
         metavar='FILE',
-        help='pretrained GoogLeNet to start from: torchvision://googlenet, or a file of torchvision, Caffe or this '
-        "project; sets the backbone's variant and the normalization too",
+        help="pretrained weights instead of the config's: torchvision://googlenet, or a file of torchvision, Caffe or "
+        "this project; sets the backbone's variant and width too. none: random weights, and no layer is frozen",
     )
     parser.add_argument('--work-dir', metavar='DIR', help='for logs and checkpoints; default: work_dirs/CONFIG')
     parser.add_argument(

@@ -1,8 +1,7 @@
 """Completes the config of a classifier: its classes, its weights, its ensemble, the crops of its test.
 
-Called by :func:`det_inception.config.loading.load_config`. As for detectors, what a checkpoint says of itself goes
-before what
-the config says; and a checkpoint may be any file with a GoogLeNet that classifies, also Caffe's and torchvision's.
+As for detectors, what a checkpoint says of itself goes before what the config says; and a checkpoint may be any file
+with a GoogLeNet that classifies, also Caffe's and torchvision's.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from det_inception.config.data import datasets_of, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.models.backbones.googlenet import GoogLeNet
-from det_inception.registry import DATASETS
 from det_inception.utils.errors import InputError, some
 from det_inception.weights.files import CheckpointError
 from det_inception.weights.layouts import Weights
@@ -27,40 +26,34 @@ def is_classifier(cfg: Config) -> bool:
     return cfg.model.get('type') in ('GoogLeNetClassifier', 'GoogLeNetClassifierEnsemble')
 
 
-def complete_classifier(
-    cfg: Config, checkpoints: Sequence[str | Path], train_data: Sequence[dict], test_data: Sequence[dict]
-) -> None:
+def complete_classifier(cfg: Config, checkpoints: Sequence[str | Path], weights: str | Path | None = None) -> None:
     """Sets classes, weights and members.
 
     Args:
-        cfg: Changed in place. ``classes`` are names, or None for those of ``synsets`` (a file) or of the data.
+        cfg: Changed in place. Its classes are those of ``synsets`` (a file), of ``metainfo``, or of the data.
         checkpoints: To test; none to train.
-        train_data: Settings of the training data sets.
-        test_data: Of those of the test.
+        weights: What to start a training from; None and ``'none'``: the config's ``init_cfg``, or random weights.
 
     Raises:
         InputError: Weights, classes and data do not belong together.
     """
-    if cfg.get('synsets') is not None:
-        cfg.classes = read_synsets(cfg.synsets)
+    classes = None if cfg.get('synsets') is None else read_synsets(cfg.synsets)
     if checkpoints:
-        _use_checkpoints(cfg, checkpoints, test_data)
-    else:
-        cfg.classes = _classes(cfg, train_data)
-        if not cfg.classes:
-            raise InputError(
-                f'{cfg.filename}: the training data are a list without names of classes; name the list of all classes '
-                'with --cfg-options synsets=FILE.'
-            )
-        cfg.model.num_classes = len(cfg.classes)
-        _require_average(cfg)
-        if cfg.get('weights') is not None:
-            _use_weights(cfg)
-    for dataset in (*train_data, *test_data):
-        dataset.metainfo = dict(dataset.get('metainfo') or {}, classes=cfg.classes)
+        _apply_checkpoints(cfg, checkpoints, classes)
+        return
+    classes = classes or _classes_of(cfg, 'train_dataloader')
+    if not classes:
+        raise InputError(
+            f'{cfg.filename}: the training data are a list without names of classes; name the list of all classes '
+            'with --cfg-options synsets=FILE.'
+        )
+    set_classes(cfg, classes)
+    _require_average(cfg)
+    if weights not in (None, 'none'):
+        _apply_weights(cfg, str(weights), classes)
 
 
-def use_crops(cfg: Config, number: int) -> None:
+def apply_crops(cfg: Config, number: int) -> None:
     """Sets the number of crops that every image is tested with.
 
     Raises:
@@ -77,13 +70,10 @@ def use_crops(cfg: Config, number: int) -> None:
         step.number = number
 
 
-def _classes(cfg: Config, data: Sequence[dict]) -> tuple[str, ...] | None:
-    """Returns the classes that the config names, else those that the first of the data sets finds."""
-    classes = cfg.get('classes')
-    if classes is None and data:
-        settings = dict(data[0], pipeline=[], lazy_init=True)
-        classes = DATASETS.build(settings).metainfo.get('classes')
-    return None if classes is None else tuple(classes)
+def _classes_of(cfg: Config, *loaders: str) -> tuple[str, ...] | None:
+    """Returns the classes of the first data set of the loaders, without a look at its images."""
+    first = next((settings for name in loaders for settings in datasets_of(cfg, name)), None)
+    return None if first is None else read_classes(cfg, dict(first, lazy_init=True))
 
 
 def _require_average(cfg: Config) -> None:
@@ -97,54 +87,60 @@ def _require_average(cfg: Config) -> None:
             )
 
 
-def _use_weights(cfg: Config) -> None:
+def _apply_weights(cfg: Config, source: str, classes: Sequence[str]) -> None:
     """Starts from pretrained weights: all of them where they were trained for the same classes, else the backbone's."""
-    weights = GoogLeNet.read_weights(cfg.weights)
+    weights = GoogLeNet.read_weights(source)
     _adopt(cfg.model, weights)
-    pretrained = dict(type='Pretrained', checkpoint=str(cfg.weights))
-    known = weights.classes or cfg.classes
-    if weights.classifier and _outputs(weights) == len(cfg.classes) and tuple(known) == tuple(cfg.classes):
+    pretrained = dict(type='Pretrained', checkpoint=source)
+    known = weights.classes or classes
+    if weights.classifier and _outputs(weights) == len(classes) and tuple(known) == tuple(classes):
         cfg.model.init_cfg = pretrained
-        print_log(f'{cfg.weights}: tells as many classes apart; its last layer is used too.', 'current')
+        print_log(f'{source}: tells as many classes apart; its last layer is used too.', 'current')
     else:
         cfg.model.backbone.init_cfg = pretrained
 
 
-def _use_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], test_data: Sequence[dict]) -> None:
+def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: tuple[str, ...] | None) -> None:
     """Makes the model that of a trained network, or the ensemble of several, and checks that they fit the data."""
-    cfg.weights, cfg.model.auxiliary, cfg.model.init_cfg = None, None, None
-    cfg.model.backbone.init_cfg = None
-    members = [_member(cfg, path, test_data) for path in checkpoints]
+    cfg.model.auxiliary = cfg.model.init_cfg = cfg.model.backbone.init_cfg = None
     if (settings := cfg.get('ensemble')) is not None:
         raise InputError(
             f'{cfg.filename}: ensemble={settings!r} is for detectors; classifiers are averaged by their softmax, and '
             'mirrored views are among the crops.'
         )
+    members = []
+    for path in checkpoints:
+        weights = GoogLeNet.read_weights(path)
+        classes = _common_classes(cfg, path, weights, classes)
+        member = copy.deepcopy(cfg.model)
+        _adopt(member, weights)
+        member.num_classes = _outputs(weights)
+        members.append(member)
+    if classes is not None:
+        set_classes(cfg, classes)
     cfg.model = members[0] if len(members) == 1 else dict(type='GoogLeNetClassifierEnsemble', members=members)
 
 
-def _member(cfg: Config, path: str | Path, test_data: Sequence[dict]) -> dict:
-    """Returns the model's config for one checkpoint; the first one that names its classes names those of the test."""
-    weights = GoogLeNet.read_weights(path)
+def _common_classes(
+    cfg: Config, path: str | Path, weights: Weights, classes: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """Returns the classes of the test: those named, those that a checkpoint names, or those of the data."""
     if not weights.classifier:
         raise CheckpointError(f'{path}: holds a backbone and no classifier; name a network that classifies.')
     if weights.classes is not None:
-        if cfg.get('classes') is not None and tuple(cfg.classes) != weights.classes:
+        if classes is not None and tuple(classes) != weights.classes:
             raise InputError(
                 f'{path}: was trained for the classes {some(weights.classes, 3)}, and the test is about '
-                f'{some(cfg.classes, 3)}; test it on the classes that it knows.'
+                f'{some(classes, 3)}; test it on the classes that it knows.'
             )
-        cfg.classes = weights.classes
-    cfg.classes = _classes(cfg, test_data)
-    if cfg.classes is not None and len(cfg.classes) != _outputs(weights):
+        classes = weights.classes
+    classes = classes or _classes_of(cfg, 'test_dataloader', 'val_dataloader')
+    if classes is not None and len(classes) != _outputs(weights):
         raise InputError(
-            f'{path}: tells {_outputs(weights)} classes apart, and the data have {len(cfg.classes)} '
-            f'({some(cfg.classes, 3)}); name its classes with --cfg-options synsets=FILE, or test another network.'
+            f'{path}: tells {_outputs(weights)} classes apart, and the data have {len(classes)} '
+            f'({some(classes, 3)}); name its classes with --cfg-options synsets=FILE, or test another network.'
         )
-    model = copy.deepcopy(cfg.model)
-    _adopt(model, weights)
-    model.num_classes = _outputs(weights)
-    return model
+    return classes
 
 
 def _adopt(model: dict, weights: Weights) -> None:

@@ -61,7 +61,7 @@ def _same_data(first: CheckedSplit, second: CheckedSplit) -> bool:
 
 
 def _checked(cfg: Config, name: str, files: Split, settings: Mapping) -> CheckedSplit:
-    classes = cfg.get('classes') or (settings.get('metainfo') or {}).get('classes')
+    classes = (settings.get('metainfo') or {}).get('classes')
     classes = (classes,) if isinstance(classes, str) else classes
     filter_cfg = settings.get('filter_cfg') or {}
     return CheckedSplit(

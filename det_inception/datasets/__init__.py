@@ -5,6 +5,7 @@ from det_inception.datasets.crops import PackCrops, RandomCropAndDistort, TestCr
 from det_inception.datasets.detection import COCOFormatDataset, DetectionDataset, VOCFolderDataset, YOLODataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
 from det_inception.datasets.imagenet import ImageNetDataset
+from det_inception.datasets.shared_pipeline import SharedPipelineDataset
 from det_inception.datasets.transforms import LoadAnyImage, LoadRegionProposals
 from det_inception.formats.records import DataError
 
@@ -18,6 +19,7 @@ __all__ = [
     'LoadRegionProposals',
     'PackCrops',
     'RandomCropAndDistort',
+    'SharedPipelineDataset',
     'TestCrops',
     'VOCFolderDataset',
     'YOLODataset',

@@ -6,7 +6,7 @@ Shape legend: H and W of an image, N proposals.
 from __future__ import annotations
 
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 
 from det_inception.formats.records import DataError
 from det_inception.proposals import ProposalStore, build_method
@@ -17,12 +17,14 @@ from det_inception.utils.files import cache_folder
 from det_inception.utils.images import read_image
 
 
-@TRANSFORMS.register_module()
-class LoadAnyImage(BaseTransform):
+@TRANSFORMS.register_module(['LoadAnyImage', 'LoadImageFromFile'])
+class LoadAnyImage(LoadImageFromFile):
     """Loads the image of ``img_path`` as uint8 (H, W, 3) BGR, of any kind, and names the file where it cannot.
 
-    MMDetection's ``LoadImageFromFile`` passes truncated files on, half gray. An image given as an array (key ``img``)
-    is taken as it is.
+    MMCV's ``LoadImageFromFile`` passes truncated files on, half gray. An image given as an array (key ``img``) is taken
+    as it is. In MMDetection's registry this one has both names, as MMDetection's own ``Resize`` takes the place of
+    MMCV's: ``DetInferencer`` finds the loader of a pipeline by the name ``LoadImageFromFile``. Arguments are MMCV's;
+    where they ask for other pixels than ``uint8`` BGR from a local file, MMCV's code reads the image.
     """
 
     def transform(self, results: dict) -> dict:
@@ -33,7 +35,11 @@ class LoadAnyImage(BaseTransform):
             DataError: The image has another size than its annotation says, so that the boxes may not fit it.
         """
         if results.get('img') is None:
+            if self.color_type != 'color' or self.backend_args or self.file_client_args or self.ignore_empty:
+                return super().transform(results)
             results['img'] = read_image(results['img_path'])
+            if self.to_float32:
+                results['img'] = results['img'].astype(np.float32)
         height, width = results['img'].shape[:2]
         annotated = results.get('height', height), results.get('width', width)
         if annotated != (height, width):

@@ -12,7 +12,9 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
 from torch import nn
 
-from det_inception.config.loading import ConfigError, checkpoint_list, is_score_file
+from det_inception.config.data import config_classes
+from det_inception.config.errors import ConfigError
+from det_inception.config.weights import checkpoint_list, is_score_file, require_pretrained
 from det_inception.engine.distributed import join_processes
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError
@@ -64,6 +66,7 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
         last = _last_checkpoint(cfg.work_dir) if resume is True else str(resume)
         cfg.resume = last is not None
         cfg.load_from = last or cfg.get('load_from')  # A training that has not begun begins where the config says.
+    require_pretrained(cfg)
     checkpoint = None if cfg.get('load_from') is None else read_checkpoint(cfg.load_from)
     if cfg.get('resume'):
         _require_resumable(cfg, checkpoint)
@@ -147,8 +150,8 @@ def _require_resumable(cfg: Config, checkpoint: dict) -> None:
             f'{cfg.load_from}: holds weights and no state of a training to resume; start from its weights with '
             f'--cfg-options load_from={cfg.load_from} instead.'
         )
-    trained, wanted = checkpoint_classes(checkpoint), cfg.get('classes')
-    if trained and wanted and trained != tuple(wanted):
+    trained, wanted = checkpoint_classes(checkpoint), config_classes(cfg)
+    if trained and wanted and trained != wanted:
         raise CheckpointError(
             f'{cfg.load_from}: was trained for the classes {", ".join(trained)}, and the config or its data have '
             f'{", ".join(wanted)}; train anew in another --work-dir.'

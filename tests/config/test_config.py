@@ -10,13 +10,14 @@ import torch
 
 from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
-from det_inception.config.loading import ConfigError, datasets, is_class_agnostic, load_config
+from det_inception.config.loading import ConfigError, config_classes, datasets, is_class_agnostic, load_config
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import NORMALIZATION
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import ImageError
 from det_inception.weights.files import CheckpointError
+from det_inception.weights.normalization import same_normalization
 
 REPO = Path(__file__).resolve().parent.parent.parent
 CONFIGS = sorted((REPO / 'configs').glob('*.py'))
@@ -46,10 +47,10 @@ def voc(tmp_path):
 def test_every_config_describes_a_model(path):
     if path.stem == 'googlenet_rcnn_imagenet1k':
         with pytest.raises(ConfigError, match='set model.class_set instead of classes'):
-            load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
-        assert len(MODELS.build(load_config(path, options=dict(weights=None)).model).classes) == 200
+            load_config(path, options=dict(classes=('a', 'b', 'c')))
+        assert len(MODELS.build(load_config(path).model).classes) == 200
         return
-    cfg = load_config(path, options=dict(weights=None, classes=('a', 'b', 'c')))
+    cfg = load_config(path, options=dict(classes=('a', 'b', 'c')))
     if cfg.model.backbone.type == 'TimmBackbone':
         pytest.importorskip('timm', reason='the extra "backbones" is not installed')
     model = MODELS.build(cfg.model)
@@ -69,7 +70,7 @@ def test_proposals_reach_every_data_set():
     entry = REPO / 'configs/googlenet_rcnn.py'
 
     def steps(path, **options):
-        cfg = load_config(path, options=dict(options, weights=None))
+        cfg = load_config(path, options=dict(options))
         return [step for dataset in datasets(cfg) for step in dataset.pipeline if step.type == 'LoadRegionProposals']
 
     assert len(steps(entry)) == 4 and {step.method.type for step in steps(entry)} == {'SelectiveSearch'}
@@ -101,7 +102,11 @@ def test_multibox_has_no_classes(tmp_path):
     path = checkpoint(tmp_path / 'multibox.pth', 'paper')
     config = REPO / 'configs/googlenet_multibox_mini.py'
     cfg = load_config(config, checkpoint=path, options={'model.bbox_head.priors': 'gone.json'})
-    assert len(cfg.classes) == 12 and 'num_classes' not in cfg.model.bbox_head and cfg.model.bbox_head.priors is None
+    assert (
+        len(config_classes(cfg)) == 12
+        and 'num_classes' not in cfg.model.bbox_head
+        and cfg.model.bbox_head.priors is None
+    )
 
 
 def test_data_root_reaches_every_data_set(voc):
@@ -115,10 +120,10 @@ def test_data_root_reaches_every_data_set(voc):
 
 def test_classes_from_the_training_data(voc):
     cfg = load_config(VOC, data_root=voc)
-    assert cfg.classes == ('house', 'tree') and cfg.model.bbox_head.num_classes == 2
+    assert config_classes(cfg) == ('house', 'tree') and cfg.model.bbox_head.num_classes == 2
     assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('house', 'tree')] * 3
     cfg = load_config(VOC, data_root=voc, options={'classes': 'tree'})
-    assert cfg.classes == ('tree',) and cfg.model.bbox_head.num_classes == 1
+    assert config_classes(cfg) == ('tree',) and cfg.model.bbox_head.num_classes == 1
     with pytest.raises(ConfigError, match='no training data to read them from'):
         load_config(VOC, data_root=voc, options={'train_dataloader': None})
     with pytest.raises(InputError, match='nowhere/JPEGImages: no such folder of images; check data_root'):
@@ -129,7 +134,7 @@ def test_wrapped_data_sets(tmp_path):
     path = tmp_path / 'wrapped.py'
     path.write_text(
         f"_base_ = '{MINI}'\n"
-        "part = dict(type='ILSVRCDetDataset', ann_file='x.txt', split='train')\n"
+        "part = dict(type='ILSVRCDetDataset', ann_file='x.txt', split='train', metainfo={{_base_.metainfo}})\n"
         "both = dict(type='ConcatDataset', datasets=[part, part])\n"
         "train_dataloader = dict(dataset=dict(_delete_=True, type='RepeatDataset', times=2, dataset=both))\n"
     )
@@ -156,9 +161,10 @@ def test_weights_bring_variant_width_and_normalization(tmp_path):
         cfg = load_config(MINI, weights=path)
         assert (cfg.model.backbone.variant, cfg.model.backbone.width) == (variant, 0.125)
         assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
-        preprocessor = cfg.model.data_preprocessor
-        assert {key: preprocessor[key] for key in ('mean', 'std', 'bgr_to_rgb')} == NORMALIZATION[variant]
-        assert len(cfg.classes) == 12
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        assert same_normalization(model.data_preprocessor.normalization, NORMALIZATION[variant])
+        assert len(config_classes(cfg)) == 12
     with pytest.raises(InputError, match=r'none\.pth'):
         load_config(MINI, weights=tmp_path / 'none.pth')
     with pytest.raises(ConfigError, match='which the model has none of'):
@@ -193,7 +199,7 @@ def test_weights_of_another_width_bring_their_channels(name, given, tmp_path):
     ],
 )
 def test_a_head_of_other_channels_is_refused(name, said):
-    options = {'model.backbone.width': 0.5, 'weights': None}
+    options = {'model.backbone.width': 0.5}
     if name.endswith('_voc'):
         options['classes'] = ('x', 'y')
     cfg = load_config(REPO / f'configs/googlenet_{name}.py', options=options)
@@ -203,10 +209,10 @@ def test_a_head_of_other_channels_is_refused(name, said):
 
 def test_a_checkpoint_brings_its_classes_and_needs_no_weights(tmp_path):
     path = checkpoint(tmp_path / 'detector.pth', 'paper')
-    cfg = load_config(MINI, checkpoint=path, options={'weights': 'missing.pth'})
-    assert cfg.classes == ('x', 'y') and cfg.model.bbox_head.num_classes == 2
-    assert cfg.weights is None and cfg.model.backbone.init_cfg is None
-    assert cfg.model.backbone.variant == 'paper' and cfg.model.data_preprocessor.bgr_to_rgb is False
+    cfg = load_config(VOC, checkpoint=path, options={'model.backbone.init_cfg.checkpoint': 'missing.pth'})
+    assert config_classes(cfg) == ('x', 'y') and cfg.model.bbox_head.num_classes == 2
+    assert cfg.model.backbone.init_cfg is None
+    assert cfg.model.backbone.variant == 'paper'
     torch.save(dict(state_dict={'layer1.weight': torch.ones(3)}), tmp_path / 'other.pth')
     with pytest.raises(CheckpointError, match=r'other\.pth'):
         load_config(MINI, checkpoint=tmp_path / 'other.pth')
@@ -304,35 +310,35 @@ def test_explain_names_what_a_config_gets_wrong():
 
 
 def test_a_longer_training_stretches_its_schedule():
-    options = dict(weights=None, classes=('a',), max_epochs=20)
+    options = dict(classes=('a',), max_epochs=20)
     cfg = load_config(REPO / 'configs/googlenet_rcnn_voc.py', options=options)
     assert cfg.train_cfg.max_epochs == 20
-    assert [schedule.get('T_max') for schedule in cfg.param_scheduler] == [None, 20]
-    cfg = load_config(REPO / 'configs/googlenet_multibox.py', options=dict(weights=None, max_iters=70))
-    assert cfg.train_cfg.max_iters == cfg.param_scheduler[1].T_max == 70
-    cfg = load_config(REPO / 'configs/googlenet_rcnn.py', options=dict(weights=None, max_iters=6250))
+    assert not any('T_max' in schedule for schedule in cfg.param_scheduler)  # It lasts as long as the training.
+    assert [schedule.get('end') for schedule in cfg.param_scheduler] == [20, None]  # 20 steps of warm-up
+    cfg = load_config(REPO / 'configs/googlenet_multibox.py', options=dict(max_iters=70))
+    assert cfg.train_cfg.max_iters == 70 and not {'T_max', 'end'} & cfg.param_scheduler[1].keys()
+    cfg = load_config(REPO / 'configs/googlenet_rcnn.py', options=dict(max_iters=6250))
     assert cfg.param_scheduler[1].milestones == [2500, 5000] and cfg.param_scheduler[0].end == 500  # warm-up
     with pytest.raises(ConfigError, match='max_iters does not fit its EpochBasedTrainLoop; set max_epochs'):
         load_config(REPO / 'configs/googlenet_rcnn_voc.py', options=dict(max_iters=20))
 
 
 def test_options_that_would_do_nothing_are_refused():
-    with pytest.raises(ConfigError, match='channels is a variable of the config file, .* would do nothing'):
-        load_config(MINI, options=dict(channels=64))
+    with pytest.raises(ConfigError, match='mini is a variable of the config file, .* would do nothing'):
+        load_config(MINI, options=dict(mini=64))
     with pytest.raises(ConfigError, match='train_pipeline is a variable'):
         load_config(MINI, options={'train_pipeline.0.type': 'LoadImageFromFile'})
 
 
 def test_proposal_options_reach_every_data_set(tmp_path):
     options = {
+        'classes': ('ant',),
         'proposals.mode': 'fast',
         'proposals.width': None,
         'proposals.cache_dir': 'folder',
         'test_dataloader.dataset.pipeline.2.method.mode': 'quality',
     }
-    (tmp_path / 'config.py').write_text(
-        f"_base_ = ['{REPO / 'configs/googlenet_rcnn_voc.py'}']\nclasses = ('ant',)\n", encoding='utf-8'
-    )
+    (tmp_path / 'config.py').write_text(f"_base_ = ['{REPO / 'configs/googlenet_rcnn_voc.py'}']\n", encoding='utf-8')
     cfg = load_config(tmp_path / 'config.py', options=options)
     steps = [cfg[f'{name}_dataloader'].dataset.pipeline[2] for name in ('train', 'val', 'test')]
     assert [step.method.mode for step in steps] == ['fast', 'fast', 'quality']

@@ -99,9 +99,6 @@ def test_the_entrys_config_samples_training_images_for_positives_alone(train, mo
     names = ''.join(f'ILSVRC2012_val_{number:08d} {number + 1}\n' for number in range(4))
     for half in ('val1', 'val2'):
         (train / f'ImageSets/DET/{half}.txt').write_text(names)
-    monkeypatch.setattr(
-        'det_inception.config.loading._use_weights', lambda cfg: None
-    )  # The weights are to be downloaded.
     cfg = load_config('configs/googlenet_rcnn.py', data_root=train)
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
     from mmengine.runner import Runner

@@ -26,7 +26,7 @@ SMALL = {
     'model.test_cfg.rcnn.map_sides': (64, 128),
     'model.test_cfg.rcnn.regions': 30,
     'test_dataloader.dataset.pipeline.2.method.width': 200,
-    'test_dataloader.dataset.pipeline.2.min_size': 8,
+    'test_dataloader.dataset.pipeline.2.method.min_size': 8,
 }
 
 
@@ -56,7 +56,7 @@ class Colors(nn.Module):
 
 def color_detector(class_set):
     """Red is a kit fox, green a school bus, and everything else is a volcano, which is no class of DET."""
-    cfg = load_config(CONFIG, options={**SMALL, 'weights': None, 'model.class_set': class_set})
+    cfg = load_config(CONFIG, options={**SMALL, 'model.class_set': class_set})
     model = MODELS.build(cfg.model)
     model.backbone = Colors()
     model.bbox_head.fc = nn.Linear(3, 1000)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from det_inception.config.loading import ConfigError, load_config
+from det_inception.config.loading import ConfigError, config_classes, load_config
 from det_inception.config.test_outputs import save_region_scores
 from det_inception.engine.runs import test as run_test
 from det_inception.proposals.region_scores import ImageScores, RegionScores, RegionScoresWriter, merge
@@ -107,7 +107,7 @@ def members(tmp_path_factory):
     folder, paths = tmp_path_factory.mktemp('members'), []
     for number, variant in enumerate(('paper', 'batch_norm', 'torchvision')):
         torch.manual_seed(number)
-        cfg = load_config(CONFIG, options={**OPTIONS, 'model.backbone.variant': variant, 'weights': None})
+        cfg = load_config(CONFIG, options={**OPTIONS, 'model.backbone.variant': variant})
         model = MODELS.build(cfg.model)
         model.init_weights()
         for module in model.modules():
@@ -115,7 +115,7 @@ def members(tmp_path_factory):
                 torch.nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
         torch.nn.init.normal_(model.bbox_head.fc_cls.weight, std=0.4)
         paths.append(folder / f'{variant}.pth')
-        meta = dict(dataset_meta=dict(classes=cfg.classes))
+        meta = dict(dataset_meta=dict(classes=config_classes(cfg)))
         torch.save(dict(state_dict=model.state_dict(), meta=meta), paths[-1])
     return paths
 

@@ -36,7 +36,11 @@ TINY = [
     'train_cfg.val_interval=10',
     'train_dataloader.batch_size=4',
     *(f'{loader}.num_workers=0' for loader in LOADERS),
-    *(f'{loader}.dataset.pipeline.2.{setting}' for loader in LOADERS for setting in ('max_num=40', 'width=None')),
+    *(
+        f'{loader}.dataset.pipeline.2.{setting}'
+        for loader in LOADERS
+        for setting in ('max_num=40', 'method.width=None')
+    ),
 ]
 
 
@@ -159,7 +163,7 @@ def test_members_start_from_the_same_weights(mini, tool, tmp_path):
     # The printed command itself, with a rate of zero: what it ends with is what it began with.
     for number, command in enumerate(commands, start=1):
         words = command[command.index('--cfg-options') + 1 :] + ['optim_wrapper.optimizer.lr=0']
-        rest = command[2 : command.index('--cfg-options')]
+        rest = command[command.index('train') + 1 : command.index('--cfg-options')]
         assert tool('train', *rest, options=words)[0] == 0
         trained = read(tmp_path / f'six/member_{number}/epoch_1.pth')['state_dict']
         initial = read(tmp_path / 'six/initial.pth')['state_dict']
@@ -444,7 +448,7 @@ def own_data(tmp_path_factory):
 )
 def test_data_of_ones_own(config, with_reg, classes, metrics, own_data, tool, tmp_path):
     path = REPO / f'configs/{config}.py'
-    status, *_ = tool('train', path, '--data-root', own_data, '--work-dir', tmp_path, options=TINY)
+    status, *_ = tool('train', path, '--data-root', own_data, '--weights', 'none', '--work-dir', tmp_path, options=TINY)
     assert status == 0
     checkpoint = tmp_path / 'epoch_1.pth'
     content = read(checkpoint)
@@ -539,7 +543,7 @@ def test_wrong_configs(tool, mini, tmp_path):
 
 def test_wrong_data(tool, own_data, tmp_path):
     root = voc_copy(own_data, tmp_path)
-    train = ('train', VOC, '--data-root', root, '--work-dir', tmp_path / 'work')
+    train = ('train', VOC, '--data-root', root, '--weights', 'none', '--work-dir', tmp_path / 'work')
     xml = root / 'Annotations/one.xml'
     image = root / 'JPEGImages/one.jpg'
     whole_xml, whole_image = xml.read_text(), image.read_bytes()
