@@ -1,8 +1,4 @@
-"""GoogLeNet on ImageNet-1k by the paper's recipe (arXiv 1409.4842, sections 5 and 6); see docs/classifier.md.
-
-The paper leaves open, and chosen here are: rate, batch and weight decay (those of Caffe's GoogLeNet), the number of
-epochs, and that the last quarter of them is averaged, as Polyak did: validation and checkpoints have the average.
-"""
+"""GoogLeNet on ImageNet-1k by the paper's recipe (arXiv 1409.4842, sections 5 and 6); see docs/classifier.md."""
 
 _base_ = ['_base_/models/classifier.py', '_base_/datasets/imagenet.py', '_base_/runtime.py']
 

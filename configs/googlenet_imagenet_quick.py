@@ -1,7 +1,4 @@
-"""GoogLeNet on ImageNet-1k by Caffe's quick_solver, which trained the public BVLC weights.
-
-The rate falls to 0 with the root of what is left; biases learn twice as fast and do not decay.
-"""
+"""GoogLeNet on ImageNet-1k by Caffe's quick_solver, which trained the public BVLC weights."""
 
 _base_ = ['_base_/models/classifier.py', '_base_/datasets/imagenet.py', '_base_/runtime.py']
 

@@ -1,7 +1,4 @@
-"""The entry itself on ILSVRC DET: 200 classes, no box regression, selective search; see docs/full_ilsvrc.md.
-
-Make its proposals once, with tools/make_proposals.py --method mix, and name them: --cfg-options proposal_store=FILE.
-"""
+"""The entry itself on ILSVRC DET: 200 classes, no box regression, selective search; see docs/full_ilsvrc.md."""
 
 _base_ = ['_base_/models/rcnn.py', '_base_/datasets/ilsvrc.py', '_base_/schedules/50k.py', '_base_/runtime.py']
 

@@ -1,8 +1,4 @@
-"""The entry as it was: six networks that start from the same weights and differ in what they were shown.
-
-tools/train_ensemble.py trains them. The paper does not say how they were averaged; here it is the mean of their
-softmax ("logits": the softmax of their mean logits).
-"""
+"""The entry as it was: six networks that start from the same weights and differ in what they were shown."""
 
 _base_ = 'googlenet_rcnn.py'
 

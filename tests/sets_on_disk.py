@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import cv2
@@ -72,4 +73,50 @@ def make_yolo(root: Path, description: str = 'train: images/train\nval: images/v
     write(root / 'labels/train/a.txt', '0 0.5 0.5 0.5 0.5\n1 0.25 0.25 0.1 0.2\n')
     write(root / 'labels/val/c.txt', '1 0.5 0.5 1 1\n')
     write(root / 'data.yaml', description)
+    return root
+
+
+SIZE = 120, 90  # width, height
+THINGS = {'red thing': (30, 30, 220), 'blue thing': (220, 60, 30)}
+
+
+def draw_sets(root: Path) -> Path:
+    """Draws six images with two things each, as a VOC set and as a COCO file a split, with swapped categories."""
+    rng = np.random.default_rng(5)
+    for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main', 'annotations'):
+        (root / folder).mkdir(parents=True)
+    splits = {'train': ['one', 'two words', 'three', 'four'], 'val': ['five', 'six']}
+    categories = [dict(id=7, name='red thing'), dict(id=3, name='blue thing')]
+    for split, names in splits.items():
+        (root / f'ImageSets/Main/{split}.txt').write_text('\n'.join(names) + '\n')
+        images, annotations = [], []
+        for number, name in enumerate(names, start=1):
+            canvas = rng.integers(90, 130, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+            annotation = ElementTree.Element('annotation')
+            ElementTree.SubElement(annotation, 'filename').text = 'wrong.jpg'
+            for index, (thing, color) in enumerate(THINGS.items()):
+                x, y = 5 + 60 * index + int(rng.integers(15)), 5 + int(rng.integers(40))
+                canvas[y : y + 36, x : x + 36] = color
+                thing_xml = ElementTree.SubElement(annotation, 'object')
+                ElementTree.SubElement(thing_xml, 'name').text = thing
+                box = ElementTree.SubElement(thing_xml, 'bndbox')
+                for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), (x + 1, y + 1, x + 36, y + 36)):
+                    ElementTree.SubElement(box, tag).text = str(value)
+                category = next(item['id'] for item in categories if item['name'] == thing)
+                annotations.append(
+                    dict(
+                        id=len(annotations) + 1,
+                        image_id=number,
+                        category_id=category,
+                        bbox=[x, y, 36, 36],
+                        iscrowd=0,
+                        area=1296,
+                    )
+                )
+            cv2.imwrite(str(root / f'JPEGImages/{name}.jpg'), canvas, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            (root / f'Annotations/{name}.xml').write_bytes(ElementTree.tostring(annotation))
+            images.append(dict(id=number, file_name=f'{name}.jpg', width=SIZE[0], height=SIZE[1]))
+        content = dict(images=images, annotations=annotations, categories=categories)
+        (root / f'annotations/{split}.json').write_text(json.dumps(content))
+        (root / split).symlink_to('JPEGImages')
     return root

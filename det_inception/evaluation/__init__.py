@@ -5,6 +5,7 @@ The arithmetic is in :mod:`det_inception.evaluation.analysis`, :mod:`det_incepti
 """
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
+from det_inception.evaluation.metrics.coco_metric import COCOFormatMetric
 from det_inception.evaluation.metrics.ilsvrc_metric import ILSVRCDetMetric
 from det_inception.evaluation.metrics.imagenet_metric import ImageNetMetric
 from det_inception.evaluation.metrics.recall_metric import ProposalRecallMetric
@@ -13,6 +14,7 @@ from det_inception.evaluation.metrics.report_metric import ReportMetric
 from det_inception.evaluation.metrics.voc_metric import VOCBoxMetric
 
 __all__ = [
+    'COCOFormatMetric',
     'ILSVRCDetMetric',
     'ImageNetMetric',
     'ProposalRecallMetric',

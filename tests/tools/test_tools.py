@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 from mmengine.runner import EpochBasedTrainLoop
+from sets_on_disk import SIZE, draw_sets
 
 from det_inception.cli import common as cli
 from det_inception.models import RCNN, GoogLeNet
@@ -385,51 +384,6 @@ def test_two_processes_learn_as_one(mini, tmp_path):
 
 
 # ------------------------------------------------------------------------------------------- data of one's own
-
-SIZE = 120, 90  # width, height
-THINGS = {'red thing': (30, 30, 220), 'blue thing': (220, 60, 30)}
-
-
-def draw_sets(root):
-    """Draws six images with two things each, as a VOC set and as a COCO file a split, with swapped categories."""
-    rng = np.random.default_rng(5)
-    for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main', 'annotations'):
-        (root / folder).mkdir(parents=True)
-    splits = {'train': ['one', 'two words', 'three', 'four'], 'val': ['five', 'six']}
-    categories = [dict(id=7, name='red thing'), dict(id=3, name='blue thing')]
-    for split, names in splits.items():
-        (root / f'ImageSets/Main/{split}.txt').write_text('\n'.join(names) + '\n')
-        images, annotations = [], []
-        for number, name in enumerate(names, start=1):
-            canvas = rng.integers(90, 130, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-            xml = ElementTree.Element('annotation')
-            ElementTree.SubElement(xml, 'filename').text = 'wrong.jpg'
-            for index, (thing, color) in enumerate(THINGS.items()):
-                x, y = 5 + 60 * index + int(rng.integers(15)), 5 + int(rng.integers(40))
-                canvas[y : y + 36, x : x + 36] = color
-                thing_xml = ElementTree.SubElement(xml, 'object')
-                ElementTree.SubElement(thing_xml, 'name').text = thing
-                box = ElementTree.SubElement(thing_xml, 'bndbox')
-                for tag, value in zip(('xmin', 'ymin', 'xmax', 'ymax'), (x + 1, y + 1, x + 36, y + 36)):
-                    ElementTree.SubElement(box, tag).text = str(value)
-                category = next(item['id'] for item in categories if item['name'] == thing)
-                annotations.append(
-                    dict(
-                        id=len(annotations) + 1,
-                        image_id=number,
-                        category_id=category,
-                        bbox=[x, y, 36, 36],
-                        iscrowd=0,
-                        area=1296,
-                    )
-                )
-            cv2.imwrite(str(root / f'JPEGImages/{name}.jpg'), canvas, [cv2.IMWRITE_JPEG_QUALITY, 95])
-            (root / f'Annotations/{name}.xml').write_bytes(ElementTree.tostring(xml))
-            images.append(dict(id=number, file_name=f'{name}.jpg', width=SIZE[0], height=SIZE[1]))
-        content = dict(images=images, annotations=annotations, categories=categories)
-        (root / f'annotations/{split}.json').write_text(json.dumps(content))
-        (root / split).symlink_to('JPEGImages')
-    return root
 
 
 @pytest.fixture(scope='module')

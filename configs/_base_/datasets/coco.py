@@ -7,5 +7,4 @@ val_set = dict(coco, ann_file='annotations/val.json', data_prefix=dict(img='val'
 train_dataloader = dict(batch_size=4, num_workers=2, persistent_workers=True, sampler=shuffled, dataset=train_set)
 val_dataloader = dict(batch_size=1, num_workers=2, persistent_workers=True, sampler=in_order, dataset=val_set)
 test_dataloader = val_dataloader
-# Without an annotation file of its own the metric takes the objects from the data set, whose labels it then shares.
-val_evaluator = test_evaluator = dict(type='CocoMetric', metric='bbox')
+val_evaluator = test_evaluator = dict(type='COCOFormatMetric', metric='bbox')

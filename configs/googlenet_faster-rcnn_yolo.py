@@ -1,0 +1,6 @@
+"""GoogLeNet Faster R-CNN on a data set of your own in YOLO's layout; it makes its own proposals."""
+
+_base_ = ['_base_/models/faster-rcnn.py', '_base_/datasets/yolo.py', '_base_/schedules/8e.py', '_base_/runtime.py']
+
+train_dataloader = dict(batch_size=2, dataset=dict(pipeline={{_base_.train_pipeline}}))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))
