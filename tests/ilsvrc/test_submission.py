@@ -107,7 +107,7 @@ def test_many_malformed_lines_are_counted(tmp_path: Path):
         read_detections(path)
 
 
-@pytest.mark.parametrize('content', [b'', b'\n \n', gzip.compress(b''), lzma.compress(b'\n')])
+@pytest.mark.parametrize('content', [b'', b'\n \n', gzip.compress(b'', mtime=0), lzma.compress(b'\n')])
 def test_an_empty_submission_is_an_error(tmp_path: Path, content: bytes):
     path = tmp_path / 'entry.txt'
     path.write_bytes(content)
