@@ -1,4 +1,4 @@
-"""GoogLeNet R-CNN on a data set of your own in YOLO's layout; classes are read from it."""
+"""GoogLeNet R-CNN with box regression on a data set of your own in YOLO's layout; classes are read from it."""
 
 _base_ = ['_base_/models/rcnn.py', '_base_/datasets/yolo.py', '_base_/schedules/8e.py', '_base_/runtime.py']
 
