@@ -54,14 +54,10 @@ class Cached:
 
 
 def cached(method: ProposalMethod, folder: Path | None) -> ProposalMethod:
-    """Returns a method that keeps what it computes in a folder.
+    """Returns a method that keeps what it computes in a folder; None keeps nothing.
 
     The parts of a :class:`Mixed` are kept each by itself, so that another checkpoint of MultiBox does not cost another
     selective search.
-
-    Args:
-        method: The method.
-        folder: None keeps nothing.
     """
     if folder is None:
         return method

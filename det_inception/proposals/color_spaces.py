@@ -16,8 +16,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-COLOR_SPACES = ('hsv', 'lab', 'rgi', 'h', 'intensity', 'rgb', 'opponent')
-
 # Luma of NTSC with the digits of MATLAB's rgb2gray.
 _RED, _GREEN, _BLUE = 0.298936021293776, 0.587043074451121, 0.114020904255103
 
@@ -163,6 +161,18 @@ def _bgr_to_opponent(image: np.ndarray) -> np.ndarray:
     return ((channels - low) / np.where(spread > 0, spread, 1) * 255 + 0.5).astype(np.uint8)
 
 
+_CONVERSIONS = {
+    'hsv': _bgr_to_hsv,
+    'lab': lambda image: _bgr_to_lab(image, _LINEAR, _RGB_TO_XYZ, _RESPONSE),
+    'rgi': _bgr_to_rgi,
+    'h': lambda image: np.repeat(_bgr_to_hsv(image)[:, :, :1], 3, axis=2),
+    'intensity': _bgr_to_intensity,
+    'rgb': lambda image: np.ascontiguousarray(image[:, :, ::-1]),
+    'opponent': _bgr_to_opponent,
+}
+COLOR_SPACES = tuple(_CONVERSIONS)
+
+
 def convert_color(image: np.ndarray, color_space: str) -> np.ndarray:
     """Converts a BGR image to one of the color spaces of selective search.
 
@@ -178,18 +188,6 @@ def convert_color(image: np.ndarray, color_space: str) -> np.ndarray:
     Raises:
         ValueError: If ``color_space`` is none of ``COLOR_SPACES``.
     """
-    if color_space == 'hsv':
-        return _bgr_to_hsv(image)
-    if color_space == 'lab':
-        return _bgr_to_lab(image, _LINEAR, _RGB_TO_XYZ, _RESPONSE)
-    if color_space == 'rgi':
-        return _bgr_to_rgi(image)
-    if color_space == 'h':
-        return np.repeat(_bgr_to_hsv(image)[:, :, :1], 3, axis=2)
-    if color_space == 'intensity':
-        return _bgr_to_intensity(image)
-    if color_space == 'rgb':
-        return np.ascontiguousarray(image[:, :, ::-1])
-    if color_space == 'opponent':
-        return _bgr_to_opponent(image)
-    raise ValueError(f'color_space is {color_space!r}; choose one of {", ".join(map(repr, COLOR_SPACES))}.')
+    if color_space not in _CONVERSIONS:
+        raise ValueError(f'color_space is {color_space!r}; choose one of {", ".join(map(repr, COLOR_SPACES))}.')
+    return _CONVERSIONS[color_space](image)

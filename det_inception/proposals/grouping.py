@@ -62,14 +62,21 @@ class Regions(NamedTuple):
 def _signed_bin(gradient):
     """A directional derivative as a bin: 9 for none, 10..18 along the direction, 8..0 against it."""
     scale = (TEXTURE_BINS - 1) / (MAX_GRADIENT * 255)
-    bins = np.float32(gradient * np.float32(scale))
-    return np.uint8(
-        min(np.float32(2 * TEXTURE_BINS - 2), max(np.float32(0), bins + np.float32(TEXTURE_BINS - 1))) + 0.5
-    )
+    bins = np.float32(gradient * np.float32(scale)) + np.float32(TEXTURE_BINS - 1)
+    return np.uint8(min(np.float32(2 * TEXTURE_BINS - 2), max(np.float32(0), bins)) + 0.5)
 
 
 @njit(nogil=True, cache=True)
-def _texture_bins(smoothed):
+def texture_bins(smoothed: np.ndarray) -> np.ndarray:
+    """Bins of the Gaussian derivatives of an image in the four directions y, x + y, x and x - y.
+
+    Args:
+        smoothed: float32 (C, H, W), from ``smooth`` with ``TEXTURE_SIGMA``.
+
+    Returns:
+        uint8 (H, W, 4 C). A direction stands for two opposite orientations: bin 9 is no gradient along either, 10..18
+        are the bins 1..9 of the first, 8..0 those of the second.
+    """
     channels, height, width = smoothed.shape
     half = np.float32(0.5)
     diagonal = np.float32(np.sqrt(0.5))
@@ -87,19 +94,6 @@ def _texture_bins(smoothed):
                 out[y, x, 4 * channel + 2] = _signed_bin(dx)
                 out[y, x, 4 * channel + 3] = _signed_bin((dx - dy) * diagonal)
     return out
-
-
-def texture_bins(smoothed: np.ndarray) -> np.ndarray:
-    """Bins of the Gaussian derivatives of an image in the four directions y, x + y, x and x - y.
-
-    Args:
-        smoothed: float32 (C, H, W), from ``smooth`` with ``TEXTURE_SIGMA``.
-
-    Returns:
-        uint8 (H, W, 4 C). A direction stands for two opposite orientations: bin 9 is no gradient along either, 10..18
-        are the bins 1..9 of the first, 8..0 those of the second.
-    """
-    return _texture_bins(smoothed)
 
 
 @njit(nogil=True, cache=True)
@@ -235,9 +229,8 @@ def describe_regions(labels: np.ndarray, count: int, image: np.ndarray, texture:
     """
     sizes, boxes = _sizes_and_boxes(labels, count)
     color = _color_histograms(labels, sizes, image)
-    return Regions(
-        sizes, boxes, color, _texture_histograms(labels, sizes, texture), _adjacent_pairs(labels, count), labels.size
-    )
+    histograms = _texture_histograms(labels, sizes, texture)
+    return Regions(sizes, boxes, color, histograms, _adjacent_pairs(labels, count), labels.size)
 
 
 @njit(nogil=True, cache=True)
@@ -456,12 +449,5 @@ def group_regions(regions: Regions, similarity: str = 'CTSF') -> tuple[np.ndarra
     use = np.array([term in SIMILARITIES[similarity] for term in ('color', 'texture', 'size', 'fill')])
     sizes, boxes, color, texture, pairs, image_size = regions
     # Measures that no term reads are not copied: nothing writes to them.
-    return _group(
-        sizes.copy(),
-        boxes.copy(),
-        color.copy() if use[0] else color,
-        texture.copy() if use[1] else texture,
-        pairs,
-        image_size,
-        use,
-    )
+    color, texture = color.copy() if use[0] else color, texture.copy() if use[1] else texture
+    return _group(sizes.copy(), boxes.copy(), color, texture, pairs, image_size, use)

@@ -13,7 +13,6 @@ R-CNN (the selective search data of its authors): cell arrays ``images``, names 
 import io
 import os
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +114,7 @@ def export_mmdet(store: ProposalStore, image_root: str | os.PathLike, out: str |
 
 
 def export_rcnn(store: ProposalStore, out: str | os.PathLike) -> None:
-    """Writes a store as R-CNN's code reads it, images in the order of the keys.
-
-    Args:
-        store: The proposals.
-        out: The .mat file.
+    """Writes a store as the .mat file that R-CNN's code reads, images in the order of the keys.
 
     Raises:
         ProposalError: Two images have the same name, or the file cannot be written.
@@ -213,44 +208,30 @@ def _import(
 
 
 def export_by_suffix(store: ProposalStore, image_root: str | os.PathLike | None, out: str | os.PathLike) -> None:
-    """Exports a store in the format that the new file's name asks for.
-
-    Args:
-        store: The proposals.
-        image_root: See ``export_mmdet``.
-        out: A name that ends in .pkl or .mat.
+    """Exports a store with ``export_mmdet`` or ``export_rcnn``, as the new file's name ends in .pkl or .mat.
 
     Raises:
-        ProposalError: The name ends otherwise, or see ``export_mmdet`` and ``export_rcnn``.
+        ProposalError: The name ends otherwise, or see these functions.
     """
-    suffix = Path(out).suffix.lower()
-    if suffix == '.mat':
-        export_rcnn(store, out)
-    elif suffix in ('.pkl', '.pickle'):
+    if _is_mmdet(out):
         if image_root is None:
             raise ProposalError("MMDetection's keys contain the name of the image folder; give --image-root.")
         export_mmdet(store, image_root, out)
     else:
-        raise ProposalError(f'{out} must end in .pkl (MMDetection) or .mat (R-CNN).')
+        export_rcnn(store, out)
 
 
 def import_by_suffix(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
-    """Imports a .pkl or .mat file.
-
-    Args:
-        path: The file.
-        images: The images that it is for.
-        out: The store to be.
+    """Imports a file with ``import_mmdet`` or ``import_rcnn``, as its name ends in .pkl or .mat.
 
     Raises:
-        ProposalError: The name ends otherwise, or see ``import_mmdet`` and ``import_rcnn``.
+        ProposalError: The name ends otherwise, or see these functions.
     """
-    importers: dict[str, Callable[[Any, Images, Any], None]] = {
-        '.mat': import_rcnn,
-        '.pkl': import_mmdet,
-        '.pickle': import_mmdet,
-    }
-    importer = importers.get(Path(path).suffix.lower())
-    if importer is None:
+    (import_mmdet if _is_mmdet(path) else import_rcnn)(path, images, out)
+
+
+def _is_mmdet(path: str | os.PathLike) -> bool:
+    suffix = Path(path).suffix.lower()
+    if suffix not in ('.pkl', '.pickle', '.mat'):
         raise ProposalError(f'{path} must end in .pkl (MMDetection) or .mat (R-CNN).')
-    importer(path, images, out)
+    return suffix != '.mat'

@@ -14,7 +14,7 @@ from det_inception.proposals.errors import ProposalError, StoreMismatchError
 from det_inception.proposals.records import ImageIdentity, Proposals
 from det_inception.proposals.store import ProposalStore
 from det_inception.proposals.store_file import Sink, write_store
-from det_inception.utils.files import atomic_write, reason
+from det_inception.utils.files import atomic_write
 
 
 def merge_stores(paths: Sequence[str | os.PathLike], out: str | os.PathLike) -> None:
@@ -91,11 +91,7 @@ def consolidate(
                     del opened[longest_unused]
                     stores[longest_unused].release()
 
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ProposalError(f'{out.parent} cannot be made: {reason(error)}.') from error
-        with atomic_write(out, ProposalError) as temporary, Sink(temporary, 'w+b') as sink:
+        with atomic_write(out, ProposalError, make_folder=True) as temporary, Sink(temporary, 'w+b') as sink:
             with h5py.File(sink, 'w') as file:
                 write_store(file, parameters, shard, sink.watched(entries()), whole_numbers, has_scores)
             sink.raise_error()

@@ -186,15 +186,7 @@ def with_options(settings: Mapping[str, Any] | None, options: Mapping[str, Any])
 
 
 def propose_batch(method: ProposalMethod, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Proposes boxes in several images, at once where the method can.
-
-    Args:
-        method: The method.
-        images: uint8 (H, W, 3) each, BGR.
-
-    Returns:
-        Boxes and scores of each image, as the method gives them.
-    """
+    """Returns boxes and scores of several images, uint8 (H, W, 3) BGR, made at once where the method can."""
     return method.batch(images) if hasattr(method, 'batch') else [method(image) for image in images]
 
 

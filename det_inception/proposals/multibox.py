@@ -27,16 +27,7 @@ MAX_CLUSTERED = 100_000
 
 
 def relative_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Boxes in pixels as fractions of their image.
-
-    Args:
-        boxes: (N, 4), x1 y1 x2 y2 in continuous pixel coordinates.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
-
-    Returns:
-        float64 (N, 4).
-    """
+    """Returns boxes (N, 4) in continuous pixel coordinates as fractions of their image, float64."""
     return np.asarray(boxes, np.float64).reshape(-1, 4) / np.array([width, height, width, height])
 
 
@@ -61,11 +52,7 @@ def size_priors(boxes: np.ndarray, count: int, seed: int = SEED) -> np.ndarray:
     """The typical sizes of a training set's boxes: k-means of the logarithms of width and height.
 
     In logarithms, to be wrong by a factor costs the same for small and for large boxes, as it does in overlap.
-
-    Args:
-        boxes: (N, 4), all objects of the training set.
-        count: Number of sizes S.
-        seed: Of the random numbers that choose the first centers.
+    The arguments are those of :func:`box_priors`.
 
     Returns:
         float64 (S, 2), width and height, from the smallest area to the largest.
@@ -79,12 +66,7 @@ def size_priors(boxes: np.ndarray, count: int, seed: int = SEED) -> np.ndarray:
 
 
 def grid_boxes(sizes: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Boxes of given sizes around the center of every cell of a grid over the image.
-
-    Args:
-        sizes: (S, 2), width and height.
-        rows: Of the grid.
-        columns: Of the grid.
+    """Boxes of given sizes (S, 2), width and height, around the center of every cell of a grid over the image.
 
     Returns:
         float64 (rows * columns * S, 4): row by row, cell by cell, size by size. They may leave the image.
@@ -125,26 +107,16 @@ def match(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mean_best_overlap(priors: np.ndarray, boxes: np.ndarray, limit: int = 5000) -> float:
-    """How well priors alone cover a training set: the mean over its boxes of the best overlap with a prior.
+    """How well priors (K, 4) alone cover a training set (N, 4): the mean best overlap of its boxes with a prior.
 
-    Args:
-        priors: (K, 4).
-        boxes: (N, 4).
-        limit: Looks at about so many boxes, evenly spread.
-
-    Returns:
-        Between 0 and 1.
+    Looks at about ``limit`` boxes, evenly spread.
     """
     boxes = boxes[:: -(-len(boxes) // limit)]
     return float(np.mean([pairwise_iou(box[None], priors).max() for box in boxes]))
 
 
 def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:
-    """Writes priors as a small text file (JSON).
-
-    Args:
-        path: The file.
-        priors: (K, 4) boxes, or (S, 2) sizes.
+    """Writes priors, (K, 4) boxes or (S, 2) sizes, as a small text file (JSON).
 
     Raises:
         ProposalError: The file cannot be written.
@@ -155,13 +127,7 @@ def write_priors(path: str | os.PathLike, priors: np.ndarray) -> None:
 
 
 def read_priors(path: str | os.PathLike) -> np.ndarray:
-    """Reads what ``write_priors`` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        float64 (K, 4) boxes, or (S, 2) sizes.
+    """Reads what ``write_priors`` wrote: float64 (K, 4) boxes, or (S, 2) sizes.
 
     Raises:
         ProposalError: The file cannot be read or holds no priors.

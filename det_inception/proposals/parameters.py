@@ -6,10 +6,7 @@ from typing import Any
 
 
 def as_json(parameters: Mapping[str, Any]) -> str:
-    """Writes parameters as text; equal parameters give equal text.
-
-    Args:
-        parameters: Names and values that JSON has.
+    """Writes parameters, names and values that JSON has, as text; equal parameters give equal text.
 
     Raises:
         ValueError: A name is no string, or a number is not finite.

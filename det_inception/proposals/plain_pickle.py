@@ -18,10 +18,6 @@ def load_plain_pickle(data: bytes, path: str | os.PathLike) -> Any:
 
     Not even NumPy's own functions are called on behalf of the pickle: arrays are put together from their bytes here.
 
-    Args:
-        data: The pickle.
-        path: Its name, for errors.
-
     Returns:
         The content; arrays inside are ``PlainArray``, an ``InstanceData`` a ``PlainData``.
 

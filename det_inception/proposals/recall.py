@@ -34,8 +34,7 @@ def recall(
         float64 (K, L), between 0 and 1.
 
     Raises:
-        ProposalError: There is no ground-truth box at all, the two sequences differ in length, or an argument has a
-            wrong shape or range.
+        ProposalError: There is no ground-truth box at all, or see :func:`best_overlaps`.
 
     Example:
         >>> import numpy as np
@@ -48,14 +47,7 @@ def recall(
 
 
 def recall_of(best: np.ndarray, iou_thresholds: Sequence[float]) -> np.ndarray:
-    """Recall from overlaps that are known already.
-
-    Args:
-        best: (T, L), what ``best_overlaps`` gives.
-        iou_thresholds: K thresholds, over 0 and up to 1.
-
-    Returns:
-        float64 (K, L).
+    """Returns the recall, float64 (K, L), from what ``best_overlaps`` gives, (T, L), at K thresholds.
 
     Raises:
         ProposalError: A threshold is out of range, or T is 0.
@@ -74,10 +66,7 @@ def average_recall(best: np.ndarray) -> np.ndarray:
     (COCO's average recall samples the same curve at ten thresholds.)
 
     Args:
-        best: (T, L), what ``best_overlaps`` gives.
-
-    Returns:
-        float64 (L,).
+        best: (T, L), what ``best_overlaps`` gives; the result is float64 (L,).
 
     Raises:
         ProposalError: T is 0.

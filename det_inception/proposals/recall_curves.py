@@ -52,9 +52,6 @@ def measure_recall(
         limits: Numbers of proposals to look at; the greatest number that an image has is added.
         only_stored: Leaves out images that the store does not hold.
 
-    Returns:
-        The overlaps.
-
     Raises:
         ProposalError: The store lacks an image (any image, with ``only_stored``), or holds no proposal for any.
     """
@@ -161,12 +158,5 @@ def plot_recall(measured: Mapping[str, StoreRecall], out: str | os.PathLike, tit
 
 
 def plot_limits(most: int) -> list[int]:
-    """Numbers of proposals that make a smooth curve on a logarithmic axis.
-
-    Args:
-        most: The greatest number of proposals that an image has.
-
-    Returns:
-        Up to 40 numbers from 1 on.
-    """
+    """Returns up to 40 numbers of proposals, 1 to ``most``, that make a smooth curve on a logarithmic axis."""
     return sorted({round(10**exponent) for exponent in np.linspace(0, math.log10(max(most, 2)), 40)})

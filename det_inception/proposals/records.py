@@ -42,38 +42,17 @@ class ImageIdentity:
 
 
 def identify(data: bytes) -> ImageIdentity:
-    """Takes the fingerprint of an image's file.
-
-    Args:
-        data: The file's bytes, as they are on the disk.
-
-    Returns:
-        Their number and their BLAKE2b hash of 8 bytes.
-    """
+    """Returns the number of bytes of an image's file and their BLAKE2b hash of 8 bytes."""
     return ImageIdentity(len(data), hashlib.blake2b(data, digest_size=8).digest())
 
 
 def rank_scores(count: int) -> np.ndarray:
-    """The scores of a method that only ranks: from 1 for the first down in equal steps, never reaching 0.
-
-    Args:
-        count: Number of proposals N.
-
-    Returns:
-        float32 (N,).
-    """
+    """Returns the scores of a method that only ranks, float32 (N,): from 1 down in equal steps, never reaching 0."""
     return ((count - np.arange(count)) / max(count, 1)).astype(np.float32)
 
 
 def is_valid_key(key: object) -> bool:
-    """Whether something can be an image's key: a relative POSIX path, normal, of printable characters, in UTF-8.
-
-    Args:
-        key: Anything.
-
-    Returns:
-        Whether a store accepts it.
-    """
+    """Whether something can be an image's key: a relative POSIX path, normal, of printable characters, in UTF-8."""
     if not isinstance(key, str) or not key.isprintable():
         return False
     try:
@@ -84,14 +63,7 @@ def is_valid_key(key: object) -> bool:
 
 
 def validated(key: str, proposals: Proposals) -> Proposals:
-    """Proposals as a store keeps them: float32, sorted by score (equal scores keep their order).
-
-    Args:
-        key: The image's name, for errors.
-        proposals: Any proposals.
-
-    Returns:
-        The same, or a sorted copy.
+    """Returns proposals as a store keeps them: float32, sorted by score (equal scores keep their order).
 
     Raises:
         ValueError: Shapes, numbers, boxes or the image's size cannot be right.

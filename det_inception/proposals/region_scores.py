@@ -5,7 +5,8 @@ Shape legend: R regions of one image, K classes.
 A file is HDF5. Its rows are the regions of all images, image after image: ``boxes`` float32 (R, 4) in the pixels of the
 image as the network saw it, ``logits`` float32 (R, K + 1) with the background last, and, with box regression,
 ``deltas`` float32 (R, 4 K). ``images`` lists the images, each with its name, size and number of rows; the attributes
-tell classes and version. Rows are read when they are asked for, so a file may be larger than the memory.
+tell classes and version. An image's name is its id in the data set, as text. Rows are read when they are asked for, so
+a file may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SUFFIX = '.h5'
 FORMAT = 'det_inception region scores'
 VERSION = 1
 _CHUNK = 256
+_WRITE = 'tools/test.py --save-region-scores'
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,11 @@ class RegionScores:
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise InputError(
-                f'{path}: no such file of region scores; write it with tools/test.py --save-region-scores.'
-            )
+            raise InputError(f'{path}: no such file of region scores; write it with {_WRITE}.')
         try:
             self.file = h5py.File(path, 'r')
             if self.file.attrs.get('format') != FORMAT:
-                raise InputError(
-                    f'{path}: is no file of region scores; write one with tools/test.py --save-region-scores.'
-                )
+                raise InputError(f'{path}: is no file of region scores; write one with {_WRITE}.')
             if self.file.attrs['version'] != VERSION:
                 raise InputError(
                     f'{path}: has version {self.file.attrs["version"]} of the format, and this is version {VERSION}; '
@@ -128,12 +126,11 @@ class RegionScores:
             ends = np.cumsum(rows, dtype=np.int64).tolist()
             if any(len(self.file[key]) != sum(rows) for key in ('boxes', 'logits')):
                 raise ValueError('rows are missing')
+        except InputError:
+            raise
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(
-                f'{path}: is damaged, cut off, or no file of region scores; write it again with tools/test.py '
-                '--save-region-scores.'
+                f'{path}: is damaged, cut off, or no file of region scores; write it again with {_WRITE}.'
             ) from error
         self._place = {
             name: (end - count, end, height, width) for (name, height, width, count), end in zip(images, ends)
@@ -172,12 +169,7 @@ class RegionScores:
 
 
 def merge(parts: Sequence[str | os.PathLike], path: str | os.PathLike) -> None:
-    """Puts the files of several processes into one; an image that two of them have comes in once.
-
-    Args:
-        parts: Files with the same classes.
-        path: The file to write.
-    """
+    """Puts the files of several processes, all of the same classes, into one; an image in two of them comes in once."""
     files = [RegionScores(part) for part in parts]
     writer = RegionScoresWriter(path, files[0].classes)
     done: set[str] = set()
@@ -187,8 +179,3 @@ def merge(parts: Sequence[str | os.PathLike], path: str | os.PathLike) -> None:
                 writer.add(name, file[name])
                 done.add(name)
     writer.close()
-
-
-def image_name(image_id: str | int) -> str:
-    """Returns the name by which a file knows an image: its id in the data set, equal on every machine."""
-    return str(image_id)

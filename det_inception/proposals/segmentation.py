@@ -62,15 +62,7 @@ def _smooth(image, taps):
 
 
 def smooth(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
-    """Smooths an image with a Gaussian; beyond the border the border pixels repeat.
-
-    Args:
-        image: uint8 (H, W, C).
-        sigma: Standard deviation in pixels, above 0.
-
-    Returns:
-        float32 (C, H, W).
-    """
+    """Smooths an image, uint8 (H, W, C), with a Gaussian: float32 (C, H, W); beyond the border its pixels repeat."""
     return _smooth(image, gaussian_taps(sigma))
 
 
@@ -209,10 +201,7 @@ def _merge_pixels(edges, height, width, k, min_size):
 
 
 def build_graph(smoothed: np.ndarray) -> np.ndarray:
-    """Lists the edges of an image's pixel graph in ascending order of color distance.
-
-    Args:
-        smoothed: float32 (3, H, W), from ``smooth``, with fewer than ``MAX_PIXELS`` pixels.
+    """Lists the edges of the pixel graph of what ``smooth`` gives, float32 (3, H, W), the least color distance first.
 
     Returns:
         uint64 (E,), for ``merge_pixels``: the bits of the float32 weight, then the number of the edge. Edges of equal
@@ -222,22 +211,22 @@ def build_graph(smoothed: np.ndarray) -> np.ndarray:
 
 
 def merge_pixels(
-    edges: np.ndarray, height: int, width: int, k: float, superpixel_size: float
+    edges: np.ndarray, height: int, width: int, k: float, superpixel_size: float | None = None
 ) -> tuple[np.ndarray, int]:
     """Merges the pixels of a graph into superpixels.
 
     Args:
         edges: uint64 (E,), from ``build_graph``.
-        height: Image height.
-        width: Image width.
+        height: H.
+        width: W.
         k: Scale of observation; larger prefers larger superpixels.
-        superpixel_size: Components with fewer pixels than this are merged into a neighbor.
+        superpixel_size: Components with fewer pixels than this are merged into a neighbor; ``None`` takes k.
 
     Returns:
         int32 (H, W) label image and the number R of superpixels. The labels are 0..R-1 in the order in which a scan by
         rows meets them.
     """
-    return _merge_pixels(edges, height, width, float(k), float(superpixel_size))
+    return _merge_pixels(edges, height, width, float(k), float(k if superpixel_size is None else superpixel_size))
 
 
 def segment(
@@ -267,21 +256,11 @@ def segment(
         raise ValueError(f'image is {image.dtype} {image.shape}; give uint8 (H, W, 3) with at least one pixel.')
     if not (k > 0 and sigma > 0):
         raise ValueError(f'k is {k} and sigma is {sigma}; give numbers above 0.')
-    edges = build_graph(smooth(image, sigma))
-    labels, _ = merge_pixels(edges, *image.shape[:2], k, k if superpixel_size is None else superpixel_size)
-    return labels
+    return merge_pixels(build_graph(smooth(image, sigma)), *image.shape[:2], k, superpixel_size)[0]
 
 
 def draw_segmentation(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Draws superpixels in their mean colors, with their borders darkened.
-
-    Args:
-        image: uint8 (H, W, 3).
-        labels: int32 (H, W), labels 0..R-1, from ``segment``.
-
-    Returns:
-        uint8 (H, W, 3), in the channel order of ``image``.
-    """
+    """Draws the superpixels of ``segment`` in their mean colors of an image, uint8 (H, W, 3), with darker borders."""
     sizes = np.bincount(labels.ravel())
     means = np.stack([np.bincount(labels.ravel(), image[:, :, c].ravel()) / sizes for c in range(3)], axis=1)
     picture = means.astype(np.uint8)[labels]

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -104,21 +105,22 @@ def selective_search_parameters(
     max_overlap: float | None = None,
     min_size: float = 0,
 ) -> dict[str, Any]:
-    """The full parameters that a call of ``selective_search`` with these arguments uses.
+    """Returns the full parameters of a call of ``selective_search`` as values that JSON has, to be kept with the boxes.
 
     Args:
-        mode: As for ``selective_search``, like all others.
-        width: See there.
-        color_spaces: See there.
-        ks: See there.
-        similarities: See there.
-        superpixel_size: See there.
-        sigma: See there.
-        max_overlap: See there.
-        min_size: See there.
-
-    Returns:
-        A dictionary of plain Python values, fit for JSON, to be kept beside the boxes.
+        mode: 'fast' (8 hierarchies), 'quality' (80), 'ilsvrc2014' (fast with superpixels of twice the size: half the
+            boxes) or 'iccv2011' (the method's first publication). See ``MODES``.
+        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is. Superpixels have their
+            least size in scaled pixels, so this is what "large" and "small" refer to.
+        color_spaces: Names out of ``COLOR_SPACES`` instead of the mode's.
+        ks: Scales of the segmentation instead of the mode's.
+        similarities: Names out of ``SIMILARITIES`` instead of the mode's.
+        superpixel_size: Least number of pixels of a superpixel; ``None`` takes the k of each segmentation.
+        sigma: Standard deviation in scaled pixels of the Gaussian before segmentation.
+        max_overlap: Boxes that overlap a better one by more than this intersection over union are left out; 1 keeps all
+            but exact duplicates. ``None`` takes the mode's: 0.85 for 'ilsvrc2014', else 1.
+        min_size: Boxes with a side under this many pixels of the scaled image are left out. R-CNN takes 20 at width
+            500; 0 keeps all.
 
     Raises:
         TypeError: If a parameter is of the wrong kind.
@@ -207,7 +209,7 @@ def _prepare(image: np.ndarray, color_space: str, sigma: float) -> _ColorSpace:
 
 
 def _hierarchies(
-    space: _ColorSpace, k: float, superpixel_size: float, similarities: list[str]
+    space: _ColorSpace, k: float, superpixel_size: float | None, similarities: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boxes of one segmentation and of its groupings, int32 (M, 4), and their ranks, int64 (M,).
 
@@ -257,35 +259,19 @@ def selective_search(
     mode: str = 'fast',
     width: int | None = 500,
     *,
-    color_spaces: str | Sequence[str] | None = None,
-    ks: float | Sequence[float] | None = None,
-    similarities: str | Sequence[str] | None = None,
-    superpixel_size: float | None = None,
-    sigma: float = SIGMA,
-    max_overlap: float | None = None,
-    min_size: float = 0,
     threads: int | None = None,
+    **options: Any,
 ) -> np.ndarray:
     """Proposes boxes that may hold an object of any class.
 
     Args:
         image: uint8 (H, W, 3), BGR as ``cv2.imread`` gives it; (H, W) and (H, W, 1) are taken as gray. Need not be
             contiguous.
-        mode: 'fast' (8 hierarchies), 'quality' (80), 'ilsvrc2014' (fast with superpixels of twice the size: half the
-            boxes) or 'iccv2011' (the method's first publication). See ``MODES``.
-        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is. Superpixels have their
-            least size in scaled pixels, so this is what "large" and "small" refer to.
-        color_spaces: Names out of ``COLOR_SPACES`` instead of the mode's.
-        ks: Scales of the segmentation instead of the mode's.
-        similarities: Names out of ``SIMILARITIES`` instead of the mode's.
-        superpixel_size: Least number of pixels of a superpixel; ``None`` takes the k of each segmentation.
-        sigma: Standard deviation in scaled pixels of the Gaussian before segmentation.
-        max_overlap: Boxes that overlap a better one by more than this intersection over union are left out; 1 keeps all
-            but exact duplicates. ``None`` takes the mode's: 0.85 for 'ilsvrc2014', else 1.
-        min_size: Boxes with a side under this many pixels of the scaled image are left out. R-CNN takes 20 at width
-            500; 0 keeps all.
+        mode: 'fast', 'quality', 'ilsvrc2014' or 'iccv2011'; see :func:`selective_search_parameters`.
+        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is.
         threads: At most so many hierarchies are computed at a time; ``None`` takes the number of available cores. The
             boxes are the same with any number.
+        **options: The other arguments of :func:`selective_search_parameters`.
 
     Returns:
         float32 (N, 4): x1, y1, x2, y2 in pixels of ``image``, as continuous coordinates (x2 is the last column's index
@@ -304,17 +290,7 @@ def selective_search(
         >>> [20, 10, 40, 30] in boxes.tolist()
         True
     """
-    parameters = selective_search_parameters(
-        mode,
-        width,
-        color_spaces=color_spaces,
-        ks=ks,
-        similarities=similarities,
-        superpixel_size=superpixel_size,
-        sigma=sigma,
-        max_overlap=max_overlap,
-        min_size=min_size,
-    )
+    parameters = selective_search_parameters(mode, width, **options)
     threads = _whole('threads', threads, 'the number of available cores') or available_cores()
     image = _checked_image(image)
     scaled = _resized(image, parameters['width'])
@@ -325,22 +301,12 @@ def selective_search(
     spaces, ks, superpixel_size = parameters['color_spaces'], parameters['ks'], parameters['superpixel_size']
     at_once = max(1, min(threads, _PIXELS_AT_ONCE // (height * width)))
     found = []
-    pool = ThreadPoolExecutor(min(threads, at_once * len(ks))) if threads > 1 else None
-    try:
+    with ThreadPoolExecutor(min(threads, at_once * len(ks))) if threads > 1 else nullcontext() as pool:
         for start in range(0, len(spaces), at_once):
             names = spaces[start : start + at_once]
             prepared = _map(pool, lambda name: _prepare(scaled, name, parameters['sigma']), names)
-            tasks = [(space, k) for space in prepared for k in ks]
-            found += _map(
-                pool,
-                lambda task: _hierarchies(
-                    *task, task[1] if superpixel_size is None else superpixel_size, parameters['similarities']
-                ),
-                tasks,
-            )
-    finally:
-        if pool is not None:
-            pool.shutdown()
+            tasks = [(space, k, superpixel_size, parameters['similarities']) for space in prepared for k in ks]
+            found += _map(pool, lambda task: _hierarchies(*task), tasks)
 
     boxes = np.concatenate([boxes for boxes, _ in found])
     ranks = np.concatenate([ranks for _, ranks in found])

@@ -69,13 +69,7 @@ class GroundTruth:
 
 
 def read_image(path: str | os.PathLike) -> tuple[np.ndarray, ImageIdentity]:
-    """Reads an image as the detector will see it, and its identity in the same go.
-
-    Args:
-        path: The image's file.
-
-    Returns:
-        uint8 (H, W, 3) in BGR order, EXIF rotation applied; and the identity of the file.
+    """Reads an image as the detector will see it, uint8 (H, W, 3) BGR, EXIF rotation applied, and the file's identity.
 
     Raises:
         ImageError: The file cannot be read, ends early or is no image.
@@ -98,9 +92,6 @@ def list_images(
         image_root: The folder with the images, for a COCO file or a list.
         split: Takes only the images of a part: its name, or a list of images.
 
-    Returns:
-        Root and keys.
-
     Raises:
         InputError: There is nothing of that name, no image, two formats claim the folder, or a list or file cannot be
             understood.
@@ -115,7 +106,8 @@ def list_images(
         if split is None or listed is not None:
             keys = _listed(ImageNames(root), listed)
         elif format is None:
-            raise _no_split(source, split)
+            place = source / 'ImageSets' / 'Main' / f'{split}.txt'
+            raise ProposalError(f'There is no split {split}: neither {place} nor a file {split}.')
         else:
             keys = _keys_of([choose_split(format.splits(source).splits, str(split))], root)
     elif format is not None:
@@ -149,8 +141,7 @@ def read_ground_truth(
 
     Args:
         source: The root of a data set, or the file that describes one (COCO's .json, YOLO's data.yaml).
-        image_root: The folder with the images, for a COCO file; needed only where two images have the same
-            name.
+        image_root: The folder with the images, for a COCO file; needed only where two images have the same name.
         split: Takes only the images of a part: its name, or a list of images.
 
     Returns:
@@ -187,11 +178,6 @@ def _list_file(source: Path, split: str | os.PathLike) -> Path | None:
     folders = [root / 'ImageSets' / 'Main', root / 'ImageSets' / 'DET', root / 'ImageSets']
     candidates = [*(folder / f'{split}.txt' for folder in folders), Path(split)]
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _no_split(source: Path, split: str | os.PathLike) -> ProposalError:
-    folder = source / 'ImageSets'
-    return ProposalError(f'There is no split {split}: neither {folder / "Main" / f"{split}.txt"} nor a file {split}.')
 
 
 def _listed(names: ImageNames, listed: Path | None) -> list[str]:

@@ -188,10 +188,8 @@ class ProposalStore(Mapping[str, Proposals]):
         self._file = None
 
     def _row(self, key: str) -> int:
-        try:
+        if key in self._rows:
             return self._rows[key]
-        except KeyError:
-            pass
         example = f' (its keys look like {self._keys[0]!r})' if self._keys else ''
         raise StoreKeyError(f'{self.path} has no proposals for {key}{example}; make them with tools/make_proposals.py.')
 
@@ -201,13 +199,7 @@ class ProposalStore(Mapping[str, Proposals]):
         return int(self._first[-1])
 
     def count(self, key: str) -> int:
-        """Number of an image's proposals, without reading them.
-
-        Args:
-            key: The image's key.
-
-        Returns:
-            N.
+        """Returns the number N of an image's proposals without reading them.
 
         Raises:
             StoreKeyError: The store does not hold the image.
@@ -216,13 +208,7 @@ class ProposalStore(Mapping[str, Proposals]):
         return int(self._first[row + 1] - self._first[row])
 
     def size(self, key: str) -> tuple[int, int]:
-        """The size of an image for which the proposals were made, without reading them.
-
-        Args:
-            key: The image's key.
-
-        Returns:
-            Height and width in pixels.
+        """Returns height and width, in pixels, of the image for which the proposals were made.
 
         Raises:
             StoreKeyError: The store does not hold the image.
@@ -231,13 +217,7 @@ class ProposalStore(Mapping[str, Proposals]):
         return height, width
 
     def identity(self, key: str) -> ImageIdentity:
-        """By what the image's file is recognized.
-
-        Args:
-            key: The image's key.
-
-        Returns:
-            Size and fingerprint of the file that the proposals were made for.
+        """Returns size and fingerprint of the file that an image's proposals were made for.
 
         Raises:
             StoreKeyError: The store does not hold the image.
@@ -246,16 +226,10 @@ class ProposalStore(Mapping[str, Proposals]):
         return ImageIdentity(int(self._file_sizes[row]), self._fingerprints[row].tobytes())
 
     def find(self, image_path: str | os.PathLike) -> str:
-        """Finds an image by its path, wherever the data set lies today.
+        """Returns the key of an image by the path of its file, wherever the data set lies today.
 
         The key is the longest one that is the end of the path, in whole components. A path that is itself shorter than
         the keys (a bare file name, say) is found where only one key ends with it.
-
-        Args:
-            image_path: Path of the image's file.
-
-        Returns:
-            The image's key.
 
         Raises:
             StoreKeyError: The store does not hold the image, or several images could be meant.
@@ -287,10 +261,7 @@ class ProposalStore(Mapping[str, Proposals]):
         return self._keys_by_name.get(name, [])
 
     def require(self, parameters: Mapping[str, Any]) -> None:
-        """Refuses a store that was made in another way than the caller relies on.
-
-        Args:
-            parameters: The parameters that matter; the store may have others beside them.
+        """Refuses a store that was made with other parameters than these; it may have more beside them.
 
         Raises:
             StoreMismatchError: One of them is missing from the store or differs.
@@ -308,11 +279,7 @@ class ProposalStore(Mapping[str, Proposals]):
             )
 
     def check(self, key: str, image_path: str | os.PathLike) -> None:
-        """Refuses an image whose file is not the one that the proposals were made for.
-
-        Args:
-            key: The image's key.
-            image_path: Its file, which is read from end to end.
+        """Refuses an image whose file, which is read from end to end, is not the one the proposals were made for.
 
         Raises:
             StoreKeyError: The store does not hold the image.

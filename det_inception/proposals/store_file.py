@@ -48,15 +48,7 @@ _CHUNK_ROWS = 8192
 
 
 def index_digest(parameters: str, index: Mapping[str, np.ndarray]) -> str:
-    """The checksum of everything that a reader takes into memory at once.
-
-    Args:
-        parameters: The attribute of that name.
-        index: The data sets under /images.
-
-    Returns:
-        BLAKE2b, 16 bytes, hexadecimal.
-    """
+    """Returns the checksum of the attribute ``parameters`` and the data sets under /images: BLAKE2b, 16 bytes, hex."""
     digest = hashlib.blake2b(parameters.encode(), digest_size=16)
     for name in INDEX_TYPES:
         digest.update(np.ascontiguousarray(index[name]).astype(INDEX_TYPES[name].newbyteorder('<')).tobytes())

@@ -29,8 +29,8 @@ def propose_all(
     """Proposes boxes in many images with many processes.
 
     Args:
-        root: The folder that the keys start from.
-        keys: The images.
+        root: The folder that the keys of the images start from.
+        keys: The keys.
         method: The method.
         max_boxes: Keeps the best so many of each image.
         workers: Number of processes; None: one for each core that this process may use.

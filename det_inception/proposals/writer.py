@@ -161,13 +161,7 @@ class ProposalWriter:
         return len(self._identities)
 
     def identity(self, key: str) -> ImageIdentity:
-        """By what the file of an image that was added is recognized.
-
-        Args:
-            key: The image's key.
-
-        Returns:
-            Size and fingerprint of its file.
+        """Returns size and fingerprint of the file of an image that was added.
 
         Raises:
             StoreKeyError: The image was not added.

@@ -16,7 +16,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from det_inception.evaluation.metrics.samples import class_names, to_array
-from det_inception.proposals.region_scores import ImageScores, RegionScoresWriter, image_name, merge
+from det_inception.proposals.region_scores import ImageScores, RegionScoresWriter, merge
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write
@@ -66,8 +66,8 @@ class RegionScoresMetric(BaseMetric):
             boxes, logits, deltas = (
                 to_array(regions[key], np.float32) if key in regions else None for key in ('boxes', 'logits', 'deltas')
             )
-            self.writer.add(image_name(sample['img_id']), ImageScores(height, width, boxes, logits, deltas))
-            self.results.append(image_name(sample['img_id']))
+            self.writer.add(str(sample['img_id']), ImageScores(height, width, boxes, logits, deltas))
+            self.results.append(str(sample['img_id']))
 
     def evaluate(self, size: int) -> dict:
         """Closes this process's part before the first process looks for all of them."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from det_inception.models.detectors.rcnn_ensemble import as_logits, average_predictions, require_combination
 from det_inception.models.layers.postprocess import postprocess, require_nms
 from det_inception.models.layers.region_classifier import RegionPredictions
-from det_inception.proposals.region_scores import ImageScores, RegionScores, image_name
+from det_inception.proposals.region_scores import ImageScores, RegionScores
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
@@ -84,7 +84,7 @@ class RegionScoreAverage(BaseDetector):
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _average(self, sample: DetDataSample) -> tuple[Tensor, RegionPredictions]:
-        name = image_name(sample.metainfo['img_id'])
+        name = str(sample.metainfo['img_id'])
         found = [file[name] for file in self.files]
         for file, scores in zip(self.files, found):
             if (scores.height, scores.width) != tuple(sample.metainfo['img_shape'][:2]):
