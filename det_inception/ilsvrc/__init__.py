@@ -5,15 +5,10 @@ Needs neither PyTorch nor MMDetection. A score takes one line:
 from the command line.
 """
 
-from det_inception.formats.ilsvrc_lists import BAD_IMAGES, TrainLists, read_train_lists
-from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS, Synset
-from det_inception.ilsvrc.crops import CROPS, CropPlan, crop_plan
-from det_inception.ilsvrc.ground_truth import (
-    read_blacklist,
-    read_class_names,
-    read_ground_truth,
-    read_image_list,
-)
+from det_inception.formats.ilsvrc_lists import BAD_IMAGES, read_train_lists
+from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS
+from det_inception.ilsvrc.crops import CROPS, crop_plan
+from det_inception.ilsvrc.ground_truth import read_blacklist, read_class_names, read_ground_truth, read_image_list
 from det_inception.ilsvrc.scoring import (
     AnnotationTable,
     DetectionScore,
@@ -32,11 +27,8 @@ __all__ = [
     'DET_SYNSETS',
     'DET_WNIDS',
     'AnnotationTable',
-    'CropPlan',
     'DetectionScore',
     'DetectionTable',
-    'Synset',
-    'TrainLists',
     'balanced_split',
     'crop_plan',
     'evaluate',

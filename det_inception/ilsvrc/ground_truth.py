@@ -95,13 +95,7 @@ def read_blacklist(path: str | os.PathLike, classes: Sequence[str] = DET_CLASSES
 
 
 def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
-    """Reads class names, one a line, in the order of the class ids.
-
-    Args:
-        path: The text file.
-
-    Returns:
-        The C names.
+    """Reads the C class names of a text file, one a line, in the order of the class ids.
 
     Raises:
         InputError: If there is none, or one comes twice.
@@ -114,14 +108,12 @@ def read_class_names(path: str | os.PathLike) -> tuple[str, ...]:
 
 
 def class_ids_by_name(classes: Sequence[str]) -> dict[str, int]:
-    """Every name under which a class may appear in a file, to its id.
+    """Returns every name under which a class may appear in a file, to its id, 1 to C.
+
+    Classes of the challenge are found by name, with blanks or underscores, and by WordNet id.
 
     Args:
         classes: The C classes in the order of their ids, by name or by WordNet id.
-
-    Returns:
-        Names to ids 1 to C. Classes of the challenge are found by name, with blanks or underscores, and by
-        WordNet id.
     """
     aliases = {synset.name: synset for synset in DET_SYNSETS} | {synset.wnid: synset for synset in DET_SYNSETS}
     class_ids: dict[str, int] = {}
@@ -134,9 +126,7 @@ def class_ids_by_name(classes: Sequence[str]) -> dict[str, int]:
 
 
 def read_ground_truth(
-    path: str | os.PathLike,
-    image_list: Mapping[str, int] | None = None,
-    classes: Sequence[str] = DET_CLASSES,
+    path: str | os.PathLike, image_list: Mapping[str, int] | None = None, classes: Sequence[str] = DET_CLASSES
 ) -> AnnotationTable:
     """Reads the ground truth of many images.
 
@@ -202,10 +192,7 @@ def _tar_annotations(path: Path, image_list: Mapping[str, int] | None) -> Iterat
 
 
 def _from_annotations(
-    path: Path,
-    files: Iterator[tuple[str, str, bytes]],
-    image_list: Mapping[str, int] | None,
-    classes: Sequence[str],
+    path: Path, files: Iterator[tuple[str, str, bytes]], image_list: Mapping[str, int] | None, classes: Sequence[str]
 ) -> AnnotationTable:
     class_ids = class_ids_by_name(classes)
     annotations: dict[str, tuple[xml.AnnotatedObject, ...]] = {}

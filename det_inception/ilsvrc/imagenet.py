@@ -13,7 +13,7 @@ it half of the probability of many a striped cat. Every DET class has at least o
 The table is ``imagenet_classes.tsv`` beside this module: WordNet id, DET class id (0: none) and name, in the order of a
 classifier's outputs.
 
-Shape legend: R regions, C = 1000 classes of ImageNet, K = 200 DET classes.
+Shape legend: C = 1000 classes of ImageNet.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
-
-from det_inception.formats.synsets import DET_CLASSES
 
 
 class Leaf(NamedTuple):
@@ -66,18 +64,3 @@ def leaves_of(det_id: int) -> tuple[Leaf, ...]:
         ['red fox', 'kit fox', 'Arctic fox', 'grey fox']
     """
     return tuple(leaf for leaf in IMAGENET if leaf.det_id == det_id)
-
-
-def det_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Adds up the probabilities of each DET class's leaves.
-
-    Args:
-        probabilities: (R, 1000), rows that sum to 1.
-
-    Returns:
-        float (R, 200); what a row lacks to 1 belongs to none of the 200.
-    """
-    sums = np.zeros((len(DET_CLASSES), len(probabilities)), probabilities.dtype)
-    counted = DET_OF_LEAF >= 0
-    np.add.at(sums, DET_OF_LEAF[counted], probabilities.T[counted])
-    return sums.T

@@ -287,14 +287,7 @@ def evaluate(
 
 
 def format_table(score: DetectionScore) -> str:
-    """The table that the development kit's ``demo_eval_det.m`` prints, with every class.
-
-    Args:
-        score: What :func:`evaluate` returned.
-
-    Returns:
-        Several lines without a final line break.
-    """
+    """Returns the table that the development kit's ``demo_eval_det.m`` prints, with every class, as lines of text."""
     names = [name.replace('_', ' ') for name in score.class_names]
     width = max(16, 2 + max(map(len, names)))
     lines = [f'{"Category":<{width}}AP']

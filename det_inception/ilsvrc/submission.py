@@ -35,14 +35,9 @@ _CHUNK = 65536  # lines written at a time
 
 
 def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)) -> DetectionTable:
-    """Reads a submission file, plain or compressed (gzip, bzip2, xz).
+    """Reads the detections of a submission file in its order; it may be compressed (gzip, bzip2, xz).
 
-    Args:
-        path: The file. Empty lines are allowed.
-        num_classes: C; class ids above it are errors.
-
-    Returns:
-        The detections in the order of the file.
+    Empty lines are allowed; class ids above ``num_classes``, C, are errors.
 
     Raises:
         InputError: The file cannot be read, holds no detection, or has malformed lines. The message names the file,
@@ -61,12 +56,7 @@ def read_detections(path: str | os.PathLike, num_classes: int = len(DET_CLASSES)
 
 
 def write_detections(path: str | os.PathLike, detections: DetectionTable) -> None:
-    """Writes a submission file; reading it gives exactly the same numbers.
-
-    Args:
-        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``. Replaced only when complete.
-        detections: What to write, in this order.
-    """
+    """Writes a submission file, whose numbers read back exactly; see :func:`~det_inception.utils.files.write_text`."""
     write_text(path, _format(detections))
 
 

@@ -14,14 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def pairwise_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
-    """Computes the intersection over union of every box with every other.
-
-    Args:
-        boxes: (M, 4).
-        others: (N, 4).
-
-    Returns:
-        float64 (M, N), 0 to 1.
+    """Returns the intersection over union of every box (M, 4) with every other (N, 4): float64 (M, N), 0 to 1.
 
     Example:
         >>> pairwise_iou([[0, 0, 10, 10]], [[0, 0, 10, 20], [20, 0, 30, 10]])
@@ -31,29 +24,15 @@ def pairwise_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
 
 
 def pairwise_ioa(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
-    """Computes the share of every box's area that lies inside every other box.
-
-    Args:
-        boxes: (M, 4).
-        others: (N, 4).
-
-    Returns:
-        float64 (M, N), 0 to 1.
-    """
+    """Returns the share of every box's (M, 4) area that lies inside every other box (N, 4): float64 (M, N), 0 to 1."""
     return _pairwise(_as_boxes(boxes), _as_boxes(others), True)
 
 
 @njit(cache=True)
 def overlap(box: NDArray, other: NDArray, of_box: bool = False) -> float:
-    """Computes intersection over union of two boxes, or over the area of ``box``; for compiled loops.
+    """Returns the intersection over union of two boxes (4,), or, with ``of_box``, over the area of ``box``.
 
-    Args:
-        box: (4,).
-        other: (4,).
-        of_box: Divide by the area of ``box`` instead of that of the union.
-
-    Returns:
-        0 to 1.
+    For compiled loops.
     """
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])

@@ -117,9 +117,7 @@ def write_cache(path: str | os.PathLike, content: bytes) -> None:
 def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
     """Writes a text, whole or in pieces, in UTF-8, making the file's folder; see :func:`atomic_write`.
 
-    Args:
-        path: The file; compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
-        content: The text.
+    The file is compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
     """
     compressor = _COMPRESSORS.get(Path(path).suffix, open)
     with (
@@ -167,12 +165,7 @@ def relative_names(paths: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def require_apart(images: Iterable[str | os.PathLike], pictures: Iterable[str | os.PathLike], option: str) -> None:
-    """Makes sure that no output overwrites one of the images that it is drawn on.
-
-    Args:
-        images: What is read.
-        pictures: What is to be written.
-        option: Where the user named their folder.
+    """Makes sure that no picture, to be written to the folder of an option, overwrites one of the images that are read.
 
     Raises:
         InputError: One does.

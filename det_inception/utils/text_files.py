@@ -22,9 +22,6 @@ _READERS = {b'\x1f\x8b': gzip.open, b'BZh': bz2.open, b'\xfd7zXZ\x00': lzma.open
 def explain_read_errors(path: str | os.PathLike) -> Iterator[None]:
     """Turns what reading a file may raise into one sentence about that file.
 
-    Args:
-        path: The file, for the message.
-
     Raises:
         InputError: If the file is missing, unreadable, cut short or damaged.
     """
@@ -40,15 +37,9 @@ def explain_read_errors(path: str | os.PathLike) -> Iterator[None]:
 
 @contextmanager
 def open_text(path: str | os.PathLike) -> Iterator[TextIO]:
-    """Opens a text file that may be compressed with gzip, bzip2 or xz.
+    """Opens a text file that may be compressed with gzip, bzip2 or xz, and yields its text.
 
     Bytes that are no UTF-8 are kept as escapes, so that a reader can report the line they are in.
-
-    Args:
-        path: The file.
-
-    Yields:
-        The decompressed text.
 
     Raises:
         InputError: If the file cannot be read, also while it is being read.

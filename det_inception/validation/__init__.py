@@ -5,7 +5,6 @@ looks at images, at proposals, and at what training and test have in common. ``t
 """
 
 from det_inception.validation.check import CheckResult, check_data
-from det_inception.validation.problems import Problem, Problems
 from det_inception.validation.splits import CheckedSplit, find_splits, select_splits
 
-__all__ = ['CheckResult', 'CheckedSplit', 'Problem', 'Problems', 'check_data', 'find_splits', 'select_splits']
+__all__ = ['CheckResult', 'CheckedSplit', 'check_data', 'find_splits', 'select_splits']

@@ -53,12 +53,8 @@ def box_fault(box: Box, width: int, height: int) -> tuple[str, str] | None:
     if clipped is None:
         return 'box tiny', f'has less than a pixel of width or height in {size} and is dropped; correct or remove it'
     if clipped != box:
-        return 'box cut', f'leaves {size} by {_overhang(box, width, height):.6g} and is cut to it; correct it'
+        return 'box cut', f'leaves {size} by {max(-x1, -y1, x2 - width, y2 - height):.6g} and is cut to it; correct it'
     return None
-
-
-def _overhang(box: Box, width: int, height: int) -> float:
-    return max(-box[0], -box[1], box[2] - width, box[3] - height)
 
 
 def _counts_from_zero(box: Box, width: int, height: int) -> bool:

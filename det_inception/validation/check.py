@@ -84,14 +84,11 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
         for rare, often in similar_classes(counts):
             entry = scan.statistics.classes.get(rare)
             source = entry.first if entry else str(scan.split.files.source)
-            problems.add(
-                'similar class',
-                WARNING,
-                scan.split.name,
-                source,
+            text = (
                 f'{source}: the class {rare!r} ({counts[rare]} objects) may be {often!r} ({counts[often]} objects); if '
-                'so, write it so.',
+                'so, write it so.'
             )
+            problems.add('similar class', WARNING, scan.split.name, source, text)
     for scan in scans:
         if not scan.statistics.total('boxes'):
             continue  # said already
@@ -99,14 +96,9 @@ def _check_class_names(scans: list[Scan], problems: Problems) -> None:
         unused = [name for name in scan.classes if name not in found or not found[name].boxes]
         if unused:
             then = 'nothing to measure there' if scan.split.test_mode else 'nothing to learn there'
-            problems.add(
-                'unused class',
-                WARNING,
-                scan.split.name,
-                scan.split.files.source,
-                f'{scan.split.files.source}: no object is of {some(unused, 10)}: {then}; add some, or take them out of '
-                'the classes.',
-            )
+            source = scan.split.files.source
+            text = f'{source}: no object is of {some(unused, 10)}: {then}; add some, or take them out of the classes.'
+            problems.add('unused class', WARNING, scan.split.name, source, text)
 
 
 def _check_unlisted(scans: list[Scan], files: ImageFiles, problems: Problems) -> None:
@@ -215,9 +207,8 @@ def _check_shared(scans: list[Scan], files: ImageFiles, problems: Problems) -> N
 
 
 def _note_shared(problems: Problems, kind: str, split: str, path: str, text: str) -> None:
-    problems.add(
-        kind, WARNING, split, path, f'{text}; take it out of one of them, else the score is better than the detector.'
-    )
+    advice = 'take it out of one of them, else the score is better than the detector'
+    problems.add(kind, WARNING, split, path, f'{text}; {advice}.')
 
 
 def _apart(first: CheckedSplit, second: CheckedSplit) -> bool:

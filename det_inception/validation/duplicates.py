@@ -55,7 +55,8 @@ def lookalikes(files: ImageFiles, ours: np.ndarray, others: np.ndarray) -> list[
     pairs = []
     for index, neighbors in zip(ours.tolist(), nearest):
         for other in others[neighbors[neighbors < len(others)]].tolist():
-            if other != index and look_the_same(files, index, other) and not _same_file(files, index, other):
+            is_copy = files.identity(index) == files.identity(other)
+            if other != index and not is_copy and look_the_same(files, index, other):
                 pairs.append((index, other))
                 break
     return pairs
@@ -77,7 +78,3 @@ def _descriptors(thumbnails: np.ndarray) -> np.ndarray:
     count, cells, _ = thumbnails.shape
     step = cells // _COARSE
     return thumbnails.reshape(count, _COARSE, step, _COARSE, step).mean(axis=(2, 4)).reshape(count, -1)
-
-
-def _same_file(files: ImageFiles, first: int, second: int) -> bool:
-    return files.identity(first) == files.identity(second)

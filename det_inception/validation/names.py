@@ -23,10 +23,8 @@ def meant(name: str, classes: Iterable[str]) -> str | None:
 def similar_classes(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Yields pairs of classes that may be one: the rarer, which may be the wrong spelling, and the other.
 
-    They differ in case, blanks or punctuation alone, or the one is rare and the other resembles it.
-
-    Args:
-        counts: Number of objects of each class.
+    They differ in case, blanks or punctuation alone, or the one is rare and the other resembles it, by the number of
+    objects of each class.
     """
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
     first: dict[str, str] = {}

@@ -60,13 +60,9 @@ class Scan:
 
 
 def scan_split(split: CheckedSplit, classes: tuple[str, ...] | None, files: ImageFiles, problems: Problems) -> Scan:
-    """Reads a split.
+    """Reads a split, adds its images to ``files`` and notes in ``problems`` what is wrong.
 
-    Args:
-        split: The split.
-        classes: To be learned, instead of those that the split itself names or has.
-        files: Its images are added to them.
-        problems: Where to note what is wrong.
+    The classes to be learned may be given instead of those that the split itself names or has.
     """
     return _Scanner(split, classes, files, problems).run()
 

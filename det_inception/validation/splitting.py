@@ -101,10 +101,7 @@ def divide(
 def divide_like_rcnn(val: str | Path, val2: str | Path, blacklist: str | Path) -> dict[Path, str]:
     """Returns the lists of R-CNN's ``val1`` and ``val2`` beside ``val``, each with the official indices.
 
-    Args:
-        val: The official list of the validation set.
-        val2: The published list of ``val2``.
-        blacklist: The official blacklist.
+    They come from the official list of the validation set and its blacklist, and the published list of ``val2``.
     """
     halves = rcnn_val_split(read_image_list(val), read_image_list(val2), read_blacklist(blacklist))
     return {

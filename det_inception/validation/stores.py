@@ -47,6 +47,10 @@ class StoreCheck:
             annotated: Its height and width where it was not read.
         """
         image = files.paths[index]
+
+        def note(severity: str, text: str) -> None:
+            self._problems.add(_KIND, severity, split, image, f'{image}: {text}')
+
         key = path = store = None
         for path in paths:
             store = self._stores[path]
@@ -63,30 +67,21 @@ class StoreCheck:
         made_for = store.size(key)
         identity = files.identity(index)
         if height and width and made_for != (height, width):
-            self._problems.add(
-                _KIND,
+            note(
                 ERROR,
-                split,
-                image,
-                f'{image}: the image is {width} x {height} and the proposals of {key!r} in {path} were made for '
+                f'the image is {width} x {height} and the proposals of {key!r} in {path} were made for '
                 f'{made_for[1]} x {made_for[0]}; make them again with tools/make_proposals.py.',
             )
         elif identity is not None and identity != store.identity(key):
-            self._problems.add(
-                _KIND,
+            note(
                 WARNING,
-                split,
-                image,
-                f'{image}: the file is not the one for which {path} has the proposals of {key!r} (its bytes differ); '
+                f'the file is not the one for which {path} has the proposals of {key!r} (its bytes differ); '
                 'make them again if the image has changed.',
             )
         if not store.count(key):
-            self._problems.add(
-                _KIND,
+            note(
                 WARNING,
-                split,
-                image,
-                f'{image}: {path} has no proposal for it, so that the image as a whole will be the only one; a smaller '
+                f'{path} has no proposal for it, so that the image as a whole will be the only one; a smaller '
                 '--min-size when they are made may find some.',
             )
 

@@ -12,12 +12,7 @@ from det_inception.validation.scan import Scan
 
 
 def summary(result: CheckResult, passed_over: Mapping[str, str]) -> str:
-    """Returns what is in the data set.
-
-    Args:
-        result: Of the check.
-        passed_over: Lists and files that were not checked, each with the reason.
-    """
+    """Returns what is in the data set; ``passed_over``: files that were not checked, each with the reason."""
     lines = []
     for number, scan in enumerate(result.scans):
         readable = None if result.readable is None else result.readable[number]
@@ -64,10 +59,7 @@ def as_json(result: CheckResult, passed_over: Mapping[str, str]) -> dict[str, An
                 'max_boxes_per_image': statistics.most,
                 'classes': {
                     name: {
-                        'images': entry.images,
-                        'boxes': entry.boxes,
-                        'ignored': entry.ignored,
-                        'dropped': entry.dropped,
+                        **{what: getattr(entry, what) for what in ('images', 'boxes', 'ignored', 'dropped')},
                         'typical_size': entry.typical_size(),
                     }
                     for name, entry in sorted(statistics.classes.items())
