@@ -214,7 +214,6 @@ class VOCFolderDataset(DetectionDataset):
 
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> Split:
-        """See :meth:`DetectionDataset.make_split`."""
         root, source = _root_and_source(settings)
         images = root / settings.get('image_folder', 'JPEGImages')
         annotations = root / settings.get('annotation_folder', 'Annotations')
@@ -239,7 +238,6 @@ class COCOFormatDataset(DetectionDataset):
 
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> Split:
-        """See :meth:`DetectionDataset.make_split`."""
         root, source = _root_and_source(settings)
         (split,) = FORMATS['coco'].split_of(root, source, _image_prefix(settings) or root)
         return split
@@ -262,7 +260,6 @@ class YOLODataset(DetectionDataset):
 
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> Split:
-        """See :meth:`DetectionDataset.make_split`."""
         root, source = _root_and_source({'ann_file': 'data.yaml', **settings})
         return choose_split(FORMATS['yolo'].split_of(root, source), settings.get('split', 'train'))
 

@@ -79,7 +79,6 @@ class ILSVRCDetDataset(DetectionDataset):
 
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> ILSVRCDetSplit:
-        """See :meth:`DetectionDataset.make_split`."""
         root = Path(settings.get('data_root') or '')
         images, annotations = (root / kind / 'DET' / settings['split'] for kind in ('Data', 'Annotations'))
         discard = settings.get('discard')

@@ -24,16 +24,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from det_inception.formats.base import (
-    Format,
-    FoundSplits,
-    Note,
-    Split,
-    SplitContent,
-    choose_split,
-    role,
-    training_first,
-)
+from det_inception.formats.base import Format, FoundSplits, Split, SplitContent, choose_split, role
 from det_inception.formats.coco import COCO
 from det_inception.formats.folders import walk
 from det_inception.formats.ilsvrc_det import ILSVRCDet, ILSVRCDetSplit
@@ -44,18 +35,13 @@ from det_inception.formats.yolo import YOLO
 from det_inception.utils.errors import ErrorHandler, raise_error, some
 
 __all__ = [
-    'COCO',
     'FORMATS',
-    'VOC',
-    'YOLO',
     'DataError',
     'Format',
     'FoundSplits',
-    'ILSVRCDet',
     'ILSVRCDetSplit',
     'ImageNames',
     'ImageRecord',
-    'Note',
     'ObjectRecord',
     'Split',
     'SplitContent',
@@ -69,7 +55,6 @@ __all__ = [
     'recognize',
     'role',
     'spellings',
-    'training_first',
     'usable_objects',
     'walk',
 ]

@@ -36,13 +36,11 @@ class COCO(Format):
     reads_lists = False
 
     def claim(self, path: Path) -> str | None:
-        """See :meth:`Format.claim`."""
         if path.is_file():
             return path.name if path.suffix.lower() == '.json' else None
         return next((str(file.relative_to(path)) for file in self._files(path)), None)
 
     def splits(self, path: Path, image_root: Path | None = None) -> FoundSplits:
-        """See :meth:`Format.splits`."""
         root, files = (_root_of(path), [path]) if path.is_file() else (path, self._files(path))
         passed_over = {file.name: 'no boxes by its name' for file in files if file.name.startswith(_NO_BOXES)}
         taken = [file for file in files if file.name not in passed_over]
@@ -53,14 +51,12 @@ class COCO(Format):
         )
 
     def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
-        """See :meth:`Format.split_of`."""
         if source is None:
             return self.splits(root, image_root).splits
         name = source.parent.name if source.name.startswith('_annotations') else source.stem
         return [Split(name.removeprefix('instances_'), self.name, root, (source,), image_root)]
 
     def read(self, split: Split, on_error: ErrorHandler = raise_error) -> SplitContent:
-        """See :meth:`Format.read`."""
         (source,) = split.lists
         try:
             content = read_json(source)
@@ -96,7 +92,6 @@ class COCO(Format):
         return files
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
-        """See :meth:`Format.as_in_file`."""
         x1, y1, x2, y2 = box
         return x1, y1, x2 - x1, y2 - y1
 

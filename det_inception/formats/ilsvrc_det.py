@@ -63,7 +63,6 @@ class ILSVRCDet(Format):
     classes = DET_CLASSES
 
     def claim(self, path: Path) -> str | None:
-        """See :meth:`Format.claim`."""
         for folder in ('ImageSets/DET', 'Annotations/DET', 'Data/DET'):
             if (path / folder).is_dir():
                 return folder
@@ -116,11 +115,9 @@ class ILSVRCDet(Format):
         return SplitContent(_records(split, on_error), DET_CLASSES, split.images)
 
     def image_root(self, root: Path) -> Path:
-        """See :meth:`Format.image_root`."""
         return root / 'Data' / 'DET' if (root / 'Data' / 'DET').is_dir() else root
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
-        """See :meth:`Format.as_in_file`."""
         return box[0], box[1], box[2] - 1, box[3] - 1
 
     def _splits(self, root: Path, name: str, lists: tuple[Path, ...]) -> list[Split]:

@@ -38,7 +38,6 @@ class VOC(Format):
     layout = 'Pascal VOC (ImageSets/Main, JPEGImages, Annotations)'
 
     def claim(self, path: Path) -> str | None:
-        """See :meth:`Format.claim`."""
         for folder in ('JPEGImages', 'ImageSets/Main'):
             if (path / folder).is_dir():
                 return folder
@@ -56,7 +55,6 @@ class VOC(Format):
         )
 
     def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
-        """See :meth:`Format.split_of`."""
         images = self.image_root(root)
         annotations = root / 'Annotations'
         annotations = images if images == root and not annotations.is_dir() else annotations
@@ -64,17 +62,14 @@ class VOC(Format):
         return [Split(name, self.name, root, lists, images, annotations)]
 
     def read(self, split: Split, on_error: ErrorHandler = raise_error) -> SplitContent:
-        """See :meth:`Format.read`."""
         images = split.images or self.image_root(split.root)
         return SplitContent(self._records(split, images, on_error), None, images)
 
     def image_root(self, root: Path) -> Path:
-        """See :meth:`Format.image_root`."""
         folder = root / 'JPEGImages'
         return root if not folder.is_dir() and self._mixed(root) else folder
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
-        """See :meth:`Format.as_in_file`."""
         x1, y1, x2, y2 = box
         return (x1 + 1, y1 + 1, x2, y2) if x2 > x1 and y2 > y1 else box
 

@@ -39,14 +39,12 @@ class YOLO(Format):
     layout = 'YOLO (data.yaml, images, labels)'
 
     def claim(self, path: Path) -> str | None:
-        """See :meth:`Format.claim`."""
         if path.is_file():
             return path.name if path.suffix.lower() in ('.yaml', '.yml') else None
         files = _description_files(path)
         return files[0].name if files else None
 
     def splits(self, path: Path, image_root: Path | None = None) -> FoundSplits:
-        """See :meth:`Format.splits`."""
         source = path if path.is_file() else _description_file(path)
         description = _Description(source)
         passed_over = {}
@@ -61,7 +59,6 @@ class YOLO(Format):
         return FoundSplits(training_first(splits), passed_over)
 
     def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
-        """See :meth:`Format.split_of`."""
         if source is None or source.suffix.lower() in ('.yaml', '.yml'):
             return self.splits(source or root).splits
         return [Split(source.stem, self.name, root, (source,))]
@@ -102,12 +99,10 @@ class YOLO(Format):
         return files | {source.with_name('split.yaml'): yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
-        """See :meth:`Format.as_in_file`."""
         x1, y1, x2, y2 = box
         return (x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height
 
     def hint(self, path: Path) -> str | None:
-        """See :meth:`Format.hint`."""
         labels = next((folder for folder in (path / 'labels', *path.glob('*/labels')) if folder.is_dir()), None)
         if labels is None:
             return None
