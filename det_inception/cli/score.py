@@ -22,10 +22,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        '--predictions',
-        type=Path,
-        required=True,
-        help='submission file, plain or compressed (.gz, .bz2, .xz)',
+        '--predictions', type=Path, required=True, help='submission file, plain or compressed (.gz, .bz2, .xz)'
     )
     parser.add_argument(
         '--ground-truth',
@@ -46,9 +43,7 @@ def parse_args() -> argparse.Namespace:
         help='the image list that numbers the blacklist, if it is another one (for val2: val.txt)',
     )
     parser.add_argument(
-        '--classes',
-        type=Path,
-        help='class names, one a line in the order of their ids (default: the 200)',
+        '--classes', type=Path, help='class names, one a line in the order of their ids (default: the 200)'
     )
     parser.add_argument('--json', type=Path, help='where to write the score and the AP of every class')
     parser.add_argument('--report', type=Path, metavar='DIR', help='write an HTML report to this folder (index.html)')
@@ -59,11 +54,7 @@ def parse_args() -> argparse.Namespace:
         help='folder of the images, or of some of them, for the pictures of the report',
     )
     parser.add_argument(
-        '--report-pictures',
-        type=int,
-        default=12,
-        metavar='N',
-        help='pictures in each of its galleries (default: 12)',
+        '--report-pictures', type=int, default=12, metavar='N', help='pictures in each of its galleries (default: 12)'
     )
     return parser.parse_args()
 

@@ -29,11 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', metavar='DIR', help='draw objects and detections above 0.3 to this folder')
     parser.add_argument('--report', metavar='DIR', help='write an HTML report of the test to this folder (index.html)')
     parser.add_argument(
-        '--report-pictures',
-        type=int,
-        default=12,
-        metavar='N',
-        help='pictures in each of its galleries (default: 12)',
+        '--report-pictures', type=int, default=12, metavar='N', help='pictures in each of its galleries (default: 12)'
     )
     parser.add_argument(
         '--crops', type=int, choices=(1, 10, 144), help="a classifier's crops of every image; default: the config's, 1"
