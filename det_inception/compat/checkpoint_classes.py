@@ -17,14 +17,8 @@ def allow_checkpoint_classes() -> None:
     """
     from mmengine.logging.history_buffer import HistoryBuffer
 
-    multiarray = getattr(np, '_core', None) or np.core
-    classes = [
-        HistoryBuffer,
-        np.ndarray,
-        np.dtype,
-        multiarray.multiarray._reconstruct,
-        multiarray.multiarray.scalar,
-    ]
+    multiarray = (getattr(np, '_core', None) or np.core).multiarray
+    classes = [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
     names = ('Float64DType', 'Float32DType', 'Int64DType', 'Int32DType', 'BoolDType')
     classes += [getattr(np.dtypes, name) for name in names]
     # A HistoryBuffer lists its statistics, methods of its own, which pickle stores as calls of getattr. Under that name

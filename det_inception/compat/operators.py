@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import operator
 import sys
 import types
 from collections.abc import Callable
@@ -95,91 +96,45 @@ def _iou_with(box: np.ndarray, others: np.ndarray, offset: int) -> np.ndarray:
 
 
 def _roi_align_forward(
-    input: Tensor,
-    rois: Tensor,
-    output: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor, argmax_x: Tensor, **settings
 ) -> None:
-    _require_average(pool_mode)
+    size, sampling = _align_settings(**settings)
     values = _float(input)
-    result = torch.ops.torchvision.roi_align(
-        values, rois.to(values.dtype), spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
-    )
-    output.copy_(result)
+    output.copy_(torch.ops.torchvision.roi_align(values, rois.to(values.dtype), *size, *sampling))
 
 
 def _roi_align_backward(
-    grad_output: Tensor,
-    rois: Tensor,
-    argmax_y: Tensor,
-    argmax_x: Tensor,
-    grad_input: Tensor,
-    aligned_height: int,
-    aligned_width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    pool_mode: int,
-    aligned: bool,
+    grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor, grad_input: Tensor, **settings
 ) -> None:
-    _require_average(pool_mode)
-    grad = _float(grad_output)
-    result = torch.ops.torchvision._roi_align_backward(
-        grad,
-        rois.to(grad.dtype),
-        spatial_scale,
-        aligned_height,
-        aligned_width,
-        *grad_input.shape,
-        sampling_ratio,
-        aligned,
-    )
-    grad_input.copy_(result)
+    size, sampling = _align_settings(**settings)
+    grad, shape = _float(grad_output), grad_input.shape
+    grad_input.copy_(torch.ops.torchvision._roi_align_backward(grad, rois.to(grad.dtype), *size, *shape, *sampling))
 
 
-def _require_average(pool_mode: int) -> None:
+def _align_settings(
+    aligned_height: int, aligned_width: int, spatial_scale: float, sampling_ratio: int, pool_mode: int, aligned: bool
+) -> tuple[tuple[float, int, int], tuple[int, bool]]:
+    """Returns MMCV's settings in torchvision's order: those before the map's shape, and those behind it."""
     if pool_mode != 1:
         raise NotImplementedError(
             "RoIAlign with pool_mode='max' needs the compiled mmcv, which is not installed; use pool_mode='avg'."
         )
+    return (spatial_scale, aligned_height, aligned_width), (sampling_ratio, aligned)
 
 
-def _roi_pool_forward(
-    input: Tensor,
-    rois: Tensor,
-    output: Tensor,
-    argmax: Tensor,
-    pooled_height: int,
-    pooled_width: int,
-    spatial_scale: float,
-) -> None:
+_pool_settings = operator.itemgetter('spatial_scale', 'pooled_height', 'pooled_width')
+
+
+def _roi_pool_forward(input: Tensor, rois: Tensor, output: Tensor, argmax: Tensor, **settings) -> None:
     values = _float(input)
-    result, where = torch.ops.torchvision.roi_pool(
-        values, rois.to(values.dtype), spatial_scale, pooled_height, pooled_width
-    )
+    result, where = torch.ops.torchvision.roi_pool(values, rois.to(values.dtype), *_pool_settings(settings))
     output.copy_(result)
     argmax.copy_(where)
 
 
-def _roi_pool_backward(
-    grad_output: Tensor,
-    rois: Tensor,
-    argmax: Tensor,
-    grad_input: Tensor,
-    pooled_height: int,
-    pooled_width: int,
-    spatial_scale: float,
-) -> None:
-    grad = _float(grad_output)
-    result = torch.ops.torchvision._roi_pool_backward(
-        grad, rois.to(grad.dtype), argmax, spatial_scale, pooled_height, pooled_width, *grad_input.shape
-    )
+def _roi_pool_backward(grad_output: Tensor, rois: Tensor, argmax: Tensor, grad_input: Tensor, **settings) -> None:
+    grad, size = _float(grad_output), _pool_settings(settings)
+    result = torch.ops.torchvision._roi_pool_backward(grad, rois.to(grad.dtype), argmax, *size, *grad_input.shape)
     grad_input.copy_(result)
 
 

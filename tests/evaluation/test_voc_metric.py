@@ -69,7 +69,7 @@ def test_difficult_objects_count_neither_way():
 def test_nothing_detected_is_zero_with_a_warning(monkeypatch):
     said = []
     monkeypatch.setattr(
-        'det_inception.evaluation.metrics.voc_metric.print_log', lambda text, logger, level: said.append((level, text))
+        'det_inception.evaluation.metrics.samples.print_log', lambda text, logger, level: said.append((level, text))
     )
     assert evaluate([sample([(BOX, 0)], [])])['voc/mAP'] == 0
     assert said[0][0] == logging.WARNING and 'detected nothing' in said[0][1]

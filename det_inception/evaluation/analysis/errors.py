@@ -36,7 +36,7 @@ from det_inception.evaluation.analysis.scoring import (
     by_class,
     curve,
     match,
-    object_ranges,
+    pairing_arrays,
 )
 from det_inception.ilsvrc.scoring import NOT_COUNTED
 from det_inception.utils.boxes import overlap
@@ -80,20 +80,9 @@ def analyze_errors(results: EvalResults) -> ErrorAnalysis:
     """Sorts the errors of a run into kinds and measures what each kind costs."""
     predictions, annotations = results.predictions, results.annotations
     matches = match(results)
-    first, end = object_ranges(results)
     used = np.zeros(len(annotations), bool)
     used[matches[matches >= 0]] = True
-    verdicts, targets = _classify(
-        predictions.boxes,
-        predictions.labels,
-        matches,
-        first,
-        end,
-        annotations.boxes,
-        annotations.labels,
-        annotations.ignored,
-        used,
-    )
+    verdicts, targets = _classify(*pairing_arrays(results), annotations.ignored, matches, used)
     fixed = _fixable(results, verdicts, targets, used)
     missed = ~used & ~annotations.ignored
     found_objects = np.bincount(annotations.labels[used], minlength=len(results.class_names))
@@ -174,12 +163,12 @@ def _mean(values: NDArray) -> float:
 def _classify(
     boxes: NDArray,
     labels: NDArray,
-    matches: NDArray,
     first: NDArray,
     end: NDArray,
     object_boxes: NDArray,
     object_labels: NDArray,
     ignored: NDArray,
+    matches: NDArray,
     used: NDArray,
 ) -> tuple[NDArray, NDArray]:
     """Verdict and target of each detection; see the module."""

@@ -82,44 +82,28 @@ def match(results: EvalResults, retries: bool = True) -> NDArray:
         int64 (N,): the object, ``FALSE_POSITIVE``, or ``NOT_COUNTED`` for a detection of an ignored object or of a
         blacklisted pair.
     """
-    first, end = object_ranges(results)
-    predictions, annotations = results.predictions, results.annotations
-    crowds = RULES[results.rules].crowds
-    matches = _match(
-        predictions.boxes,
-        predictions.labels,
-        first,
-        end,
-        annotations.boxes,
-        annotations.labels,
-        annotations.ignored,
-        retries,
-        crowds,
-    )
+    matches = _match(*pairing_arrays(results), results.annotations.ignored, retries, RULES[results.rules].crowds)
     matches[results.blacklisted] = NOT_COUNTED
     return matches
 
 
-def object_ranges(results: EvalResults) -> tuple[NDArray, NDArray]:
-    """For each detection the first object of its image and the one behind the last; int64 (N,) each."""
-    images = results.annotations.images
-    return np.searchsorted(images, results.predictions.images), np.searchsorted(
-        images, results.predictions.images, side='right'
-    )
+def pairing_arrays(results: EvalResults) -> tuple[NDArray, ...]:
+    """What detections and objects are compared by, with the detections' ranges of objects.
 
-
-def ranked(results: EvalResults, counted: NDArray, labels: NDArray | None = None) -> list[NDArray]:
-    """For each class, the detections that count, in descending confidence.
-
-    Args:
-        results: The run.
-        counted: bool (N,).
-        labels: int64 (N,), other labels than the detections' own.
+    Returns:
+        Boxes and labels of the detections; for each the first object of its image and the one behind the last, int64
+        (N,) each; boxes and labels of the objects.
     """
-    labels = results.predictions.labels if labels is None else labels
+    found, objects = results.predictions, results.annotations
+    first, end = (np.searchsorted(objects.images, found.images, side=side) for side in ('left', 'right'))
+    return found.boxes, found.labels, first, end, objects.boxes, objects.labels
+
+
+def ranked(results: EvalResults, counted: NDArray) -> list[NDArray]:
+    """For each class, the detections that count (bool (N,)), in descending confidence."""
     counted = np.flatnonzero(counted)
     order = counted[np.argsort(-results.predictions.scores[counted], kind='stable')]
-    return by_class(order, labels[order], len(results.class_names))
+    return by_class(order, results.predictions.labels[order], len(results.class_names))
 
 
 def by_class(order: NDArray, labels: NDArray, num_classes: int) -> list[NDArray]:

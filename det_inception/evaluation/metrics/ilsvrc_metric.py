@@ -5,7 +5,6 @@ Shapes: N detections and M objects in an image, C classes.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +15,15 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from det_inception.evaluation.metrics.samples import class_names, require_annotated, to_array, to_boxes, to_labels
+from det_inception.evaluation.metrics.samples import (
+    class_names,
+    require_annotated,
+    require_objects,
+    to_array,
+    to_boxes,
+    to_labels,
+    warn_of_nothing,
+)
 from det_inception.ilsvrc import (
     DET_CLASSES,
     AnnotationTable,
@@ -59,9 +66,7 @@ class ILSVRCDetMetric(BaseMetric):
             from 1 in the order of their ids, and this numbering is written beside the submission as
             ``<name>.images.txt``.
         blacklist: The official blacklist, or one like it; its indices are those of the images.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Replaces ``'ilsvrc'`` in the names of the results.
-        collect_dir: Folder shared by all processes, for ``collect_device='cpu'``.
+        **kwargs: As for :class:`mmengine.evaluator.BaseMetric`; ``prefix`` replaces ``'ilsvrc'`` in the names.
 
     Results:
         With a ``submission_file`` and images none of which is annotated, as in the challenge's test set, only
@@ -85,11 +90,9 @@ class ILSVRCDetMetric(BaseMetric):
         submission_file: str | os.PathLike | None = None,
         image_list: str | os.PathLike | None = None,
         blacklist: str | os.PathLike | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         self.submission_file = None if submission_file is None else Path(submission_file)
         self.image_indices = None if image_list is None else read_image_list(image_list)
         self._known_indices = frozenset((self.image_indices or {}).values())
@@ -119,10 +122,7 @@ class ILSVRCDetMetric(BaseMetric):
         for sample in data_samples:
             name = sample.get('img_id', sample.get('img_path'))
             self._index(name)  # an unknown image is an error at once, not after a long evaluation
-            if 'gt_instances' not in sample:
-                raise InputError(
-                    f'Image {name}: no gt_instances to score against; add LoadAnnotations to the test pipeline.'
-                )
+            require_objects(sample, name, 'score against')
             found, truth = sample['pred_instances'], [sample['gt_instances']]
             if 'ignored_instances' in sample:
                 truth.append(sample['ignored_instances'])
@@ -141,17 +141,7 @@ class ILSVRCDetMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Scores all images; MMEngine calls it in the main process only.
-
-        Args:
-            results: What :meth:`process` of all processes has kept.
-
-        Returns:
-            ``mAP`` and ``median_AP``.
-
-        Raises:
-            InputError: See the class.
-        """
+        """Scores all images, as the class says; MMEngine calls it in the main process only."""
         if not results:
             raise InputError('ILSVRCDetMetric: no image was evaluated; is the data set empty, or filtered away?')
         # The order in which processes deliver must not decide ties.
@@ -194,12 +184,7 @@ class ILSVRCDetMetric(BaseMetric):
         if not present.any():
             raise InputError('ILSVRCDetMetric: the blacklist leaves no object to score against.')
         if not len(detections):
-            print_log(
-                f'ILSVRCDetMetric: the model detected nothing in {len(names)} images, so mAP is 0. '
-                'Is the checkpoint the right one, and is score_thr of the test configuration low enough?',
-                logger='current',
-                level=logging.WARNING,
-            )
+            warn_of_nothing('ILSVRCDetMetric', len(names))
         print_log(f'{len(names)} images, {len(detections)} detections\n{format_table(score)}', logger='current')
         return {'mAP': score.mean_ap_with_objects, 'median_AP': float(np.median(score.ap[present]))}
 

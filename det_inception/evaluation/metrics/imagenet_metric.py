@@ -25,9 +25,7 @@ class ImageNetMetric(BaseMetric):
 
     Args:
         topk: Numbers of guesses that count.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Replaces ``'imagenet'`` in the names of the results.
-        collect_dir: Folder shared by all processes, for ``collect_device='cpu'``.
+        **kwargs: As for :class:`mmengine.evaluator.BaseMetric`; ``prefix`` replaces ``'imagenet'`` in the names.
 
     Results:
         ``imagenet/top1_accuracy``, ``imagenet/top1_error``, and so for each of ``topk``; shares of 1.
@@ -35,14 +33,8 @@ class ImageNetMetric(BaseMetric):
 
     default_prefix = 'imagenet'
 
-    def __init__(
-        self,
-        topk: int | Sequence[int] = (1, 5),
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+    def __init__(self, topk: int | Sequence[int] = (1, 5), **kwargs) -> None:
+        super().__init__(**kwargs)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         if not self.topk or min(self.topk) < 1:
             raise ValueError(f'topk are numbers of guesses of at least 1, not {topk}')

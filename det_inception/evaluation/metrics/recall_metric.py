@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from det_inception.evaluation.metrics.samples import to_array, to_boxes
+from det_inception.evaluation.metrics.samples import require_objects, to_array, to_boxes
 from det_inception.proposals import best_overlaps, recall_of
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
@@ -27,8 +27,7 @@ class ProposalRecallMetric(BaseMetric):
     Args:
         limits: Numbers of best boxes to look at.
         iou_thresholds: Overlaps that have a recall of their own among the results.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Replaces ``'proposals'`` in the names of the results.
+        **kwargs: As for :class:`mmengine.evaluator.BaseMetric`; ``prefix`` replaces ``'proposals'`` in the names.
 
     Results:
         For a limit of 200: ``proposals/AR_200``, the recall averaged over IoU 0.5, 0.55, ... 0.95 (COCO's), and
@@ -38,13 +37,9 @@ class ProposalRecallMetric(BaseMetric):
     default_prefix = 'proposals'
 
     def __init__(
-        self,
-        limits: Sequence[int] = (10, 50, 200),
-        iou_thresholds: Sequence[float] = (0.5, 0.7),
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
+        self, limits: Sequence[int] = (10, 50, 200), iou_thresholds: Sequence[float] = (0.5, 0.7), **kwargs
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+        super().__init__(**kwargs)
         if not limits or min(limits) < 1:
             raise ValueError(f'limits are numbers of boxes of at least 1, not {limits}')
         self.limits, self.iou_thresholds = tuple(limits), tuple(iou_thresholds)
@@ -57,10 +52,7 @@ class ProposalRecallMetric(BaseMetric):
         """
         for sample in data_samples:
             name = sample.get('img_path', sample.get('img_id'))
-            if 'gt_instances' not in sample:
-                raise InputError(
-                    f'{name}: no gt_instances to look for; add LoadAnnotations to the test pipeline, after Resize.'
-                )
+            require_objects(sample, name, 'look for')
             found, truth = sample['pred_instances'], to_boxes(sample['gt_instances']['bboxes'])
             order = np.argsort(-to_array(found['scores']), kind='stable')
             boxes = to_boxes(found['bboxes'])[order]

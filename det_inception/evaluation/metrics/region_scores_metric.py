@@ -31,8 +31,7 @@ class RegionScoresMetric(BaseMetric):
 
     Args:
         out_file: The file; it appears when the test is complete.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Not used, as there are no numbers.
+        **kwargs: As for :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         InputError: The file cannot be written, or the detector keeps no region scores.
@@ -40,8 +39,8 @@ class RegionScoresMetric(BaseMetric):
 
     default_prefix = 'region_scores'
 
-    def __init__(self, out_file: str | os.PathLike, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
+    def __init__(self, out_file: str | os.PathLike, **kwargs) -> None:
+        super().__init__(**kwargs)
         self.out_file = Path(out_file)
         self.writer: RegionScoresWriter | None = None
 
@@ -52,9 +51,8 @@ class RegionScoresMetric(BaseMetric):
         """Writes the ``region_scores`` of a batch."""
         if self.writer is None:
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = RegionScoresWriter(
-                self._part(get_rank()), class_names(self.dataset_meta, 'RegionScoresMetric')
-            )
+            classes = class_names(self.dataset_meta, 'RegionScoresMetric')
+            self.writer = RegionScoresWriter(self._part(get_rank()), classes)
         for sample in data_samples:
             if 'region_scores' not in sample:
                 raise InputError(

@@ -14,7 +14,14 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from det_inception.evaluation.metrics.samples import class_names, require_annotated, to_array, to_boxes, to_labels
+from det_inception.evaluation.metrics.samples import (
+    class_names,
+    require_annotated,
+    require_objects,
+    to_array,
+    to_boxes,
+    to_labels,
+)
 from det_inception.evaluation.report import (
     PICTURES,
     RULES,
@@ -48,9 +55,7 @@ class ReportMetric(BaseMetric):
         pictures: Images per gallery, at most; 0: no galleries.
         blacklist: As for ``ILSVRCDetMetric``.
         image_list: Likewise.
-        collect_device: ``'cpu'`` or ``'gpu'``, see :class:`mmengine.evaluator.BaseMetric`.
-        prefix: Not used, as there are no numbers.
-        collect_dir: Folder shared by all processes, for ``collect_device='cpu'``.
+        **kwargs: As for :class:`mmengine.evaluator.BaseMetric`.
 
     Raises:
         InputError: At once, if the folder cannot be written to; while it runs, if a sample has no annotations or a
@@ -68,11 +73,9 @@ class ReportMetric(BaseMetric):
         pictures: int = PICTURES,
         blacklist: str | os.PathLike | None = None,
         image_list: str | os.PathLike | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-        collect_dir: str | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         if rules not in RULES:
             raise InputError(f'ReportMetric: rules is one of {", ".join(RULES)}, not {rules!r}; correct the config.')
         require_writable(out_dir)
@@ -85,10 +88,7 @@ class ReportMetric(BaseMetric):
         require_annotated(self.dataset_meta, 'there is nothing to report; leave --report out.')
         for sample in data_samples:
             name = sample.get('img_id', sample.get('img_path'))
-            if 'gt_instances' not in sample:
-                raise InputError(
-                    f'Image {name}: no gt_instances to report on; add LoadAnnotations to the test pipeline.'
-                )
+            require_objects(sample, name, 'report on')
             parts = [sample['gt_instances']]
             ignored = [np.zeros(len(parts[0]['labels']), bool)]
             if 'ignored_instances' in sample:
@@ -112,14 +112,7 @@ class ReportMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Writes the report; MMEngine calls it in the main process only.
-
-        Args:
-            results: What :meth:`process` of all processes has kept.
-
-        Returns:
-            Nothing: the numbers are those of the other metrics.
-        """
+        """Writes the report; there are no numbers. MMEngine calls it in the main process only."""
         # The order in which processes deliver must not decide ties; that of the other metric does.
         results = sorted(results, key=lambda result: _sort_key(result['name'], self.image_indices or {}))
         if not results:
@@ -174,11 +167,7 @@ class ReportMetric(BaseMetric):
         """The pairs of the blacklist as positions among the images and labels; int64 (B, 2)."""
         if self.blacklist is None:
             return np.zeros((0, 2), np.int64)
-        index_of = self.image_indices or {}
-        position = {
-            name if isinstance(name, int) else index_of.get(Path(name).name): number
-            for number, name in enumerate(names)
-        }
+        position = {_index(name, self.image_indices or {}): number for number, name in enumerate(names)}
         pairs = read_blacklist(self.blacklist, self._classes).tolist()
         known = [(position[index], class_id - 1) for index, class_id in pairs if index in position]
         return np.array(known, np.int64).reshape(-1, 2)

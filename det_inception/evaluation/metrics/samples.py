@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 
 from det_inception.utils.errors import InputError
 
@@ -57,6 +59,24 @@ def require_annotated(dataset_meta: Mapping | None, what: str) -> None:
     """
     if not (dataset_meta or {}).get('annotated', True):
         raise InputError(f"the images are not annotated, as those of the challenge's test set are not: {what}")
+
+
+def require_objects(sample: Mapping, name: str | int, what: str) -> None:
+    """Refuses the sample of an image without ``gt_instances``; ``what`` says for the message what they are for."""
+    if 'gt_instances' not in sample:
+        raise InputError(
+            f'Image {name}: no gt_instances to {what}; add LoadAnnotations to the test pipeline, after Resize.'
+        )
+
+
+def warn_of_nothing(metric: str, images: int) -> None:
+    """Says that a model has detected nothing in any of the images."""
+    print_log(
+        f'{metric}: the model detected nothing in {images} images, so mAP is 0. '
+        'Is the checkpoint the right one, and is score_thr of the test configuration low enough?',
+        'current',
+        logging.WARNING,
+    )
 
 
 def class_names(dataset_meta: Mapping | None, metric: str) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Iterator, Sequence
 from multiprocessing.pool import ThreadPool
 
 from mmdet.evaluation.functional import mean_ap
 from mmdet.evaluation.metrics import VOCMetric
-from mmengine.logging import print_log
 
+from det_inception.evaluation.metrics.samples import warn_of_nothing
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
 
@@ -51,12 +50,7 @@ class VOCBoxMetric(VOCMetric):
                 'annotations.'
             )
         if not any(len(boxes) for _, detections in results for boxes in detections):
-            print_log(
-                f'VOCBoxMetric: the model detected nothing in {len(results)} images, so mAP is 0. '
-                'Is the checkpoint the right one, and is score_thr of the test configuration low enough?',
-                'current',
-                logging.WARNING,
-            )
+            warn_of_nothing('VOCBoxMetric', len(results))
         with _threads_for_processes():
             return {name: float(value) for name, value in super().compute_metrics(results).items()}
 

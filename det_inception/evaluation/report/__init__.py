@@ -6,12 +6,12 @@ compared: ``compare(bootstrap(read_run(one)), bootstrap(read_run(other)))``.
 """
 
 from det_inception.evaluation.analysis.comparison import comparison_text
-from det_inception.evaluation.analysis.errors import KINDS, ErrorAnalysis, analyze_errors
-from det_inception.evaluation.analysis.resampling import BootstrapResult, Estimate, bootstrap, compare
+from det_inception.evaluation.analysis.errors import KINDS, analyze_errors
+from det_inception.evaluation.analysis.resampling import bootstrap, compare
 from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions, from_submission
 from det_inception.evaluation.analysis.run_file import RUN_FILE, read_report, read_run, write_run
-from det_inception.evaluation.analysis.scoring import Score, score_run
-from det_inception.evaluation.analysis.sizes import SizeScore, score_by_size
+from det_inception.evaluation.analysis.scoring import score_run
+from det_inception.evaluation.analysis.sizes import score_by_size
 from det_inception.evaluation.report.write import PICTURES, image_files, require_writable, write_report
 
 __all__ = [
@@ -20,13 +20,8 @@ __all__ = [
     'RULES',
     'RUN_FILE',
     'Annotations',
-    'BootstrapResult',
-    'ErrorAnalysis',
-    'Estimate',
     'EvalResults',
     'Predictions',
-    'Score',
-    'SizeScore',
     'analyze_errors',
     'bootstrap',
     'compare',

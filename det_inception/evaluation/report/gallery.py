@@ -25,7 +25,7 @@ from det_inception.evaluation.analysis.errors import (
     ErrorAnalysis,
 )
 from det_inception.evaluation.analysis.results import EvalResults
-from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, object_ranges
+from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, pairing_arrays
 from det_inception.utils.boxes import overlap
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
@@ -117,9 +117,7 @@ def unreached(results: EvalResults, score: Score) -> NDArray:
 
     Small objects that the rules of ILSVRC count as found with less are not among them.
     """
-    predictions, annotations = results.predictions, results.annotations
-    first, end = object_ranges(results)
-    reached = _reached(predictions.boxes, predictions.labels, first, end, annotations.boxes, annotations.labels)
+    reached = _reached(*pairing_arrays(results))
     reached[score.matches[score.matches >= 0]] = True
     return ~reached
 

@@ -5,8 +5,6 @@ Shape legend: N images, V views (crops) of each, H and W of a crop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from mmengine.model import ImgDataPreprocessor
 from torch import Tensor
@@ -30,11 +28,6 @@ class CropPreprocessor(NormalizationBuffers, ImgDataPreprocessor):
         std: Likewise.
         bgr_to_rgb: Whether to reverse the order of the channels.
     """
-
-    def __init__(
-        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, bgr_to_rgb: bool = False
-    ) -> None:
-        super().__init__(mean=mean, std=std, bgr_to_rgb=bgr_to_rgb)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Returns ``inputs`` as (N, 3, H, W) or (N, V, 3, H, W), float32 if normalized, and ``data_samples``.

@@ -33,19 +33,10 @@ class MultiBox(SingleStageDetector):
         init_cfg: As in MMEngine.
     """
 
-    def __init__(
-        self,
-        backbone: dict,
-        bbox_head: dict,
-        neck: dict | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(backbone, neck, bbox_head, train_cfg, test_cfg, data_preprocessor, init_cfg)
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
         self.backbone.to(memory_format=torch.channels_last)
-        if neck is None:
+        if not self.with_neck:
             require_channels(self.backbone, self.bbox_head)
         fit_normalization(self)
 

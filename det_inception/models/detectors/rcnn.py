@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.models.task_modules.samplers import SamplingResult
-from mmdet.structures import SampleList
+from mmdet.structures import DetDataSample, SampleList
 from mmdet.structures.bbox import bbox2roi, get_box_tensor
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -24,8 +24,36 @@ from det_inception.registry import MODELS, TASK_UTILS
 from det_inception.utils.errors import InputError
 
 
+class RegionDetector(BaseDetector):
+    """What one network and an ensemble of such share: all proposals of an image are classified, chunk by chunk."""
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
+        """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
+        results = []
+        for number, data_sample in enumerate(batch_data_samples):
+            rois = bbox2roi([region_proposals(data_sample)])
+            predictions = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
+            results.append(self._detections(rois, predictions, data_sample, rescale))
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
+        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, computed chunk by chunk, in float32."""
+        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
+        return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, data_samples), rois, chunk_size)
+
+    def _detections(
+        self, rois: Tensor, predictions: RegionPredictions, data_sample: DetDataSample, rescale: bool
+    ) -> InstanceData:
+        return postprocess(self.bbox_head, rois, *predictions, data_sample, self.test_cfg['rcnn'], rescale)
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None) -> RegionPredictions:
+        """Returns what :meth:`region_scores` does for all proposals of the batch, without any post-processing."""
+        rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
+        return self.region_scores(batch_inputs, rois, batch_data_samples)
+
+
 @MODELS.register_module()
-class RCNN(RegionClassifier, BaseDetector):
+class RCNN(RegionClassifier, RegionDetector):
     """Regions with convolutional features: classifies warped crops of external proposals.
 
     Every data sample has ``proposals`` (see :class:`det_inception.datasets.LoadRegionProposals`). In training they are
@@ -92,22 +120,6 @@ class RCNN(RegionClassifier, BaseDetector):
 
     # ------------------------------------------------------------------------------------------------- inference
 
-    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
-        """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
-        results = []
-        for number, data_sample in enumerate(batch_data_samples):
-            rois = bbox2roi([region_proposals(data_sample)])
-            logits, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
-            results.append(
-                postprocess(self.bbox_head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale)
-            )
-        return self.add_pred_to_datasample(batch_data_samples, results)
-
-    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
-        """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, computed chunk by chunk, in float32."""
-        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
-        return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, data_samples), rois, chunk_size)
-
     def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
         with torch.no_grad():
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
@@ -128,11 +140,6 @@ class RCNN(RegionClassifier, BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Returns the backbone's features of crops (R, 3, S, S); whole images have none in R-CNN."""
         return self.backbone(batch_inputs)
-
-    def _forward(self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None):
-        """Returns the raw logits and deltas of all proposals of the batch, without any post-processing."""
-        rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
-        return self.region_scores(batch_inputs, rois, batch_data_samples)
 
 
 def region_proposals(data_sample) -> Tensor:

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmdet.models.detectors import BaseDetector
-from mmdet.structures import OptSampleList, SampleList
-from mmdet.structures.bbox import bbox2roi
+from mmdet.structures import DetDataSample, SampleList
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from det_inception.models.detectors.rcnn import RCNN, region_proposals
+from det_inception.models.detectors.rcnn import RCNN, RegionDetector
 from det_inception.models.layers.postprocess import postprocess, require_nms
-from det_inception.models.layers.region_classifier import RegionPredictions, predict_in_chunks
+from det_inception.models.layers.region_classifier import RegionPredictions
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 
@@ -25,7 +24,7 @@ COMBINATIONS = ('scores', 'logits')
 
 
 @MODELS.register_module()
-class RCNNEnsemble(BaseDetector):
+class RCNNEnsemble(RegionDetector):
     """Averages R-CNNs region by region, before one NMS.
 
     Regions are warped once, from the image as it is. Every member then normalizes the crops as its weights need it.
@@ -79,24 +78,15 @@ class RCNNEnsemble(BaseDetector):
 
     # ------------------------------------------------------------------------------------------------- inference
 
-    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
-        """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
-        results = []
-        for number, data_sample in enumerate(batch_data_samples):
-            rois = bbox2roi([region_proposals(data_sample)])
-            scores, deltas = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
-            logits = as_logits(scores)
-            head = self.members[0].bbox_head
-            results.append(postprocess(head, rois, logits, deltas, data_sample, self.test_cfg['rcnn'], rescale))
-        return self.add_pred_to_datasample(batch_data_samples, results)
+    def _detections(
+        self, rois: Tensor, predictions: RegionPredictions, data_sample: DetDataSample, rescale: bool
+    ) -> InstanceData:
+        logits, head = as_logits(predictions.scores), self.members[0].bbox_head
+        return postprocess(head, rois, logits, predictions.deltas, data_sample, self.test_cfg['rcnn'], rescale)
 
-    def region_scores(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
-        """Returns softmax scores (R, K + 1) and box deltas (R, 4 K), or None, means of members and views; float32."""
+    def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
+        """Returns softmax scores, not logits, and deltas: means of members and views."""
         shapes = [sample.metainfo['img_shape'][:2] for sample in data_samples]
-        chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
-        return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, shapes), rois, chunk_size)
-
-    def _classify(self, inputs: Tensor, rois: Tensor, shapes: Sequence) -> RegionPredictions:
         # A fourth channel of ones comes out of the warp as the part of each crop that lies inside the image.
         with torch.no_grad():
             images = torch.cat([inputs.float(), inputs.new_ones(inputs[:, :1].shape, dtype=torch.float32)], 1)
@@ -119,11 +109,6 @@ class RCNNEnsemble(BaseDetector):
     def extract_feat(self, batch_inputs: Tensor) -> list[tuple[Tensor, ...]]:
         """Returns every member's features of crops (R, 3, S, S), normalized for it."""
         return [member.backbone(batch_inputs) for member in self.members]
-
-    def _forward(self, batch_inputs: Tensor, batch_data_samples: OptSampleList = None):
-        """Returns averaged scores and deltas of all proposals of the batch, without any post-processing."""
-        rois = bbox2roi([region_proposals(data_sample) for data_sample in batch_data_samples])
-        return self.region_scores(batch_inputs, rois, batch_data_samples)
 
 
 def require_combination(combine: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from det_inception.models.heads.multibox_head import MultiBoxHead, conv_unit, start_from_priors
+from det_inception.models.heads.multibox_head import MultiBoxHead, conv_unit
 from det_inception.proposals.multibox import box_priors
 from det_inception.registry import MODELS
 
@@ -30,7 +30,7 @@ class MultiBoxGlobalHead(MultiBoxHead):
         grid: Rows and columns of the pooled feature map; GoogLeNet's for 224 x 224 is 7 x 7.
         hidden: Width of the hidden layer.
         dropout: Share of the hidden layer that is dropped in training.
-        alpha: See :class:`MultiBoxHead`, as for all others.
+        match_by: See :class:`MultiBoxHead`, as for all others.
     """
 
     def __init__(
@@ -41,16 +41,11 @@ class MultiBoxGlobalHead(MultiBoxHead):
         grid: int = 7,
         hidden: int = 1024,
         dropout: float = 0.4,
-        alpha: float = 20.0,
-        unit: str = 'prior',
         match_by: str = 'prior',
         initial_confidence: float = 0.05,
-        priors: str | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        **kwargs,
     ) -> None:
-        super().__init__(num_boxes, 4, alpha, unit, match_by, initial_confidence, priors, train_cfg, test_cfg, init_cfg)
+        super().__init__(num_boxes, 4, match_by, initial_confidence, **kwargs)
         self.in_channels = in_channels
         self.reduce = conv_unit(in_channels, channels, 1)
         self.pool = nn.AdaptiveAvgPool2d(grid)
@@ -58,10 +53,8 @@ class MultiBoxGlobalHead(MultiBoxHead):
         self.dropout = nn.Dropout(dropout)
         self.location, self.confidence = nn.Linear(hidden, 4 * num_boxes), nn.Linear(hidden, num_boxes)
 
-    def init_weights(self) -> None:
-        """Starts from the priors, all with the initial confidence."""
-        super().init_weights()
-        start_from_priors(self.location, self.confidence, self.initial_logit)
+    def output_layers(self) -> list[tuple[nn.Module, nn.Module]]:
+        return [(self.location, self.confidence)]
 
     def make_priors(self, boxes: np.ndarray) -> np.ndarray:
         """Returns the centers (K, 4) of the clusters of boxes."""

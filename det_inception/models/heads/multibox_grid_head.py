@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from det_inception.models.heads.multibox_head import MultiBoxHead, conv_unit, start_from_priors
+from det_inception.models.heads.multibox_head import MultiBoxHead, conv_unit
 from det_inception.proposals.multibox import grid_boxes, size_priors
 from det_inception.registry import MODELS
 
@@ -28,7 +28,7 @@ class MultiBoxGridHead(MultiBoxHead):
         in_channels: Channels of each feature map, from the finest to the coarsest.
         channels: Of the convolutions in between.
         sizes_per_cell: S; the paper has 11.
-        alpha: See :class:`MultiBoxHead`, as for all others.
+        match_by: See :class:`MultiBoxHead`, as for all others.
     """
 
     def __init__(
@@ -36,17 +36,12 @@ class MultiBoxGridHead(MultiBoxHead):
         in_channels: Sequence[int] = (480, 832, 1024),
         channels: int = 128,
         sizes_per_cell: int = 4,
-        alpha: float = 20.0,
-        unit: str = 'prior',
         match_by: str = 'prediction',
         initial_confidence: float = 0.01,
-        priors: str | None = None,
-        train_cfg: dict | None = None,
-        test_cfg: dict | None = None,
-        init_cfg: dict | None = None,
+        **kwargs,
     ) -> None:
         count = len(in_channels) * sizes_per_cell
-        super().__init__(count, 2, alpha, unit, match_by, initial_confidence, priors, train_cfg, test_cfg, init_cfg)
+        super().__init__(count, 2, match_by, initial_confidence, **kwargs)
         self.in_channels, self.sizes_per_cell = tuple(in_channels), sizes_per_cell
         self.towers = nn.ModuleList(
             nn.Sequential(conv_unit(width, channels, 1), conv_unit(channels, channels, 3)) for width in in_channels
@@ -54,11 +49,8 @@ class MultiBoxGridHead(MultiBoxHead):
         self.locations = nn.ModuleList(nn.Conv2d(channels, 4 * sizes_per_cell, 1) for _ in in_channels)
         self.confidences = nn.ModuleList(nn.Conv2d(channels, sizes_per_cell, 1) for _ in in_channels)
 
-    def init_weights(self) -> None:
-        """Starts from the priors, all with the initial confidence."""
-        super().init_weights()
-        for location, confidence in zip(self.locations, self.confidences):
-            start_from_priors(location, confidence, self.initial_logit)
+    def output_layers(self) -> list[tuple[nn.Module, nn.Module]]:
+        return list(zip(self.locations, self.confidences))
 
     def make_priors(self, boxes: np.ndarray) -> np.ndarray:
         """Returns the typical sizes (L S, 2) of boxes, from small to large."""

@@ -55,14 +55,14 @@ class MultiBoxHead(BaseModule):
         self,
         num_priors: int,
         prior_values: int,
-        alpha: float,
-        unit: str,
         match_by: str,
         initial_confidence: float,
-        priors: str | None,
-        train_cfg: dict | None,
-        test_cfg: dict | None,
-        init_cfg: dict | None,
+        alpha: float = 20.0,
+        unit: str = 'prior',
+        priors: str | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if unit not in UNITS or match_by not in MATCH_BY:
@@ -75,6 +75,19 @@ class MultiBoxHead(BaseModule):
         self.priors: Tensor
         if priors is not None:
             self.set_priors(read_priors(priors), str(priors))
+
+    def init_weights(self) -> None:
+        """Draws small weights: the first boxes are the priors, all with the initial confidence."""
+        super().init_weights()
+        for location, confidence in self.output_layers():
+            for layer in (location, confidence):
+                nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(location.bias)
+            nn.init.constant_(confidence.bias, self.initial_logit)
+
+    @abstractmethod
+    def output_layers(self) -> list[tuple[nn.Module, nn.Module]]:
+        """Returns the last layers: for each map the one of the offsets and the one of the confidences."""
 
     # ------------------------------------------------------------------------------------------------------- priors
 
@@ -208,11 +221,3 @@ def conv_unit(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential
     groups = math.gcd(32, out_channels)
     convolution = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.GroupNorm(groups, out_channels), nn.ReLU(inplace=True))
-
-
-def start_from_priors(location: nn.Module, confidence: nn.Module, logit: float) -> None:
-    """Draws small weights, so that the first boxes are the priors and the first confidences all the same."""
-    for layer in (location, confidence):
-        nn.init.normal_(layer.weight, std=0.01)
-    nn.init.zeros_(location.bias)
-    nn.init.constant_(confidence.bias, logit)
