@@ -25,7 +25,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from det_inception.config.loading import load_config
-from det_inception.engine.runs import train, use_amp
+from det_inception.engine.runner import apply_amp
+from det_inception.engine.train import train
 from det_inception.evaluation.analysis.training_curves import read_scalars, save_curves
 from det_inception.registry import HOOKS
 
@@ -81,7 +82,7 @@ def run(kind: str, seed: int, work_dir: Path, data_root: str | None, amp: bool) 
     (averaging,) = cfg.custom_hooks
     cfg.custom_hooks.append(dict(type='MeasureOtherWeights', begin_epoch=averaging.begin_epoch))
     if amp:
-        use_amp(cfg)
+        apply_amp(cfg)
     torch.set_num_threads(1)
     train(cfg)
 

@@ -22,7 +22,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from det_inception.config.loading import load_config
-from det_inception.engine.runs import use_amp
+from det_inception.engine.runner import apply_amp
 from det_inception.models import RCNN
 from det_inception.registry import HOOKS
 from det_inception.utils.allocator import keep_freed_memory
@@ -103,7 +103,7 @@ def main() -> None:
         options['proposals.cache_dir'] = ''
     cfg = load_config(args.config, options=options, data_root=args.data_root, weights=args.weights)
     if args.amp:
-        use_amp(cfg)
+        apply_amp(cfg)
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         cfg.update(work_dir=folder, log_level='WARNING', custom_hooks=[dict(type='Turns', steps=args.steps)])

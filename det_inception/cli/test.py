@@ -57,7 +57,8 @@ def main() -> None:
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
     from det_inception.config.test_outputs import add_report, save_region_scores
-    from det_inception.engine.runs import test, use_amp, use_work_dir
+    from det_inception.engine.runner import apply_amp, apply_work_dir
+    from det_inception.engine.test import test
     from det_inception.inference.acceleration import accelerate
     from det_inception.utils.files import write_text
 
@@ -67,13 +68,13 @@ def main() -> None:
         args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=args.checkpoint
     )
     cfg.launcher = args.launcher
-    use_work_dir(cfg, args.work_dir)
+    apply_work_dir(cfg, args.work_dir)
     if args.crops:
         apply_crops(cfg, args.crops)
     if (args.show_dir or args.report) and is_classifier(cfg):
         raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
     if args.amp:
-        use_amp(cfg)
+        apply_amp(cfg)
     if args.show_dir:
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='DrawDetectionsHook', folder=args.show_dir)]
     if args.report:

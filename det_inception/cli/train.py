@@ -40,7 +40,8 @@ def main() -> None:
     args = parse_args()
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
-    from det_inception.engine.runs import train, use_amp, use_work_dir
+    from det_inception.engine.runner import apply_amp, apply_work_dir
+    from det_inception.engine.train import train
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
@@ -48,7 +49,7 @@ def main() -> None:
         args.config, options=read_options(args.cfg_options), data_root=args.data_root, weights=args.weights
     )
     cfg.launcher = args.launcher
-    use_work_dir(cfg, args.work_dir)
+    apply_work_dir(cfg, args.work_dir)
     if args.amp:
-        use_amp(cfg)
+        apply_amp(cfg)
     train(cfg, resume=args.resume)

@@ -1,11 +1,11 @@
 """Training and testing from a config: hooks, optimizer wrapper, distributed runs."""
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
-from det_inception.engine.cpu_amp import CPUAmpOptimWrapper
-from det_inception.engine.distributed import AverageLossesHook
+from det_inception.engine.hooks.average_losses import AverageLossesHook
 from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
+from det_inception.engine.optim_wrapper import CPUAmpOptimWrapper
 
 __all__ = [
     'AverageLossesHook',

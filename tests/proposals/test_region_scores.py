@@ -11,7 +11,7 @@ from mmengine.config import ConfigDict
 
 from det_inception.config.loading import ConfigError, config_classes, load_config
 from det_inception.config.test_outputs import save_region_scores
-from det_inception.engine.runs import test as run_test
+from det_inception.engine.test import test as run_test
 from det_inception.proposals.region_scores import ImageScores, RegionScores, RegionScoresWriter, merge
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError

@@ -66,7 +66,7 @@ class KeepEveryStep(Hook):
 @pytest.fixture(scope='module')
 def trained(root, tmp_path_factory):
     """The small network after two epochs, of which the second is averaged."""
-    from det_inception.engine.runs import train
+    from det_inception.engine.train import train
 
     options = {'train_cfg.max_epochs': 2, 'custom_hooks.0.begin_epoch': 2}
     options |= {key: _value(text) for key, text in (option.split('=') for option in SMALL)}

@@ -1,0 +1,84 @@
+"""Training from a config: what ``tools/train.py`` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+
+from det_inception.config.data import config_classes
+from det_inception.config.errors import ConfigError
+from det_inception.config.weights import require_pretrained
+from det_inception.engine.runner import build_runner, require_settings, require_work_dir
+from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint, require_fit, require_overlap
+from det_inception.weights.files import CheckpointError
+
+
+def train(cfg: Config, resume: str | bool = False) -> Runner:
+    """Trains as the config says.
+
+    Args:
+        cfg: A complete config with ``work_dir`` set, see :func:`det_inception.config.loading.load_config`.
+        resume: True: from the last checkpoint in ``work_dir``, from the beginning if there is none; or a checkpoint.
+
+    Raises:
+        CheckpointError: The checkpoint to resume, or that of the config's ``load_from``, does not fit.
+        ConfigError: The config describes no training, or ``work_dir`` cannot be written to.
+    """
+    require_settings(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
+    require_work_dir(cfg.work_dir)
+    if not resume and cfg.get('resume'):
+        resume = cfg.get('load_from') or True
+    if resume:
+        last = _last_checkpoint(cfg.work_dir) if resume is True else str(resume)
+        cfg.resume = last is not None
+        cfg.load_from = last or cfg.get('load_from')  # A training that has not begun begins where the config says.
+    require_pretrained(cfg)
+    checkpoint = None if cfg.get('load_from') is None else read_checkpoint(cfg.load_from)
+    if cfg.get('resume'):
+        _require_resumable(cfg, checkpoint)
+    runner = build_runner(cfg)
+    # MMEngine loads what fits and only logs what does not.
+    if cfg.get('resume'):
+        require_fit(runner.model, cfg.load_from, checkpoint)
+    elif checkpoint is not None:
+        require_overlap(runner.model, cfg.load_from, checkpoint)
+    del checkpoint
+    _require_steps(cfg, runner)
+    runner.train()
+    return runner
+
+
+def _require_steps(cfg: Config, runner: Runner) -> None:
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and not len(runner.train_loop.dataloader):
+        raise ConfigError(
+            f'{cfg.filename}: the training data are fewer than one batch of {runner.train_loop.dataloader.batch_size} '
+            'images a process; set a smaller train_dataloader.batch_size.'
+        )
+
+
+def _last_checkpoint(work_dir: str) -> str | None:
+    """Returns the checkpoint that was written last in a folder, also if the folder has been moved since."""
+    path = find_latest_checkpoint(work_dir)
+    if path is None:
+        print_log(f'{work_dir} holds no checkpoint to resume from; training starts from the beginning.', 'current')
+        return None
+    moved = Path(work_dir) / Path(path).name
+    return str(moved) if moved.is_file() else path
+
+
+def _require_resumable(cfg: Config, checkpoint: dict) -> None:
+    meta = checkpoint['meta']
+    if not {'epoch', 'iter'} <= meta.keys() or not {'optimizer', 'message_hub'} <= checkpoint.keys():
+        raise CheckpointError(
+            f'{cfg.load_from}: holds weights and no state of a training to resume; start from its weights with '
+            f'--cfg-options load_from={cfg.load_from} instead.'
+        )
+    trained, wanted = checkpoint_classes(checkpoint), config_classes(cfg)
+    if trained and wanted and trained != wanted:
+        raise CheckpointError(
+            f'{cfg.load_from}: was trained for the classes {", ".join(trained)}, and the config or its data have '
+            f'{", ".join(wanted)}; train anew in another --work-dir.'
+        )
