@@ -40,7 +40,8 @@ def overlap(box: NDArray, other: NDArray, of_box: bool = False) -> float:
         return 0.0
     total = (box[2] - box[0]) * (box[3] - box[1])
     if not of_box:
-        total += (other[2] - other[0]) * (other[3] - other[1]) - width * height
+        # From left to right, so that the two boxes may change places without a difference in the last digit.
+        total = total + (other[2] - other[0]) * (other[3] - other[1]) - width * height
     return width * height / total if total > 0 else 0.0
 
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from det_inception.utils.boxes import overlap, pairwise_ioa, pairwise_iou
@@ -36,6 +36,7 @@ def test_overlaps_are_those_of_counted_squares(boxes, others):
 
 
 @settings(deadline=None)
+@example([(0, -286099, np.float32(2.6), 1), (np.float32(0.99999), 0, 3, np.float32(0.99999))], 0.25)
 @given(st.lists(st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 4), max_size=5), st.sampled_from([0.25, 1024]))
 def test_invariants(boxes, factor):
     boxes = np.array(boxes).reshape(-1, 4)
