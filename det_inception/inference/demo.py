@@ -82,11 +82,7 @@ class DrawnPhotos:
 
 
 def draw_photos(
-    detector: Detector,
-    paths: Sequence[Path],
-    out_dir: str | Path,
-    score: float | None = None,
-    max_boxes: int = 30,
+    detector: Detector, paths: Sequence[Path], out_dir: str | Path, score: float | None = None, max_boxes: int = 30
 ) -> DrawnPhotos:
     """Detects in photos, and writes a picture for each and ``detections.json`` with all boxes.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from glob import glob
 from pathlib import Path
 
+from det_inception.formats.folders import walk
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import IMAGE_SUFFIXES
 
@@ -21,12 +22,7 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     for pattern in patterns:
         path = Path(pattern)
         if os.path.isdir(path):
-            # Some systems leave hidden files beside the images.
-            files = [
-                file
-                for file in sorted(path.rglob('*'))
-                if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
-            ]
+            files = [path / name for name in walk(path)]
         elif os.path.exists(path):
             files = [path]
         else:

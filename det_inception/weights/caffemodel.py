@@ -86,10 +86,7 @@ def _blob(message: memoryview, layer: str) -> np.ndarray:
     if shape is None:
         shape = [old_shape.get(number, 1) for number in (1, 2, 3, 4)]
     count = len(values) // kind.itemsize
-    _require(
-        count > 0 and len(shape) <= 8,
-        f'layer {layer!r} has a blob without values or of {len(shape)} dimensions',
-    )
+    _require(count > 0 and len(shape) <= 8, f'layer {layer!r} has a blob without values or of {len(shape)} dimensions')
     _require(
         math.prod(shape) == count,
         f'layer {layer!r} states the shape {"x".join(map(str, shape))} and holds {count} values',

@@ -109,9 +109,10 @@ def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
     foreign = [name for name in given if name not in wanted]
     for name in common:
         if given[name].shape != wanted[name].shape:
+            hint = ' (another number of classes)' if '.fc_cls.' in name or '.fc_reg.' in name else ''
             raise CheckpointError(
                 f'{path}: {name} is {tuple(given[name].shape)} in the checkpoint and {tuple(wanted[name].shape)} in '
-                f'the model{_shape_hint(name)}; use the config that the checkpoint was trained with.'
+                f'the model{hint}; use the config that the checkpoint was trained with.'
             )
     if 'bbox_head.priors' in missing or ('bbox_head.priors' in wanted and not holds_multibox(checkpoint)):
         raise CheckpointError(
@@ -146,7 +147,3 @@ def _learned(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def unwrapped(model: nn.Module) -> nn.Module:
     """Returns a model without its wrapper for distributed training, if it has one."""
     return model.module if is_model_wrapper(model) else model
-
-
-def _shape_hint(name: str) -> str:
-    return ' (another number of classes)' if '.fc_cls.' in name or '.fc_reg.' in name else ''

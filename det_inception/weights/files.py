@@ -48,8 +48,16 @@ def read_raw(source: str | Path) -> RawCheckpoint:
     Raises:
         CheckpointError: The file cannot be read, or could run code.
     """
+    return find_raw(source)[1]
+
+
+def find_raw(source: str | Path) -> tuple[Path, RawCheckpoint]:
+    """Does what :func:`read_raw` does, and also returns where the file lies."""
     source = os.fspath(source)
-    return fetch(source)[1] if '://' in source else read_file(Path(source).expanduser())
+    if '://' in source:
+        return fetch(source)
+    path = Path(source).expanduser()
+    return path, read_file(path)
 
 
 def read_file(path: Path) -> RawCheckpoint:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from det_inception.weights.files import CheckpointError, RawCheckpoint, fetch, read_file, sha256_of
+from det_inception.weights.files import CheckpointError, RawCheckpoint, find_raw, sha256_of
 from det_inception.weights.normalization import stated_normalization
 
 SHARED_HEAD = 'roi_head.shared_head.'
@@ -109,14 +109,9 @@ def read_weights(source: str | Path, layout: NetworkLayout) -> Weights:
     Raises:
         CheckpointError: The file cannot be read, could run code, or does not fit the network.
     """
-    source = os.fspath(source)
-    if '://' in source:
-        path, raw = fetch(source)
-    else:
-        path = Path(source).expanduser()
-        raw = read_file(path)
+    path, raw = find_raw(source)
     sha256 = sha256_of(path) if path.is_file() else None
-    return replace(convert_state_dict(raw, source, layout), sha256=sha256)
+    return replace(convert_state_dict(raw, os.fspath(source), layout), sha256=sha256)
 
 
 def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> Weights:

@@ -82,7 +82,7 @@ def analyze_errors(results: EvalResults) -> ErrorAnalysis:
     matches = match(results)
     used = np.zeros(len(annotations), bool)
     used[matches[matches >= 0]] = True
-    verdicts, targets = _classify(*pairing_arrays(results), annotations.ignored, matches, used)
+    verdicts, targets = _classify(pairing_arrays(results), annotations.ignored, matches, used)
     fixed = _fixable(results, verdicts, targets, used)
     missed = ~used & ~annotations.ignored
     found_objects = np.bincount(annotations.labels[used], minlength=len(results.class_names))
@@ -161,17 +161,10 @@ def _mean(values: NDArray) -> float:
 
 @njit(cache=True)
 def _classify(
-    boxes: NDArray,
-    labels: NDArray,
-    first: NDArray,
-    end: NDArray,
-    object_boxes: NDArray,
-    object_labels: NDArray,
-    ignored: NDArray,
-    matches: NDArray,
-    used: NDArray,
+    arrays: tuple[NDArray, ...], ignored: NDArray, matches: NDArray, used: NDArray
 ) -> tuple[NDArray, NDArray]:
     """Verdict and target of each detection; see the module."""
+    boxes, labels, first, end, object_boxes, object_labels = arrays
     verdicts = np.full(len(boxes), TRUE, dtype=np.int8)
     targets = matches.copy()
     for d in range(len(boxes)):

@@ -82,7 +82,7 @@ def match(results: EvalResults, retries: bool = True) -> NDArray:
         int64 (N,): the object, ``FALSE_POSITIVE``, or ``NOT_COUNTED`` for a detection of an ignored object or of a
         blacklisted pair.
     """
-    matches = _match(*pairing_arrays(results), results.annotations.ignored, retries, RULES[results.rules].crowds)
+    matches = _match(pairing_arrays(results), results.annotations.ignored, retries, RULES[results.rules].crowds)
     matches[results.blacklisted] = NOT_COUNTED
     return matches
 
@@ -150,18 +150,9 @@ def _official(results: EvalResults):
 
 
 @njit(cache=True)
-def _match(
-    boxes: NDArray,
-    labels: NDArray,
-    first: NDArray,
-    end: NDArray,
-    object_boxes: NDArray,
-    object_labels: NDArray,
-    ignored: NDArray,
-    retries: bool,
-    crowds: bool,
-) -> NDArray:
+def _match(arrays: tuple[NDArray, ...], ignored: NDArray, retries: bool, crowds: bool) -> NDArray:
     """Greedy matching; detection d may take one of the objects ``first[d]`` to ``end[d] - 1``."""
+    boxes, labels, first, end, object_boxes, object_labels = arrays
     matches = np.full(len(boxes), FALSE_POSITIVE)
     taken = np.zeros(len(object_boxes), dtype=np.bool_)
     for d in range(len(boxes)):

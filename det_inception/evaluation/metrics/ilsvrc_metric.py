@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from det_inception.evaluation.metrics.samples import (
-    class_names,
-    require_annotated,
-    require_objects,
-    to_array,
-    to_boxes,
-    to_labels,
-    warn_of_nothing,
-)
+from det_inception.evaluation.metrics import samples
 from det_inception.ilsvrc import (
     DET_CLASSES,
     AnnotationTable,
@@ -46,25 +39,22 @@ class ILSVRCDetMetric(BaseMetric):
 
     The arithmetic is :func:`det_inception.ilsvrc.evaluate`'s. It is that of the official evaluator, with its
     inclusive boxes: a box that covers the columns 3 to 12 has xmin = 3, xmax = 12. MMDetection's boxes are
-    continuous: the same box has x1 = 3, x2 = 13, and that is what ``ILSVRCDetDataset`` makes of the XML. So
-    predictions **and** objects are converted by ``(x1, y1, x2 - 1, y2 - 1)``, which is exact: widths,
-    overlaps and thresholds come out as on the original files. (A data set that keeps ``x2 = xmax``, as
-    MMDetection's ``VOCDataset`` does after its shift to 0-based ends, gives objects that are one pixel too
-    small on each axis.)
+    continuous: the same box has x1 = 3, x2 = 13, and that is what ``ILSVRCDetDataset`` makes of the XML. So predictions
+    **and** objects are converted by ``(x1, y1, x2 - 1, y2 - 1)``, which is exact: widths, overlaps and thresholds come
+    out as on the original files. (A data set that keeps ``x2 = xmax``, as MMDetection's ``VOCDataset`` does after its
+    shift to 0-based ends, gives objects that are one pixel too small on each axis.)
 
-    Objects are read from ``gt_instances``, so the test pipeline must load annotations after resizing, as
-    MMDetection's do. Objects flagged to be ignored count like all others; the challenge has no difficult
-    objects.
+    Objects are read from ``gt_instances``, so the test pipeline must load annotations after resizing, as MMDetection's
+    do. Objects flagged to be ignored count like all others; the challenge has no difficult objects.
 
     Args:
         submission_file: Where to write the detections as a submission file (compressed if it ends in ``.gz``
             or ``.xz``). Class ids are positions in ``dataset_meta['classes']`` plus 1; if these are the
             challenge's 200 in another order, the official ids.
-        image_list: The file that numbers the images, such as ``val.txt``; a text as ``img_id`` is looked up in
-            it, and the evaluated images may be a part of it. Without it, whole numbers as ``img_id`` are the
-            indices themselves (``ILSVRCDetDataset`` takes them from such a list); other images are numbered
-            from 1 in the order of their ids, and this numbering is written beside the submission as
-            ``<name>.images.txt``.
+        image_list: The file that numbers the images, such as ``val.txt``; a text as ``img_id`` is looked up in it, and
+            the evaluated images may be a part of it. Without it, whole numbers as ``img_id`` are the indices themselves
+            (``ILSVRCDetDataset`` takes them from such a list); other images are numbered from 1 in the order of their
+            ids, and this numbering is written beside the submission as ``<name>.images.txt``.
         blacklist: The official blacklist, or one like it; its indices are those of the images.
         **kwargs: As for :class:`mmengine.evaluator.BaseMetric`; ``prefix`` replaces ``'ilsvrc'`` in the names.
 
@@ -104,16 +94,14 @@ class ILSVRCDetMetric(BaseMetric):
 
         Args:
             data_batch: Unused.
-            data_samples: Dictionaries of ``DetDataSample``, with ``img_id``, ``gt_instances`` (``bboxes``
-                (M, 4), ``labels`` (M,)) and ``pred_instances`` (``bboxes`` (N, 4), ``labels`` and ``scores``
-                (N,)).
+            data_samples: Dictionaries of ``DetDataSample``, with ``img_id``, ``gt_instances`` (``bboxes`` (M, 4),
+                ``labels`` (M,)) and ``pred_instances`` (``bboxes`` (N, 4), ``labels`` and ``scores`` (N,)).
 
         Raises:
             InputError: See the class.
         """
-        num_classes = len(self._classes)
         if self.submission_file is None:
-            require_annotated(
+            samples.require_annotated(
                 self.dataset_meta, 'there is no score; set test_evaluator.submission_file=FILE to write a submission.'
             )
         if self.blacklist is not None and self._blacklisted is None:
@@ -122,11 +110,11 @@ class ILSVRCDetMetric(BaseMetric):
         for sample in data_samples:
             name = sample.get('img_id', sample.get('img_path'))
             self._index(name)  # an unknown image is an error at once, not after a long evaluation
-            require_objects(sample, name, 'score against')
+            samples.require_objects(sample, name, 'score against')
             found, truth = sample['pred_instances'], [sample['gt_instances']]
             if 'ignored_instances' in sample:
                 truth.append(sample['ignored_instances'])
-            scores = to_array(found['scores'])
+            scores = samples.to_array(found['scores'])
             if not np.isfinite(scores).all():
                 raise InputError(f'Image {name}: a predicted confidence is not finite; did the training diverge?')
             self.results.append(
@@ -134,9 +122,9 @@ class ILSVRCDetMetric(BaseMetric):
                     'name': name,
                     'boxes': _to_inclusive(found['bboxes'], name),
                     'scores': scores,
-                    'labels': to_labels(found['labels'], num_classes, name),
+                    'labels': self._labels(found, name),
                     'gt_boxes': np.concatenate([_to_inclusive(part['bboxes'], name) for part in truth]),
-                    'gt_labels': np.concatenate([to_labels(part['labels'], num_classes, name) for part in truth]),
+                    'gt_labels': np.concatenate([self._labels(part, name) for part in truth]),
                 }
             )
 
@@ -184,13 +172,16 @@ class ILSVRCDetMetric(BaseMetric):
         if not present.any():
             raise InputError('ILSVRCDetMetric: the blacklist leaves no object to score against.')
         if not len(detections):
-            warn_of_nothing('ILSVRCDetMetric', len(names))
+            samples.warn_of_nothing('ILSVRCDetMetric', len(names))
         print_log(f'{len(names)} images, {len(detections)} detections\n{format_table(score)}', logger='current')
         return {'mAP': score.mean_ap_with_objects, 'median_AP': float(np.median(score.ap[present]))}
 
     @property
     def _classes(self) -> tuple[str, ...]:
-        return class_names(self.dataset_meta, 'ILSVRCDetMetric')
+        return samples.class_names(self.dataset_meta, 'ILSVRCDetMetric')
+
+    def _labels(self, instances: Any, name: str | int) -> np.ndarray:
+        return samples.to_labels(instances['labels'], len(self._classes), name)
 
     def _index(self, name: str | int) -> int | None:
         """The index of an image, or None where images are to be numbered in order."""
@@ -207,16 +198,13 @@ class ILSVRCDetMetric(BaseMetric):
 
     def _write_submission(self, detections: DetectionTable) -> None:
         class_ids = np.array(_submission_class_ids(self._classes))[detections.class_ids - 1]
-        write_detections(
-            self.submission_file,
-            DetectionTable(detections.image_ids, class_ids, detections.scores, detections.boxes),
-        )
+        write_detections(self.submission_file, replace(detections, class_ids=class_ids))
         print_log(f'{len(detections)} detections written to {self.submission_file}', logger='current')
 
 
 def _to_inclusive(bboxes: Any, name: str | int) -> np.ndarray:
     """Continuous boxes (N, 4) to inclusive ones, float64; float64 keeps the subtraction exact."""
-    boxes = to_boxes(bboxes)
+    boxes = samples.to_boxes(bboxes)
     if not np.isfinite(boxes).all():
         raise InputError(f'Image {name}: a box has a coordinate that is not finite; did the training diverge?')
     boxes[:, 2:] -= 1

@@ -14,14 +14,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from det_inception.evaluation.metrics.samples import (
-    class_names,
-    require_annotated,
-    require_objects,
-    to_array,
-    to_boxes,
-    to_labels,
-)
+from det_inception.evaluation.metrics import samples
 from det_inception.evaluation.report import (
     PICTURES,
     RULES,
@@ -85,23 +78,24 @@ class ReportMetric(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Takes in a batch of predictions with their ground truth; see ``ILSVRCDetMetric.process``."""
-        require_annotated(self.dataset_meta, 'there is nothing to report; leave --report out.')
+        samples.require_annotated(self.dataset_meta, 'there is nothing to report; leave --report out.')
         for sample in data_samples:
             name = sample.get('img_id', sample.get('img_path'))
-            require_objects(sample, name, 'report on')
+            samples.require_objects(sample, name, 'report on')
             parts = [sample['gt_instances']]
             ignored = [np.zeros(len(parts[0]['labels']), bool)]
             if 'ignored_instances' in sample:
                 parts.append(sample['ignored_instances'])
                 ignored.append(np.full(len(parts[1]['labels']), self.rules != 'ilsvrc'))
-            predictions, truth = sample['pred_instances'], np.concatenate([to_boxes(part['bboxes']) for part in parts])
+            predictions = sample['pred_instances']
+            truth = np.concatenate([samples.to_boxes(part['bboxes']) for part in parts])
             proposal_iou, count = _proposal_iou(sample, truth)
             self.results.append(
                 {
                     'name': name,
                     'path': sample.get('img_path'),
-                    'boxes': to_boxes(predictions['bboxes']).astype(np.float32),
-                    'scores': to_array(predictions['scores']),
+                    'boxes': samples.to_boxes(predictions['bboxes']).astype(np.float32),
+                    'scores': samples.to_array(predictions['scores']),
                     'labels': self._labels(predictions['labels'], name),
                     'gt_boxes': truth,
                     'gt_labels': np.concatenate([self._labels(part['labels'], name) for part in parts]),
@@ -158,10 +152,10 @@ class ReportMetric(BaseMetric):
 
     @property
     def _classes(self) -> tuple[str, ...]:
-        return class_names(self.dataset_meta, 'ReportMetric')
+        return samples.class_names(self.dataset_meta, 'ReportMetric')
 
     def _labels(self, labels: Any, name: str | int) -> np.ndarray:
-        return to_labels(labels, len(self._classes), name)
+        return samples.to_labels(labels, len(self._classes), name)
 
     def _blacklisted(self, names: Sequence[str | int]) -> np.ndarray:
         """The pairs of the blacklist as positions among the images and labels; int64 (B, 2)."""
@@ -187,7 +181,7 @@ def _proposal_iou(sample: dict, truth: np.ndarray) -> tuple[np.ndarray | None, i
     """Each object's best overlap with a proposal, float64 (M,), and the number of proposals; None if there are none."""
     if 'proposals' not in sample or sample.get('flip'):  # Those of a mirrored view are in its coordinates.
         return None, 0
-    proposals = to_boxes(sample['proposals']['bboxes'])
+    proposals = samples.to_boxes(sample['proposals']['bboxes'])
     # Proposals are in the coordinates of the network's input, objects and detections in those of the file.
     width_factor, height_factor = sample.get('scale_factor', (1, 1))
     proposals /= [width_factor, height_factor, width_factor, height_factor]

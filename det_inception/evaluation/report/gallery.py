@@ -117,15 +117,14 @@ def unreached(results: EvalResults, score: Score) -> NDArray:
 
     Small objects that the rules of ILSVRC count as found with less are not among them.
     """
-    reached = _reached(*pairing_arrays(results))
+    reached = _reached(pairing_arrays(results))
     reached[score.matches[score.matches >= 0]] = True
     return ~reached
 
 
 @njit(cache=True)
-def _reached(
-    boxes: NDArray, labels: NDArray, first: NDArray, end: NDArray, object_boxes: NDArray, object_labels: NDArray
-) -> NDArray:
+def _reached(arrays: tuple[NDArray, ...]) -> NDArray:
+    boxes, labels, first, end, object_boxes, object_labels = arrays
     reached = np.zeros(len(object_boxes), dtype=np.bool_)
     for d in range(len(boxes)):
         for m in range(first[d], end[d]):

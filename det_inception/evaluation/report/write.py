@@ -16,6 +16,7 @@ from det_inception.evaluation.analysis.sizes import COCO_AREAS, score_by_size, t
 from det_inception.evaluation.report.gallery import Galleries, make_galleries
 from det_inception.evaluation.report.page import Report, make_page
 from det_inception.evaluation.report.plots import THEMES, plot_precision_recall, plot_proposal_recall
+from det_inception.formats.folders import walk
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import require_writable as require_writable_folder
 from det_inception.utils.files import write_bytes, write_text
@@ -102,7 +103,7 @@ def image_files(folder: str | Path) -> dict[str, Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder of images; correct it, or leave it away for a report without them.')
-    files = [path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES]
+    files = [folder / name for name in walk(folder)]
     if not files:
         raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); name the folder of the images.')
     count = Counter(path.stem for path in files)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from det_inception.inference.acceleration.eager_engine import RegionNetwork
 from det_inception.inference.acceleration.fused_engine import fuse
 from det_inception.models.backbones.googlenet import LocalResponseNorm
+from det_inception.models.data_preprocessors.normalization import plain_values
 from det_inception.models.detectors.rcnn import RCNN
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_bytes
@@ -88,9 +89,7 @@ def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
         classes=list(classes),
         size=warp.size,
         context=warp.context,
-        mean=preprocessor.mean.flatten().tolist(),
-        std=preprocessor.std.flatten().tolist(),
-        bgr_to_rgb=bool(preprocessor._channel_conversion),
+        **plain_values(preprocessor),
         delta_means=list(coder.means),
         delta_stds=list(coder.stds),
         det_inception_version=__version__,

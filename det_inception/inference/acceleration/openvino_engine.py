@@ -57,10 +57,7 @@ class OpenVINOEngine:
     """
 
     def __init__(
-        self,
-        model: RegionClassifier,
-        precision: str,
-        chosen: Callable[[onnx.ModelProto], list[str]] = costly,
+        self, model: RegionClassifier, precision: str, chosen: Callable[[onnx.ModelProto], list[str]] = costly
     ) -> None:
         self.shape, self.precision, self.chosen = model.crop_shape, precision, chosen
         self.network = to_onnx(model, scores=False)

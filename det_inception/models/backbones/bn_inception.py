@@ -168,11 +168,7 @@ class BNInception(Backbone):
         return copy.deepcopy(NORMALIZATION)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns the features of the stages in ``out_indices``.
-
-        Args:
-            images: (N, 3, H, W), normalized as the weights want it.
-        """
+        """Returns the features of the stages in ``out_indices``."""
         stages = []
         x = images
         for number, (_, names) in enumerate(STAGES[: max(self.out_indices) + 1]):
@@ -211,14 +207,7 @@ class BNInception(Backbone):
         return stated._replace(settings=dict(variant='caffe' if biased else 'paper'))
 
     def load_pretrained(self, source: str | Path) -> None:
-        """Loads the public weights, or the class's own, every layer, and notes their normalization.
-
-        Args:
-            source: A file or an address; a classifier's entries are left out.
-
-        Raises:
-            CheckpointError: They are of another network or variant.
-        """
+        """Loads the public weights, or the class's own, and notes their normalization; a classifier is left out."""
         tensors = read_raw(source).tensors
         public = is_public(tensors)
         found = {}

@@ -89,7 +89,6 @@ VARIANTS = {
     'torchvision': Variant(batch_norm=True, kernel_5x5=3, last_pool=2),
 }
 
-
 NORMALIZATION = {
     'paper': dict(mean=[104.0, 117.0, 123.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False),
     'batch_norm': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
@@ -145,7 +144,7 @@ class LocalResponseNorm(nn.Module):
         return x * (total * total.sqrt()).rsqrt()
 
 
-class ConvUnit(nn.Module):
+class ConvUnit(nn.Sequential):
     """Convolution, batch norm (where the variant has it) and ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1) -> None:
@@ -153,9 +152,6 @@ class ConvUnit(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
         self.norm = nn.BatchNorm2d(out_channels, eps=1e-3) if batch_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.relu(self.norm(self.conv(x)))
 
 
 class Inception(nn.Module):
@@ -224,11 +220,8 @@ class GoogLeNet(Backbone):
         require_stages('GoogLeNet', names, out_indices, frozen_stages, max(out_indices, default=-1))
         if not 0 < width <= 4:
             raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
-        self.variant = variant
-        self.out_indices = tuple(out_indices)
-        self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
-        self.width = width
+        self.variant, self.width, self.out_indices = variant, width, tuple(out_indices)
+        self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
 
         kind = VARIANTS[variant]
         conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
@@ -260,11 +253,7 @@ class GoogLeNet(Backbone):
         self._freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns the features of the stages in ``out_indices``.
-
-        Args:
-            images: (N, 3, H, W), normalized as the weights want it; for all five stages H and W are at least 31.
-        """
+        """Returns the features of the stages in ``out_indices``; for all five stages H and W are at least 31."""
         return self._run(images, {})
 
     @property
@@ -287,34 +276,22 @@ class GoogLeNet(Backbone):
         """Runs the network and fills in the maps that ``aux`` names; others are freed as soon as they can be."""
         stages = []
         # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
-        x = self.conv1(images.contiguous(memory_format=torch.channels_last))  # 64, /2
-        stages.append(x)
-        if self._needs(1):
-            x = self.lrn(self.pool(x))  # 64, /4
-            x = self.conv2(self.conv2_reduce(x))  # 192, /4
-            stages.append(x)
-        if self._needs(2):
-            x = self.pool(self.lrn(x))  # 192, /8
-            x = self.inception3b(self.inception3a(x))  # 480, /8
-            stages.append(x)
-        if self._needs(3):
-            x = self.pool(x)  # 480, /16
-            x = self.inception4a(x)  # 512, /16
-            if aux:
-                aux['inception4a'] = x
-            x = self.inception4d(self.inception4c(self.inception4b(x)))  # 528, /16
-            if aux:
-                aux['inception4d'] = x
-            x = self.inception4e(x)  # 832, /16
-            stages.append(x)
-        if self._needs(4):
-            x = self.last_pool(x)  # 832, /32
-            x = self.inception5b(self.inception5a(x))  # 1024, /32
+        x = images.contiguous(memory_format=torch.channels_last)
+        for number, (_, names) in enumerate(STAGES[: max(self.out_indices) + 1]):
+            if number == 1:
+                x = self.lrn(self.pool(x))  # 64, /4
+            elif number == 2:
+                x = self.pool(self.lrn(x))  # 192, /8
+            elif number == 3:
+                x = self.pool(x)  # 480, /16
+            elif number == 4:
+                x = self.last_pool(x)  # 832, /32
+            for name in names:
+                x = getattr(self, name)(x)
+                if name in aux:
+                    aux[name] = x
             stages.append(x)
         return tuple(stages[index] for index in self.out_indices)
-
-    def _needs(self, stage: int) -> bool:
-        return max(self.out_indices) >= stage
 
     def init_random(self) -> None:
         """Draws weights that let the variant train."""
@@ -344,14 +321,7 @@ class GoogLeNet(Backbone):
         return _config(convert_state_dict(raw, str(path), LAYOUT))
 
     def load_pretrained(self, source: str | Path | Weights) -> None:
-        """Loads weights, all of them, and notes their normalization.
-
-        Args:
-            source: As for :meth:`read_weights`, or what it returned.
-
-        Raises:
-            CheckpointError: The file cannot be read, or holds another variant or width.
-        """
+        """Loads what :meth:`read_weights` reads, or returned, and notes its normalization."""
         weights = source if isinstance(source, Weights) else self.read_weights(source)
         if weights.variant != self.variant:
             raise CheckpointError(
@@ -392,14 +362,9 @@ def _units() -> tuple[Unit, ...]:
         Unit('conv2_reduce', 'conv2/3x3_reduce', 'conv2', 64),
         Unit('conv2', 'conv2/3x3', 'conv3', 192),
         *(
-            Unit(
-                f'inception{module}.{own}',
-                f'inception_{module}/{caffe}',
-                f'inception{module}.{torchvision}',
-                getattr(widths, own),
-            )
-            for module, widths in INCEPTION.items()
-            for own, caffe, torchvision in branches
+            Unit(f'inception{key}.{own}', f'inception_{key}/{caffe}', f'inception{key}.{theirs}', getattr(widths, own))
+            for key, widths in INCEPTION.items()
+            for own, caffe, theirs in branches
         ),
     )
 

@@ -121,11 +121,7 @@ class TimmBackbone(Backbone):
         return timm_normalization(self.model_name)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``.
-
-        Args:
-            images: (N, 3, H, W), normalized as the weights want it.
-        """
+        """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``."""
         return tuple(self.network(images))
 
     def init_random(self) -> None:
@@ -141,14 +137,7 @@ class TimmBackbone(Backbone):
         return WeightsConfig({}, timm_normalization(config['model_name']))
 
     def load_pretrained(self, source: str | Path) -> None:
-        """Loads timm's weights of the network, every layer, and notes their normalization.
-
-        Args:
-            source: A file, or :data:`ADDRESS`.
-
-        Raises:
-            InputError: They are missing, or of another network.
-        """
+        """Loads timm's weights of the network from a file or :data:`ADDRESS`, and notes their normalization."""
         timm, source = require_timm(), str(source)
         overlay = {}
         if source != ADDRESS:

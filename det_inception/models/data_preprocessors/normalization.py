@@ -43,11 +43,7 @@ class NormalizationBuffers(nn.Module):
     @property
     def normalization(self) -> dict | None:
         """``mean``, ``std`` and ``bgr_to_rgb`` as plain values; None if nothing has said them yet."""
-        if self.origin is None:
-            return None
-        return dict(
-            mean=self.mean.flatten().tolist(), std=self.std.flatten().tolist(), bgr_to_rgb=bool(self.bgr_to_rgb)
-        )
+        return None if self.origin is None else plain_values(self)
 
     def set_normalization(self, normalization: Mapping, origin: str) -> None:
         """Changes the buffers in place, where a wrapper for distributed training keeps track of them."""
@@ -80,6 +76,12 @@ class NormalizationBuffers(nn.Module):
         missing_keys.extend(missing)
 
 
+def plain_values(preprocessor: nn.Module) -> dict:
+    """Returns ``mean``, ``std`` and ``bgr_to_rgb`` of a data preprocessor that normalizes, also of MMDetection's."""
+    mean, std = (getattr(preprocessor, name).flatten().tolist() for name in ('mean', 'std'))
+    return dict(mean=mean, std=std, bgr_to_rgb=bool(preprocessor._channel_conversion))
+
+
 def fit_normalization(model: nn.Module) -> None:
     """Gives a model's data preprocessor the normalization of its backbone's weights.
 
@@ -110,11 +112,7 @@ def fit_normalization(model: nn.Module) -> None:
 def _require_same(needed: Mapping | None, preprocessor: nn.Module) -> None:
     if needed is None or not getattr(preprocessor, '_enable_normalize', False):
         return
-    used = dict(
-        mean=preprocessor.mean.flatten().tolist(),
-        std=preprocessor.std.flatten().tolist(),
-        bgr_to_rgb=bool(preprocessor._channel_conversion),
-    )
+    used = plain_values(preprocessor)
     if not same_normalization(needed, used):
         hint = "take type='BackboneDataPreprocessor' without mean, std and bgr_to_rgb."
         if isinstance(preprocessor, NormalizationBuffers):

@@ -65,9 +65,8 @@ class RCNN(RegionClassifier, RegionDetector):
         bbox_head: A :class:`~det_inception.models.RegionClassifierHead`.
         region_warp: A :class:`~det_inception.models.RegionWarp`.
         train_cfg: ``rcnn``: ``assigner``, ``sampler``, ``pos_weight``.
-        test_cfg: ``rcnn``: ``score_thr``, ``nms`` (see
-            :func:`~det_inception.models.layers.postprocess.nms_per_class`), ``max_per_img`` (-1: no limit),
-            ``max_per_class`` (of an image), ``chunk_size``, ``keep_region_scores``.
+        test_cfg: ``rcnn``: ``score_thr``, ``nms`` (see :func:`~det_inception.models.layers.postprocess.nms_per_class`),
+            ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image), ``chunk_size``, ``keep_region_scores``.
         data_preprocessor: Normalization and batching; a :class:`~det_inception.models.BackboneDataPreprocessor` takes
             ``mean`` and ``std`` from the backbone's weights.
         init_cfg: As in MMEngine.

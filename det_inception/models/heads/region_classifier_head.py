@@ -26,12 +26,7 @@ class RegionClassifierHead(BBoxHead):
     """
 
     def __init__(
-        self,
-        num_classes: int,
-        in_channels: int = 1024,
-        dropout: float = 0.4,
-        with_reg: bool = False,
-        **kwargs,
+        self, num_classes: int, in_channels: int = 1024, dropout: float = 0.4, with_reg: bool = False, **kwargs
     ) -> None:
         super().__init__(
             with_avg_pool=True, with_reg=with_reg, in_channels=in_channels, num_classes=num_classes, **kwargs
