@@ -113,13 +113,8 @@ def match_images(paths: Sequence[Path], image_list: Mapping[str, int]) -> dict[i
 def part_of(truth: AnnotationTable, images: Sequence[int]) -> AnnotationTable:
     """Returns the ground truth of some of its images."""
     kept = np.isin(truth.object_image_ids, images)
-    return AnnotationTable(
-        image_ids=np.array(images),
-        object_image_ids=truth.object_image_ids[kept],
-        class_ids=truth.class_ids[kept],
-        boxes=truth.boxes[kept],
-        class_names=truth.class_names,
-    )
+    ids, classes, boxes = truth.object_image_ids[kept], truth.class_ids[kept], truth.boxes[kept]
+    return AnnotationTable(np.array(images), ids, classes, boxes, class_names=truth.class_names)
 
 
 def score_photos(detector: Detector, photos: PhotoSet) -> PhotoScore:

@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import NDArray as Array
 from scipy import ndimage
-
-Array = NDArray  # shapes and dtypes are in the docstrings
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5)
 """Shares of a map's peak above which a cell may belong to the object; no single one suits all objects."""
