@@ -4,3 +4,4 @@ _base_ = ['_base_/models/fast-rcnn.py', '_base_/datasets/ilsvrc.py', '_base_/sch
 
 train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
 val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))

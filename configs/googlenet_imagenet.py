@@ -7,4 +7,3 @@ optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01, mo
 param_scheduler = [dict(type='StepLR', step_size=8, gamma=0.96)]
 average = dict(type='EMAHook', ema_type='StochasticWeightAverage', begin_epoch=91, update_buffers=True)
 custom_hooks = [average, dict(type='BackboneNormalizationHook')]
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3))

@@ -8,4 +8,3 @@ optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.02, mo
 param_scheduler = [dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50)]
 average = dict(type='EMAHook', ema_type='StochasticWeightAverage', begin_epoch=9, update_buffers=True)
 custom_hooks = [average, dict(type='BackboneNormalizationHook')]
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3))

@@ -7,3 +7,4 @@ model = dict(backbone=dict(frozen_stages=-1))  # Half a million images teach the
 train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
 val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))
 val_evaluator = test_evaluator = dict(_delete_=True, type='ProposalRecallMetric', limits=(10, 50, 200))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))

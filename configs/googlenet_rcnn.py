@@ -8,3 +8,4 @@ model = dict(backbone=dict(frozen_stages=-1), train_cfg=dict(rcnn=rcnn))
 train_dataloader = dict(dataset=dict(pipeline={{_base_.train_pipeline}}))
 val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))
 multibox = dict(config='{{ fileDirname }}/googlenet_multibox.py', number=200)  # For --cfg-options multibox.checkpoint=.
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1000))

@@ -6,6 +6,9 @@ custom_imports = dict(
 )
 default_scope = 'mmdet'
 
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=20), checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3)
+)
 custom_hooks = [dict(type='BackboneNormalizationHook')]
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

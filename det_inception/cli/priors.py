@@ -23,23 +23,24 @@ def main() -> None:
     args = parse_args()
     import numpy as np
 
+    from det_inception.config.data import pipeline_steps
     from det_inception.config.loading import ConfigError, is_class_agnostic, load_config
     from det_inception.config.options import read_options
     from det_inception.engine.hooks.multibox_priors import dataset_boxes
     from det_inception.proposals.multibox import mean_best_overlap, write_priors
     from det_inception.registry import DATASETS, MODELS
 
-    options = dict(read_options(args.cfg_options) or {}, weights=None)
-    cfg = load_config(args.config, options=options, data_root=args.data_root)
-    if not is_class_agnostic(cfg) or cfg.get('train_dataloader') is None or 'image_size' not in cfg:
+    cfg = load_config(args.config, options=read_options(args.cfg_options), data_root=args.data_root)
+    resize = next(pipeline_steps(cfg, 'Resize'), None)
+    if not is_class_agnostic(cfg) or cfg.get('train_dataloader') is None or resize is None:
         raise ConfigError(
-            f'{args.config}: is no config of a MultiBox with a train_dataloader and an image_size; name one.'
+            f'{args.config}: is no config of a MultiBox with a train_dataloader that resizes its images; name one.'
         )
     model = MODELS.build(dict(cfg.model, bbox_head=dict(cfg.model.bbox_head, priors=None)))
     boxes = dataset_boxes(DATASETS.build(dict(cfg.train_dataloader.dataset, pipeline=[])))
     priors = model.bbox_head.make_priors(boxes)
     model.bbox_head.set_priors(priors)
-    all_boxes = model.prior_boxes(*cfg.image_size).double().numpy()
+    all_boxes = model.prior_boxes(*resize.scale).double().numpy()
 
     print('priors, in % of width and height:', 'x1 y1 x2 y2' if priors.shape[1] == 4 else 'width height')
     for row in priors:

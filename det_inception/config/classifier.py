@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from det_inception.config.data import datasets_of, read_classes, set_classes
+from det_inception.config.data import config_classes, datasets_of, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.models.backbones.googlenet import GoogLeNet
 from det_inception.utils.errors import InputError, some
@@ -37,7 +37,7 @@ def complete_classifier(cfg: Config, checkpoints: Sequence[str | Path], weights:
     Raises:
         InputError: Weights, classes and data do not belong together.
     """
-    classes = None if cfg.get('synsets') is None else read_synsets(cfg.synsets)
+    classes = config_classes(cfg) if cfg.get('synsets') is None else read_synsets(cfg.synsets)
     if checkpoints:
         _apply_checkpoints(cfg, checkpoints, classes)
         return
