@@ -22,6 +22,7 @@ from mini_set import make_mini
 
 REPO = Path(__file__).resolve().parent.parent.parent
 MINI = str(REPO / 'configs/googlenet_rcnn_mini.py')
+ROOMS = ['det_inception.models', 'det_inception.datasets', 'det_inception.evaluation', 'det_inception.engine']
 VOC = str(REPO / 'configs/googlenet_rcnn_voc.py')
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -291,7 +292,7 @@ def test_two_processes_without_a_gpu(mini, tmp_path):
     config = tmp_path / 'two.py'
     config.write_text(
         f"_base_ = '{MINI}'\n"
-        "custom_imports = dict(imports=['det_inception', 'save_each_rank'], allow_failed_imports=False)\n"
+        f"custom_imports = dict(imports=[*{ROOMS}, 'save_each_rank'], allow_failed_imports=False)\n"
         "custom_hooks = [dict(type='SaveEachRank')]\n"
     )
     work_dir = tmp_path / 'work'
@@ -347,7 +348,7 @@ def test_two_processes_learn_as_one(mini, tmp_path):
     config = tmp_path / 'config.py'
     config.write_text(
         f"_base_ = '{MINI}'\n"
-        "custom_imports = dict(imports=['det_inception', 'as_one'], allow_failed_imports=False)\n"
+        f"custom_imports = dict(imports=[*{ROOMS}, 'as_one'], allow_failed_imports=False)\n"
         "custom_hooks = [dict(type='SaveLosses')]\n"
         'model = dict(backbone=dict(norm_eval=True), bbox_head=dict(dropout=0.0),\n'
         "             train_cfg=dict(rcnn=dict(sampler=dict(_delete_=True, type='FirstSampler', num=12,\n"
