@@ -18,12 +18,17 @@ from det_inception.utils.errors import InputError
 REPO = Path(__file__).resolve().parent.parent.parent
 
 
-def write_config(path: Path, **settings) -> Path:
-    """A MultiBox small enough for tests, on images of 64 x 64."""
+def write_config(path: Path, side: int = 64) -> Path:
+    """A MultiBox small enough for tests, on images of ``side`` x ``side``."""
     model = dict(backbone=dict(width=0.125), bbox_head=dict(in_channels=(64, 104, 128), channels=16, sizes_per_cell=1))
+    pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(side, side), keep_ratio=False),
+        dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')),
+    ]
     base = REPO / 'configs/googlenet_multibox_mini.py'
-    lines = [f'_base_ = {str(base)!r}', f'model = {model!r}', 'image_size = (64, 64)']
-    path.write_text('\n'.join([*lines, *(f'{name} = {value!r}' for name, value in settings.items())]))
+    test = dict(dataset=dict(pipeline=pipeline))
+    path.write_text(f'_base_ = {str(base)!r}\nmodel = {model!r}\ntest_dataloader = {test!r}\n')
     return path
 
 
@@ -75,7 +80,7 @@ def test_parameters_are_what_the_boxes_depend_on(trained, tmp_path):
         MultiBoxProposer(*trained, number=100),
         MultiBoxProposer(*trained, amp=True),
         MultiBoxProposer(str(config), str(write_checkpoint(config, tmp_path / 'other.pth', seed=1))),
-        MultiBoxProposer(str(write_config(tmp_path / 'larger.py', image_size=(96, 96))), str(checkpoint)),
+        MultiBoxProposer(str(write_config(tmp_path / 'larger.py', side=96)), str(checkpoint)),
     ]
     known = [parameters]
     for other in others:

@@ -14,7 +14,7 @@ from det_inception.models import BNInception, TimmBackbone
 from det_inception.models.backbones.bn_inception import NORMALIZATION, public_name
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.weights.checkpoints import read_checkpoint
+from det_inception.weights.checkpoints import load_detector, read_checkpoint
 from det_inception.weights.export import publish
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -226,9 +226,10 @@ def test_weights_and_checkpoints_of_a_config(timm_file, tmp_path):
     }
     cfg = load_config(CONFIG, options=options, weights=path)
     assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(path))
-    assert cfg.model.data_preprocessor.mean == pytest.approx([123.675, 116.28, 103.53])
     model = MODELS.build(cfg.model)
-    model.init_weights()  # refuses another normalization
+    model.init_weights()
+    imagenet = pytest.approx([123.675, 116.28, 103.53])
+    assert model.data_preprocessor.mean.flatten().tolist() == imagenet
     meta = dict(cfg=cfg.pretty_text, dataset_meta=dict(classes=('cat', 'dog')))
     trained = tmp_path / 'trained.pth'
     torch.save(dict(state_dict=model.state_dict(), meta=meta), trained)
@@ -238,4 +239,6 @@ def test_weights_and_checkpoints_of_a_config(timm_file, tmp_path):
     for file in (trained, published):
         used = load_config(CONFIG, options=options, checkpoint=file)
         assert used.model.backbone.get('init_cfg') is None
-        assert used.model.data_preprocessor.mean == pytest.approx([123.675, 116.28, 103.53])
+        loaded = MODELS.build(used.model)
+        load_detector(loaded, file)
+        assert loaded.data_preprocessor.mean.flatten().tolist() == imagenet

@@ -74,9 +74,9 @@ def test_demo_without_weights_and_internet(tool, photos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(weight_files.CheckpointLoader, 'load_checkpoint', offline)
     sentence = tool.refused('demo', photos, '--out-dir', tmp_path / 'out')
-    assert '--weights FILE' in sentence and 'torchvision://googlenet cannot be downloaded' in sentence
+    assert '--weights FILE' in sentence and 'torchvision://googlenet: cannot be downloaded' in sentence
     assert not (tmp_path / 'out').exists()
-    assert 'none.pth does not exist' in tool.refused('demo', photos, '--weights', tmp_path / 'none.pth')
+    assert 'none.pth: no such' in tool.refused('demo', photos, '--weights', tmp_path / 'none.pth')
 
 
 def test_demo_with_weights_of_something_else(tool, photos, tmp_path):
