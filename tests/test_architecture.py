@@ -28,9 +28,6 @@ ROOMS = (
 
 GROUND_FLOOR = ('proposals', 'ilsvrc', 'formats', 'utils')
 GROUND_LIBRARIES = {'numpy', 'scipy', 'numba', 'cv2', 'h5py', 'tqdm', 'PIL', 'yaml', 'platformdirs', 'rich'}
-TO_MOVE: set[tuple[str, str]] = set()
-"""What still points up, and goes before the move is done."""
-
 LOOSE = {'__init__.py', 'version.py', 'registry.py', 'py.typed'}
 
 
@@ -81,12 +78,9 @@ def test_an_import_points_down(module):
     own = ROOMS.index(room_of(module))
     for imported, line, _ in imports_of(module):
         if (room := room_of(imported)) is not None:
-            if (module.removeprefix('det_inception.'), room) in TO_MOVE:
-                continue
             assert ROOMS.index(room) >= own, f'{module}:{line} imports {imported}, which is above it'
 
 
-@pytest.mark.skipif(bool(TO_MOVE), reason='weights and models still import one another')
 def test_no_circle_of_imports():
     graph = {name: {imported for imported, _, _ in imports_of(name) if imported in MODULES} for name in MODULES}
     for name, imported in graph.items():

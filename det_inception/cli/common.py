@@ -38,6 +38,12 @@ def add_config_options(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help=help)
 
 
+def add_launcher_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--launcher``, and the rank that PyTorch's former launcher passes on."""
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a tool and ends the process.
 

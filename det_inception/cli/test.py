@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options, add_speed_options
+from det_inception.cli.common import add_config_options, add_launcher_options, add_speed_options
 from det_inception.utils.errors import InputError
 
 
@@ -44,8 +44,7 @@ def parse_args() -> argparse.Namespace:
     add_config_options(
         parser, 'settings that override those of the config, e.g. model.test_cfg.rcnn.nms.iou_threshold=0.5'
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_launcher_options(parser)
     return parser.parse_args()
 
 

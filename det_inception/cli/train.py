@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from det_inception.cli.common import add_config_options
+from det_inception.cli.common import add_config_options, add_launcher_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,8 +31,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision; bfloat16 on a CPU')
     add_config_options(parser, 'settings that override the config, e.g. train_cfg.max_epochs=20 randomness.seed=1')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_launcher_options(parser)
     return parser.parse_args()
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
 from det_inception.models.data_preprocessors.normalization import (
     NormalizationBuffers,
@@ -14,6 +12,7 @@ from det_inception.models.data_preprocessors.normalization import (
     require_normalization,
 )
 from det_inception.registry import HOOKS
+from det_inception.weights.checkpoints import unwrapped
 from det_inception.weights.normalization import add_normalization, describe
 
 
@@ -29,7 +28,7 @@ class BackboneNormalizationHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Completes a checkpoint of version 0.1; MMEngine calls this before it loads it into the model."""
-        preprocessor = _unwrapped(runner.model).data_preprocessor
+        preprocessor = unwrapped(runner.model).data_preprocessor
         if isinstance(preprocessor, NormalizationBuffers) and 'state_dict' in checkpoint:
             add_normalization(checkpoint['state_dict'], checkpoint.get('meta') or {})
 
@@ -39,13 +38,9 @@ class BackboneNormalizationHook(Hook):
         Raises:
             InputError: The config names another normalization than the weights need, or nothing names one.
         """
-        model = _unwrapped(runner.model)
+        model = unwrapped(runner.model)
         fit_normalization(model)
         if isinstance(model.data_preprocessor, NormalizationBuffers):
             require_normalization(model.data_preprocessor)
             said = describe(model.data_preprocessor.normalization)
             print_log(f'Images are normalized as the {model.data_preprocessor.origin} says: {said}.', 'current')
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

@@ -101,11 +101,10 @@ def fit_normalization(model: nn.Module) -> None:
     needed = getattr(backbone, 'normalization', None)
     if getattr(preprocessor, 'origin', None) == 'config' or not isinstance(preprocessor, NormalizationBuffers):
         _require_same(needed, preprocessor)
-    elif needed is None and preprocessor.origin is None:
+        return
+    if needed is None and preprocessor.origin is None:
         needed = getattr(backbone, 'default_normalization', None)
-        if needed is not None:
-            preprocessor.set_normalization(needed, 'weights')
-    elif needed is not None:
+    if needed is not None:
         preprocessor.set_normalization(needed, 'weights')
 
 
