@@ -54,6 +54,7 @@ def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
     for settings in (cfg.model, *cfg.model.get('members', ())):
         if settings.get('test_cfg') is not None:
             settings.test_cfg.rcnn.keep_region_scores = True
+            settings.test_cfg.rcnn.pop('preselect', None)  # Files of several networks must hold the same regions.
     cfg.test_evaluator = [*_evaluators(cfg), dict(type='RegionScoresMetric', out_file=str(path))]
 
 

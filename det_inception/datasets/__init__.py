@@ -6,10 +6,11 @@ from det_inception.datasets.detection import COCOFormatDataset, DetectionDataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
 from det_inception.datasets.imagenet import ImageNetDataset
 from det_inception.datasets.shared_pipeline import SharedPipelineDataset
-from det_inception.datasets.transforms import LoadAnyImage, LoadRegionProposals
+from det_inception.datasets.transforms import BatchResize, LoadAnyImage, LoadRegionProposals
 from det_inception.formats.records import DataError
 
 __all__ = [
+    'BatchResize',
     'COCOFormatDataset',
     'DataError',
     'DetectionDataset',

@@ -1,9 +1,11 @@
-"""The two steps of a pipeline that MMDetection lacks: a reader for any image, and external proposals.
+"""The steps of a pipeline that MMDetection lacks: a reader for any image, external proposals, one scale for a batch.
 
 Shape legend: H and W of an image, N proposals.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
@@ -119,3 +121,32 @@ class LoadRegionProposals(BaseTransform):
                 f'{proposals.width} x {proposals.height}; make them again with tools/make_proposals.py.'
             )
         return proposals.boxes
+
+
+@TRANSFORMS.register_module()
+class BatchResize(BaseTransform):
+    """Resizes ``batch_size`` images in a row to the same, randomly drawn shorter side, so that little is padded.
+
+    MMDetection's ``RandomChoiceResize`` draws anew for each image, and the smaller ones of a batch are filled up with
+    zeros to the size of the greatest. A worker makes one batch after the other, and so do the images here.
+
+    Args:
+        sides: Shorter sides to draw from, in pixels.
+        batch_size: The data loader's.
+        max_ratio: The longer side is at most this many times as long; an image of another shape becomes smaller.
+    """
+
+    def __init__(self, sides: Sequence[int], batch_size: int, max_ratio: float = 5 / 3) -> None:
+        self.resizes = [
+            TRANSFORMS.build(dict(type='mmdet.Resize', scale=(int(side * max_ratio), side), keep_ratio=True))
+            for side in sides
+        ]
+        self.batch_size = batch_size
+        self._left = 0
+
+    def transform(self, results: dict) -> dict:
+        """Resizes image and boxes, as MMDetection's ``Resize`` does."""
+        if not self._left:
+            self._left, self._now = self.batch_size, self.resizes[np.random.randint(len(self.resizes))]
+        self._left -= 1
+        return self._now(results)

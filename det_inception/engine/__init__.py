@@ -5,6 +5,7 @@ from det_inception.engine.hooks.average_losses import AverageLossesHook
 from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
+from det_inception.engine.loops import ReshufflingTrainLoop
 from det_inception.engine.optim_wrapper import CPUAmpOptimWrapper
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     'CPUAmpOptimWrapper',
     'DrawDetectionsHook',
     'MultiBoxPriorsHook',
+    'ReshufflingTrainLoop',
 ]

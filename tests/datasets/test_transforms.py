@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from det_inception.datasets import DataError, LoadAnyImage, LoadRegionProposals
+from det_inception.datasets import BatchResize, DataError, LoadAnyImage, LoadRegionProposals
 from det_inception.proposals import selective_search
 from det_inception.utils.errors import InputError
 
@@ -150,3 +150,25 @@ def test_stored_proposals(scene):
 def test_missing_store(tmp_path):
     with pytest.raises(InputError, match=r'none\.h5'):
         LoadRegionProposals(store=str(tmp_path / 'none.h5'))
+
+
+# ------------------------------------------------------------------------------------------------- BatchResize
+
+
+def test_a_batch_has_one_shorter_side():
+    np.random.seed(0)
+    resize = BatchResize([32, 48, 64], batch_size=4)
+    shapes = []
+    for number in range(80):
+        image = np.zeros((100, 120, 3) if number % 2 else (150, 90, 3), np.uint8)
+        results = resize(dict(img=image, gt_bboxes=np.array([[10.0, 20, 30, 40]], np.float32)))
+        shapes.append(results['img'].shape[:2])
+        scale = results['img'].shape[0] / image.shape[0]
+        np.testing.assert_allclose(results['gt_bboxes'], np.array([[10, 20, 30, 40]]) * scale, rtol=0.02)
+    sides = np.sort(shapes)[:, 0].reshape(20, 4)
+    assert (sides == sides[:, :1]).all() and {32, 48, 64} == set(sides[:, 0])
+
+
+def test_a_long_image_is_resized_by_its_longer_side():
+    results = BatchResize([60], batch_size=2)(dict(img=np.zeros((100, 1000, 3), np.uint8)))
+    assert results['img'].shape[:2] == (10, 100)

@@ -11,9 +11,10 @@ from mmcv.ops import RoIAlign
 from mmdet.models.roi_heads import StandardRoIHead
 from mmengine.config import Config
 from tiny_detectors import CHANNELS, WIDTH, shared_head_config
+from torchvision.ops import roi_align
 
 from det_inception.inference.acceleration import accelerate, make_engine
-from det_inception.models.layers.region_align import region_align
+from det_inception.models.layers.region_align import differentiable_region_align, region_align
 from det_inception.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +97,34 @@ def test_gradients_reach_the_map(seen):
     results = head('SharedRoIHead').train()._bbox_forward((features,), seen[1])
     results['cls_score'].sum().backward()
     assert features.grad.abs().sum() > 0
+
+
+def test_gradients_are_torchvisions():
+    generator = torch.Generator().manual_seed(3)
+    features = torch.randn(3, 5, 13, 17, generator=generator)
+    corners = torch.rand(40, 2, generator=generator) * 260 - 30
+    sides = torch.rand(40, 2, generator=generator) * 200
+    images = torch.randint(0, 3, (40, 1), generator=generator).float()
+    rois = torch.cat([images, corners, corners + sides], 1)
+    weights = torch.randn(40, 5, 7, 7, generator=generator)
+    cut, gradients = [], []
+    for align in (
+        lambda x: differentiable_region_align(x, rois, 7, 1 / 16, 2),
+        lambda x: roi_align(x, rois, 7, 1 / 16, 2, aligned=True),
+    ):
+        x = features.clone().requires_grad_()
+        cut.append(align(x))
+        (cut[-1] * weights).sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*cut, atol=1e-5, rtol=0)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=0)
+
+
+def test_no_region_has_no_gradient():
+    features = torch.randn(1, 5, 13, 17, requires_grad=True)
+    cut = differentiable_region_align(features, torch.zeros(0, 5), 7, 1 / 16, 2)
+    cut.sum().backward()
+    assert cut.shape == (0, 5, 7, 7) and not features.grad.any()
 
 
 @pytest.mark.parametrize('learning', [False, True])

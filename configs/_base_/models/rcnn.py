@@ -28,7 +28,17 @@ model = dict(
             pos_weight=-1,
         )
     ),
-    test_cfg=dict(rcnn=dict(score_thr=0.001, nms=nms, max_per_img=-1, max_per_class=100, chunk_size=128)),
+    test_cfg=dict(
+        rcnn=dict(
+            score_thr=0.001,
+            nms=nms,
+            max_per_img=-1,
+            max_per_class=100,
+            chunk_size=128,
+            # Of all proposals, how many are looked at closely; see docs/speed.md.
+            preselect=dict(regions=-1, map_sides=(320, 640), iou_threshold=0.95),
+        )
+    ),
 )
 
 load = [dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)]

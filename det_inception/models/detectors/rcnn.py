@@ -8,6 +8,8 @@ Shape legend: B images in a batch, R regions of all of them, K classes, S the si
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.models.layers.consistency import require_channels
 from det_inception.models.layers.postprocess import postprocess, require_nms
+from det_inception.models.layers.preselect import most_promising, pooled_features, require_preselect
 from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions, predict_in_chunks
 from det_inception.registry import MODELS, TASK_UTILS
 from det_inception.utils.errors import InputError
@@ -28,11 +31,15 @@ class RegionDetector(BaseDetector):
     """What one network and an ensemble of such share: all proposals of an image are classified, chunk by chunk."""
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
-        """Classifies all proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample."""
+        """Classifies the proposals and puts ``pred_instances`` (bboxes, scores, labels) into every sample.
+
+        All of them, or the most promising ones if ``test_cfg.rcnn.preselect`` says how many.
+        """
         results = []
         for number, data_sample in enumerate(batch_data_samples):
-            rois = bbox2roi([region_proposals(data_sample)])
-            predictions = self.region_scores(batch_inputs[number : number + 1], rois, [data_sample])
+            image = batch_inputs[number : number + 1]
+            rois = bbox2roi([self._preselect(image, region_proposals(data_sample), data_sample)])
+            predictions = self.region_scores(image, rois, [data_sample])
             results.append(self._detections(rois, predictions, data_sample, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
@@ -40,6 +47,15 @@ class RegionDetector(BaseDetector):
         """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, computed chunk by chunk, in float32."""
         chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
         return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, data_samples), rois, chunk_size)
+
+    def _preselect(self, image: Tensor, boxes: Tensor, data_sample: DetDataSample) -> Tensor:
+        height, width = data_sample.metainfo['img_shape'][:2]
+        image = image[:, :, :height, :width]
+        return most_promising(boxes, lambda sides: self._rough_scores(image, boxes, sides), self.test_cfg['rcnn'])
+
+    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
+        """Returns softmax scores (R, K + 1) of boxes from one look at the image (1, 3, H, W) at each size."""
+        raise NotImplementedError
 
     def _detections(
         self, rois: Tensor, predictions: RegionPredictions, data_sample: DetDataSample, rescale: bool
@@ -57,7 +73,7 @@ class RCNN(RegionClassifier, RegionDetector):
     """Regions with convolutional features: classifies warped crops of external proposals.
 
     Every data sample has ``proposals`` (see :class:`det_inception.datasets.LoadRegionProposals`). In training they are
-    assigned to the ground truth and sampled. At test time all are classified, in chunks of
+    assigned to the ground truth and sampled. At test time they are classified, in chunks of
     ``test_cfg.rcnn.chunk_size`` crops, so that memory does not grow with their number.
 
     Args:
@@ -66,7 +82,8 @@ class RCNN(RegionClassifier, RegionDetector):
         region_warp: A :class:`~det_inception.models.RegionWarp`.
         train_cfg: ``rcnn``: ``assigner``, ``sampler``, ``pos_weight``.
         test_cfg: ``rcnn``: ``score_thr``, ``nms`` (see :func:`~det_inception.models.layers.postprocess.nms_per_class`),
-            ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image), ``chunk_size``, ``keep_region_scores``.
+            ``max_per_img`` (-1: no limit), ``max_per_class`` (of an image), ``chunk_size``, ``keep_region_scores``,
+            ``preselect`` (see :mod:`~det_inception.models.layers.preselect`).
         data_preprocessor: Normalization and batching; a :class:`~det_inception.models.BackboneDataPreprocessor` takes
             ``mean`` and ``std`` from the backbone's weights.
         init_cfg: As in MMEngine.
@@ -91,6 +108,7 @@ class RCNN(RegionClassifier, RegionDetector):
         self.train_cfg, self.test_cfg = train_cfg, test_cfg
         if test_cfg is not None:
             require_nms(test_cfg['rcnn'].get('nms'))
+            require_preselect(test_cfg['rcnn'])
         if train_cfg is not None:
             self.bbox_assigner = TASK_UTILS.build(train_cfg['rcnn']['assigner'])
             self.bbox_sampler = TASK_UTILS.build(train_cfg['rcnn']['sampler'], default_args=dict(context=self))
@@ -123,6 +141,11 @@ class RCNN(RegionClassifier, RegionDetector):
         with torch.no_grad():
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
         return self.classify_regions(crops)
+
+    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
+        windows = self.region_warp.windows(boxes)
+        pooled = pooled_features(self.backbone, image, windows, sides, self.region_warp.size)
+        return self.bbox_head(pooled[:, :, None, None])[0].float().softmax(dim=1)
 
     @property
     def crop_shape(self) -> tuple[int, int, int]:

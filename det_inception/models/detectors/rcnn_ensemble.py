@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from det_inception.models.detectors.rcnn import RCNN, RegionDetector
 from det_inception.models.layers.postprocess import postprocess, require_nms
+from det_inception.models.layers.preselect import require_preselect
 from det_inception.models.layers.region_classifier import RegionPredictions
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -58,6 +59,7 @@ class RCNNEnsemble(RegionDetector):
         self.test_cfg = test_cfg or self.members[0].test_cfg
         if self.test_cfg is not None:
             require_nms(self.test_cfg['rcnn'].get('nms'))
+            require_preselect(self.test_cfg['rcnn'])
         self._require_alike()
 
     def _require_alike(self) -> None:
@@ -99,6 +101,12 @@ class RCNNEnsemble(RegionDetector):
                 logits, deltas = member.classify_regions(normalized.flip(3))
                 predictions.append(RegionPredictions(logits, None if deltas is None else mirrored_deltas(deltas)))
         return average_predictions(predictions, self.combine)
+
+    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
+        """Returns the mean of the members' softmax scores."""
+        with_ones = torch.cat([image.float(), image.new_ones(image[:, :1].shape, dtype=torch.float32)], 1)
+        images = (normalize_crops(with_ones, member.data_preprocessor) for member in self.members)
+        return torch.stack([m._rough_scores(i, boxes, sides) for m, i in zip(self.members, images)]).mean(0)
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 

@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.models.layers.postprocess import require_nms, select_detections
-from det_inception.models.layers.region_align import region_align
+from det_inception.models.layers.region_align import differentiable_region_align, region_align
 from det_inception.models.layers.region_classifier import RegionClassifier, predict_in_chunks
 from det_inception.registry import MODELS
 
@@ -23,12 +23,12 @@ from det_inception.registry import MODELS
 class SharedRoIHead(RegionClassifier, StandardRoIHead):
     """MMDetection's head of two-stage detectors, for one map and with regions in chunks.
 
-    Four things differ:
+    Five things differ:
 
     * Regions are cut out in float32 also in mixed precision. In bfloat16, a corner at 600 pixels has its next neighbor
       at 604.
-    * At test time a map's regions are classified ``test_cfg.chunk_size`` (128) at a time, on a processor with our own
-      RoIAlign.
+    * At test time a map's regions are classified ``test_cfg.chunk_size`` (128) at a time.
+    * On a processor, regions are cut out by our own RoIAlign.
     * Regions are cut out where the map's cells look.
     * Detections are selected as in :class:`~det_inception.models.RCNN`: every NMS, and ``test_cfg.max_per_class``.
 
@@ -71,7 +71,7 @@ class SharedRoIHead(RegionClassifier, StandardRoIHead):
         (features,) = x
         features, rois = features.float(), self._on_map(rois.float())
         if torch.is_grad_enabled():
-            logits, deltas = self.classify_regions(self.bbox_roi_extractor((features,), rois))
+            logits, deltas = self.classify_regions(self._cut_out(features, rois))
         else:
             size = (self.test_cfg or {}).get('chunk_size', 128)
             logits, deltas = predict_in_chunks(
@@ -91,4 +91,5 @@ class SharedRoIHead(RegionClassifier, StandardRoIHead):
         ours = isinstance(layer, RoIAlign) and layer.pool_mode == 'avg' and layer.aligned and layer.sampling_ratio > 0
         if not ours or features.device.type != 'cpu' or layer.output_size[0] != layer.output_size[1]:
             return self.bbox_roi_extractor((features,), rois)
-        return region_align(features, rois, layer.output_size[0], layer.spatial_scale, layer.sampling_ratio)
+        align = differentiable_region_align if torch.is_grad_enabled() else region_align
+        return align(features, rois, layer.output_size[0], layer.spatial_scale, layer.sampling_ratio)

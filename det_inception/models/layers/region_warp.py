@@ -63,6 +63,13 @@ class RegionWarp(nn.Module):
                 crops[chosen] = self._warp(images[number, :, :height, :width], rois[chosen, 1:])
         return crops
 
+    def windows(self, boxes: Tensor) -> Tensor:
+        """Returns what a crop of each box (R, 4) shows, with its context: (R, 4), also beyond the image."""
+        corners = boxes.double()
+        half = (corners[:, 2:] - corners[:, :2]) * (self.size / (self.size - 2 * self.context) / 2)
+        centers = (corners[:, :2] + corners[:, 2:]) / 2
+        return torch.cat([centers - half, centers + half], dim=1)
+
     def _warp(self, image: Tensor, boxes: Tensor) -> Tensor:
         """Warps boxes (R, 4) of one image (3, H, W)."""
         height, width = image.shape[-2:]
