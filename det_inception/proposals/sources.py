@@ -37,8 +37,8 @@ from det_inception.formats import (
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.records import ImageIdentity, identify
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import common_folder, reason
-from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, decode_image
+from det_inception.utils.files import common_folder
+from det_inception.utils.images import IMAGE_SUFFIXES, decode_image, read_image_file
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,7 @@ def read_image(path: str | os.PathLike) -> tuple[np.ndarray, ImageIdentity]:
     Raises:
         ImageError: The file cannot be read, ends early or is no image.
     """
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise ImageError(f'{path}: the image cannot be read ({reason(error)}); check the path.') from error
+    content = read_image_file(path)
     return decode_image(content, str(path)), identify(content)
 
 

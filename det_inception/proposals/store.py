@@ -25,6 +25,7 @@ from det_inception.proposals.records import (
 )
 from det_inception.proposals.store_file import FORMAT, INDEX_TYPES, VERSION, index_digest, plain_dataset, safe_dataset
 from det_inception.utils.files import reason
+from det_inception.utils.images import read_image_file
 
 
 class ProposalStore(Mapping[str, Proposals]):
@@ -284,12 +285,9 @@ class ProposalStore(Mapping[str, Proposals]):
         Raises:
             StoreKeyError: The store does not hold the image.
             StoreMismatchError: The file is another one.
-            ProposalError: The file cannot be read.
+            ImageError: The file cannot be read.
         """
-        try:
-            found = identify(Path(image_path).read_bytes())
-        except OSError as error:
-            raise ProposalError(f'{image_path} cannot be read: {reason(error)}.') from error
+        found = identify(read_image_file(image_path))
         if found != self.identity(key):
             raise StoreMismatchError(
                 f'{image_path} is not the file for which {self.path} holds the proposals of {key} '

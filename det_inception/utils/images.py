@@ -5,17 +5,43 @@ Shape legend: H and W are the height and width of an image.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
+import math
+import os
+import stat
+import struct
+import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from det_inception.utils.errors import InputError
+from det_inception.utils.files import reason
 
 IMAGE_SUFFIXES = tuple('.jpg .jpeg .jpe .jp2 .png .bmp .webp .tif .tiff .pbm .pgm .ppm .gif'.split())
 """What the names of images end in, in small letters, where a folder is searched for them."""
+
+MAX_PIXELS = 178_956_970
+"""Images of more pixels are refused; it is where Pillow takes an image for an attack, and half a gigabyte as BGR."""
+
+_MAX_FILE_SIZE = 2**31
+_MAX_SCANS = 500  # Of a progressive JPEG; each takes as long as decoding the whole image.
+_PNG = b'\x89PNG\r\n\x1a\n'
+
+for _plugin in ('Avif', 'Bmp', 'Gif', 'Jpeg2K', 'Jpeg', 'Png', 'Ppm', 'Tiff', 'WebP'):
+    with contextlib.suppress(ImportError):  # Pillow before 11.3 has no AVIF.
+        importlib.import_module(f'PIL.{_plugin}ImagePlugin')
+# Pillow knows others, and starts programs for some of them: Ghostscript for EPS, whatever the file's suffix.
+_FORMATS = tuple(
+    name for name in ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'PPM', 'JPEG2000', 'AVIF') if name in Image.OPEN
+)
+# MAX_PIXELS says when an image is too large, and half of it is not.
+warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 
 # How a complete file begins and ends.
 _FRAMES = {b'\xff\xd8': b'\xff\xd9', b'\x89PNG': b'IEND\xaeB`\x82'}
@@ -41,18 +67,47 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: The file is missing, empty, truncated or no image.
     """
+    return decode_image(read_image_file(path), str(path))
+
+
+def read_image_file(path: str | os.PathLike) -> bytes:
+    """Returns the bytes of an image file.
+
+    Raises:
+        ImageError: The file is missing, no regular file (a pipe would be waited for), or larger than 2 GiB.
+    """
+    with _open_regular(path) as file:
+        try:
+            return file.read(_MAX_FILE_SIZE)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def _open_regular(path: str | os.PathLike) -> BinaryIO:
     try:
-        content = Path(path).read_bytes()
+        file = open(path, 'rb', opener=_open_without_waiting)
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_SIZE:
+            return file
+        file.close()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name.
-        reason = getattr(error, 'strerror', None) or error
-        raise ImageError(f'{path}: the image cannot be read ({reason}); check the path.') from error
-    return decode_image(content, str(path))
+        raise _unreadable(path, error) from error
+    raise _unreadable(path, ValueError('it is a device or pipe, or larger than 2 GiB'))
+
+
+def _unreadable(path: str | os.PathLike, error: Exception) -> ImageError:
+    return ImageError(f'{path}: the image cannot be read ({reason(error)}); check the path.')
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
     """Decodes the bytes of an image file as 8-bit BGR; see :func:`read_image`. ``name`` is for the error."""
     if not content:
         raise ImageError(f'{name}: the image file is empty; replace it or take it out of the list.')
+    _require_decodable(content, name)
     if not _looks_complete(content):
         _require_complete(content, name)
     image = _decode_with_opencv(content)
@@ -68,16 +123,71 @@ def image_size(path: str | Path) -> tuple[int, int]:
         ImageError: The file is missing or no image.
     """
     try:
-        with Image.open(path) as image:
-            if image.format == 'TIFF':  # Pillow and OpenCV do not turn the same ones.
-                return read_image(path).shape[:2]
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        with _open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
+            if image.format != 'TIFF':  # Pillow and OpenCV do not turn the same ones.
+                width, height = image.size
+                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                return (width, height) if turned else (height, width)
     except ImageError:
         raise
     except Exception:  # Pillow reads fewer formats than OpenCV, and explains less.
-        return read_image(path).shape[:2]
-    return (width, height) if turned else (height, width)
+        pass
+    return read_image(path).shape[:2]
+
+
+def _require_decodable(content: bytes, name: str) -> None:
+    """Refuses what a decoder should not even be given: other formats, and files that promise more than they can hold.
+
+    Raises:
+        ImageError: See above.
+    """
+    if content.startswith(_PNG):
+        _require_whole_chunks(content, name)
+    if content.startswith(b'\xff\xd8') and content.count(b'\xff\xda') > _MAX_SCANS:
+        raise ImageError(f'{name}: the image has more than {_MAX_SCANS} scans and would take hours; save it again.')
+    pixels = _stated_pixels(content)
+    if pixels is None:
+        raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read; replace it.')
+    if pixels > MAX_PIXELS:
+        raise ImageError(
+            f'{name}: the image exceeds the limit of {MAX_PIXELS} pixels; make it smaller or cut it into parts.'
+        )
+
+
+def _stated_pixels(content: bytes) -> float | None:
+    """The number of pixels that the header states; None if it is of no allowed format."""
+    if content.startswith(_PNG):  # Pillow minds damage to parts of a PNG that do not matter.
+        return math.prod(struct.unpack_from('>II', content, 16)) if len(content) >= 24 else None
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            return math.prod(image.size)
+    except Image.DecompressionBombError:
+        return math.inf
+    except Exception:  # Pillow raises nearly anything for damaged bytes.
+        return _stated_tiff_pixels(content)
+
+
+def _stated_tiff_pixels(content: bytes) -> int | None:
+    """OpenCV reads kinds of TIFF that Pillow does not."""
+    try:
+        is_big = content[2] == 43
+        tags = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if is_big else 8])
+        file = io.BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        return int(tags[TiffImagePlugin.IMAGEWIDTH]) * int(tags[TiffImagePlugin.IMAGELENGTH])
+    except Exception:
+        return None
+
+
+def _require_whole_chunks(content: bytes, name: str) -> None:
+    """Refuses a PNG with a part that is longer than the file: OpenCV would make room for it."""
+    position, kind = len(_PNG), b''
+    while kind != b'IEND' and position + 8 <= len(content):
+        length, kind = struct.unpack_from('>I4s', content, position)
+        position += 12 + length
+        if position > len(content) + 4:  # The last checksum may be missing.
+            raise ImageError(f'{name}: the image is truncated or damaged; replace it or take it out of the list.')
 
 
 def _looks_complete(content: bytes) -> bool:
@@ -90,7 +200,7 @@ def _looks_complete(content: bytes) -> bool:
 
 def _require_complete(content: bytes, name: str) -> None:
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             image.load()
     except Exception as error:
         raise ImageError(
@@ -110,7 +220,7 @@ def _decode_with_opencv(content: bytes) -> np.ndarray | None:
 
 def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     except UnidentifiedImageError as error:
         raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read; replace it.') from error

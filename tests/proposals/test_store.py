@@ -199,7 +199,7 @@ def test_other_images_are_refused(tmp_path):
         image.write_bytes(content)
         with pytest.raises(StoreMismatchError, match=r'3\.jpg is not the file'):
             store.check('folder/3.jpg', image)
-    with pytest.raises(ProposalError, match='nothing'):
+    with pytest.raises(InputError, match='nothing'):
         store.check('folder/3.jpg', tmp_path / 'nothing.jpg')
 
 

@@ -1,6 +1,7 @@
 """Reading images of every kind that real data sets hold."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -157,13 +158,13 @@ def png_that_promises(width, height):
     [
         (b'', 'is empty'),
         (b'<html>404</html>', 'no image that OpenCV or Pillow can read'),
-        (png_that_promises(100_000, 100_000), 'exceeds limit'),
+        (png_that_promises(100_000, 100_000), 'exceeds the limit of 178956970 pixels'),
     ],
 )
 def test_no_images(content, said, tmp_path):
     path = tmp_path / 'no.jpg'
     path.write_bytes(content)
-    for reader in (read_image, image_size) if b'PNG' not in content else (read_image,):
+    for reader in (read_image, image_size):
         with pytest.raises(ImageError, match=said) as caught:
             reader(path)
         assert str(caught.value).startswith(str(path))
@@ -183,3 +184,95 @@ def test_every_suffix_is_of_a_format_that_is_read(suffix, picture, tmp_path):
     image = Image.fromarray(picture[:, :, ::-1])
     (image if mode is None else image.convert(mode)).save(path)
     assert read_image(path).shape == picture.shape and image_size(path) == picture.shape[:2]
+
+
+def tiff_that_promises(width, height, bits_per_sample):
+    """A TIFF with a header alone; of these bits per sample, which Pillow does not know, OpenCV may."""
+    tags = [(256, width), (257, height), (258, bits_per_sample), (259, 1), (262, 1), (273, 8), (277, 1), (279, 4)]
+    entries = b''.join(struct.pack('<HHII', tag, 4, 1, value) for tag, value in tags)
+    return b'II*\0' + struct.pack('<I', 8) + struct.pack('<H', len(tags)) + entries + bytes(8)
+
+
+def encoded_huge(format):
+    """A header of a sound image, with its sides made larger."""
+    content = bytearray(encoded(np.zeros((16, 16, 3), np.uint8), format))
+    if format == 'JPEG':
+        place = content.index(b'\xff\xc0') + 5
+        content[place : place + 4] = struct.pack('>HH', 60000, 60000)
+    elif format == 'GIF':
+        content[6:10] = struct.pack('<HH', 60000, 60000)
+    elif format == 'BMP':
+        content[18:26] = struct.pack('<ii', 60000, 60000)
+    elif format == 'PPM':
+        content = content.replace(b'16 16', b'60000 60000')
+    elif format == 'JPEG2000':
+        place = content.index(b'ihdr') + 4
+        content[place : place + 8] = struct.pack('>II', 60000, 60000)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        *(pytest.param(encoded_huge(format), id=format) for format in ('JPEG', 'GIF', 'BMP', 'PPM', 'JPEG2000')),
+        pytest.param(png_that_promises(32_000, 32_000), id='PNG'),
+        pytest.param(tiff_that_promises(60000, 60000, 8), id='TIFF'),
+        pytest.param(tiff_that_promises(60000, 60000, 24), id='TIFF that Pillow does not know'),
+    ],
+)
+def test_images_that_promise_too_many_pixels_are_refused_before_they_are_decoded(content, monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ImageError, match=r'^x: the image (of .*)?exceeds the limit of 178956970 pixels; [^\n]*\.$'):
+        decode_image(content, 'x')
+
+
+def test_a_png_of_a_gigantic_chunk_is_refused_before_it_is_decoded(picture, monkeypatch):
+    content = encoded(picture, 'PNG')
+    place = content.index(b'IDAT') - 4
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ImageError, match='truncated or damaged'):
+        decode_image(content[:place] + b'\xff\xff\xff\0' + content[place + 4 :], 'x.png')
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused(picture, monkeypatch):
+    """Each scan of a few bytes takes as long as the whole image."""
+    content = encoded(picture, 'JPEG', progressive=True)
+    place = content.rindex(b'\xff\xda')
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ImageError, match='more than 500 scans'):
+        decode_image(content[:place] + 1000 * content[place:-2] + content[-2:], 'x.jpg')
+
+
+@pytest.mark.parametrize('suffix', ['eps', 'pdf', 'ico', 'pcx', 'sgi', 'tga', 'dds', 'icns', 'im', 'msp'])
+def test_other_formats_than_those_of_photos_are_refused(picture, suffix, tmp_path, monkeypatch):
+    """Pillow would start Ghostscript for EPS, whatever the file's name says."""
+    path = tmp_path / 'photo.jpg'
+    image = Image.fromarray(picture)
+    (image.convert('1') if suffix == 'msp' else image).save(path, suffix.upper())
+    started = tmp_path / 'started'
+    for program in ('gs', 'gswin32c'):
+        (tmp_path / program).write_text(f'#!/bin/sh\ntouch {started}\n')
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    for reader in (read_image, image_size):
+        with pytest.raises(ImageError, match='no image that OpenCV or Pillow can read'):
+            reader(path)
+    assert not started.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes or devices here')
+def test_pipes_and_devices_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.jpg')
+    (tmp_path / 'zero.jpg').symlink_to('/dev/zero')
+    for path in (tmp_path / 'pipe.jpg', tmp_path / 'zero.jpg'):
+        for reader in (read_image, image_size):
+            with pytest.raises(ImageError, match='it is a device or pipe'):
+                reader(path)
+
+
+def test_an_image_file_of_gigabytes_is_refused(tmp_path):
+    path = tmp_path / 'sparse.jpg'
+    with open(path, 'wb') as file:
+        file.truncate(2**40)
+    with pytest.raises(ImageError, match='larger than 2 GiB'):
+        read_image(path)
