@@ -5,6 +5,7 @@ Shape legend: H and W of an image, N proposals.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +15,9 @@ from det_inception.formats.records import DataError
 from det_inception.proposals import ProposalStore, build_method
 from det_inception.proposals.cache import cached
 from det_inception.proposals.methods import DEFAULT_METHOD
+from det_inception.proposals.sources import read_image
 from det_inception.registry import TRANSFORMS
 from det_inception.utils.files import cache_folder
-from det_inception.utils.images import read_image
 
 
 @TRANSFORMS.register_module(['LoadAnyImage', 'LoadImageFromFile'])
@@ -30,7 +31,7 @@ class LoadAnyImage(LoadImageFromFile):
     """
 
     def transform(self, results: dict) -> dict:
-        """Adds ``img``, ``img_shape`` and ``ori_shape``.
+        """Adds ``img``, ``img_shape``, ``ori_shape`` and, of a file, ``img_identity``.
 
         Raises:
             ImageError: The file cannot be read.
@@ -39,7 +40,7 @@ class LoadAnyImage(LoadImageFromFile):
         if results.get('img') is None:
             if self.color_type != 'color' or self.backend_args or self.file_client_args or self.ignore_empty:
                 return super().transform(results)
-            results['img'] = read_image(results['img_path'])
+            results['img'], results['img_identity'] = read_image(results['img_path'])
             if self.to_float32:
                 results['img'] = results['img'].astype(np.float32)
         height, width = results['img'].shape[:2]
@@ -64,7 +65,8 @@ class LoadRegionProposals(BaseTransform):
     Args:
         method: Dict of a proposal method, such as ``dict(type='SelectiveSearch', mode='ilsvrc2014')``; see
             :mod:`det_inception.proposals.methods`. None: selective search, or whatever the store was made with.
-        store: File made by ``tools/make_proposals.py``. It must have been made by ``method`` where both are named.
+        store: File made by ``tools/make_proposals.py``. It must have been made by ``method`` where both are named, and
+            of the very files that are read: another image of the same name is refused.
         max_num: At most this many, the best; -1: all.
         cache_dir: Where computed proposals are kept; None: ``det_inception/proposals`` in the user's cache folder
             (``XDG_CACHE_HOME``); ``''``: nowhere.
@@ -113,6 +115,9 @@ class LoadRegionProposals(BaseTransform):
     def _stored(self, results: dict) -> np.ndarray:
         path = results['img_path']
         key = self.store.find(path)
+        identity = results.get('img_identity')
+        if identity is not None or os.path.isfile(path):  # An image given as an array may have no file.
+            self.store.check(key, path, identity)
         proposals = self.store[key]
         height, width = results['img'].shape[:2]
         if (proposals.height, proposals.width) != (height, width):

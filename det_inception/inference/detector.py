@@ -91,7 +91,7 @@ class Detector:
 
         Args:
             image: uint8 (H, W, 3), BGR.
-            path: Its file, for a proposal store and for messages; not read.
+            path: Its file, for messages and for a proposal store, which refuses that of another image.
         """
         return self.detect_batch([image], [path])[0]
 

@@ -279,16 +279,22 @@ class ProposalStore(Mapping[str, Proposals]):
                 f'{self.path} was made with other parameters: {", ".join(differences)}; use or make another store.'
             )
 
-    def check(self, key: str, image_path: str | os.PathLike) -> None:
-        """Refuses an image whose file, which is read from end to end, is not the one the proposals were made for.
+    def check(self, key: str, image_path: str | os.PathLike, identity: ImageIdentity | None = None) -> None:
+        """Refuses an image whose file is not the one the proposals were made for.
+
+        Args:
+            key: Its key.
+            image_path: Its file.
+            identity: Of the file, where it has been read already; None: it is read from end to end.
 
         Raises:
             StoreKeyError: The store does not hold the image.
             StoreMismatchError: The file is another one.
             ImageError: The file cannot be read.
         """
-        found = identify(read_image_file(image_path))
-        if found != self.identity(key):
+        if identity is None:
+            identity = identify(read_image_file(image_path))
+        if identity != self.identity(key):
             raise StoreMismatchError(
                 f'{image_path} is not the file for which {self.path} holds the proposals of {key} '
                 f'(its size or its bytes differ); make them again for this data set.'

@@ -74,9 +74,9 @@ class StoreCheck:
             )
         elif identity is not None and identity != store.identity(key):
             note(
-                WARNING,
+                ERROR,
                 f'the file is not the one for which {path} has the proposals of {key!r} (its bytes differ); '
-                'make them again if the image has changed.',
+                'make them again with tools/make_proposals.py.',
             )
         if not store.count(key):
             note(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from det_inception.datasets import BatchResize, DataError, LoadAnyImage, LoadRegionProposals
-from det_inception.proposals import selective_search
+from det_inception.proposals import build_method, list_images, make_proposals, selective_search
 from det_inception.utils.errors import InputError
 
 
@@ -145,6 +145,30 @@ def test_stored_proposals(scene):
         load(step, np.ascontiguousarray(scene.transpose(1, 0, 2)))
     step.store = FakeStore([])
     assert load(step, scene)['proposals'].tolist() == [[0, 0, 100, 70]]
+
+
+def test_a_store_of_other_images_with_the_same_names(scene, tmp_path):
+    """Pictures of one name and size; the store was made of those in train alone."""
+    for folder, image in (('train', scene), ('val', scene[::-1])):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / '000001.png'), image)
+    store = str(tmp_path / 'train.h5')
+    make_proposals(list_images(tmp_path / 'train'), store, build_method(SMALL), workers=1, progress=False)
+    steps = [LoadAnyImage(), LoadRegionProposals(store=store)]
+
+    def read(results):
+        for step in steps:
+            results = step(results)
+        return results
+
+    train, val = (str(tmp_path / folder / '000001.png') for folder in ('train', 'val'))
+    assert len(read(dict(img_path=train))['proposals'])
+    assert len(read(dict(img_path=train, img=scene))['proposals'])  # As the demo gives it.
+    assert len(read(dict(img_path='000001.png', img=scene))['proposals'])  # An array without a file.
+    message = r'val/000001\.png is not the file for which .*train\.h5 holds the proposals of 000001\.png'
+    for results in (dict(img_path=val), dict(img_path=val, img=scene[::-1])):
+        with pytest.raises(InputError, match=message):
+            read(results)
 
 
 def test_missing_store(tmp_path):

@@ -446,7 +446,7 @@ def test_proposals_that_do_not_match(tmp_path):
     assert [(p.severity, Path(p.file).name) for p in problems] == [
         ('error', 'lacking.jpg'),
         ('error', 'larger.jpg'),
-        ('warning', 'changed.jpg'),
+        ('error', 'changed.jpg'),
         ('warning', 'store.h5'),
     ]
     assert 'nobody.jpg' in problems[-1].message
