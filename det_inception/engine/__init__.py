@@ -3,6 +3,7 @@
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.engine.hooks.average_losses import AverageLossesHook
 from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
+from det_inception.engine.hooks.checkpoint import CheckpointHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
 from det_inception.engine.loops import ReshufflingTrainLoop
@@ -12,6 +13,7 @@ __all__ = [
     'AverageLossesHook',
     'BackboneNormalizationHook',
     'CPUAmpOptimWrapper',
+    'CheckpointHook',
     'DrawDetectionsHook',
     'MultiBoxPriorsHook',
     'ReshufflingTrainLoop',

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.runner import find_latest_checkpoint, set_random_seed
+from mmengine.runner import set_random_seed
 
 from det_inception.config.loading import load_config
 from det_inception.config.options import read_options
+from det_inception.engine.resuming import find_last_checkpoint
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write
@@ -76,7 +77,7 @@ def train_ensemble(
         else:
             print(f'member {number} of {members}: {member}', flush=True)
             _run(words, member)
-            publish(find_latest_checkpoint(str(member)), final)
+            publish(find_last_checkpoint(member), final)
 
 
 def _write_initial(cfg: Config, seed: int, path: Path, weights: str | None) -> None:

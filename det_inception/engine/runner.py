@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os.path as osp
+from collections.abc import Iterator
 from pathlib import Path
 
+import mmengine.runner
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from det_inception.config.errors import ConfigError
 from det_inception.engine.distributed import join_processes
 from det_inception.utils.allocator import keep_freed_memory
-from det_inception.utils.files import require_writable
+from det_inception.utils.errors import InputError, first_line
+from det_inception.utils.files import reason, require_writable
+from det_inception.weights.files import CheckpointError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def apply_amp(cfg: Config) -> None:
@@ -44,6 +51,46 @@ def require_work_dir(folder: str | Path) -> None:
     require_writable(
         folder, 'the work directory cannot be written to', 'choose another with --work-dir', error_type=ConfigError
     )
+
+
+class Runner(mmengine.runner.Runner):
+    """MMEngine's runner, which says in one sentence that a checkpoint cannot be resumed."""
+
+    def resume(self, filename: str, *args, **kwargs) -> None:
+        """Resumes a training.
+
+        Raises:
+            CheckpointError: The checkpoint's optimizer, schedules or log do not fit this training.
+        """
+        try:
+            super().resume(filename, *args, **kwargs)
+            for parameter, state in self.optim_wrapper.optimizer.state.items():
+                for name, value in state.items():
+                    if isinstance(value, torch.Tensor) and value.ndim and value.shape != parameter.shape:
+                        raise ValueError(f'its {name} is {tuple(value.shape)} for {tuple(parameter.shape)} weights')
+        except InputError:
+            raise
+        except Exception as error:  # What a stranger's file says may fail anywhere.
+            raise CheckpointError(
+                f'{filename}: the state of its training does not fit ({type(error).__name__}: {first_line(error)}); '
+                f'use the config that it was trained with, or start from its weights with --cfg-options '
+                f'load_from={filename}.'
+            ) from error
+
+
+@contextlib.contextmanager
+def explain_disk_errors(folder: str | Path) -> Iterator[None]:
+    """Names a folder in errors of the disk that name no file, as of a log that is open for long.
+
+    Raises:
+        InputError: The disk is full, or fails.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno not in DISK_ERRORS:
+            raise
+        raise InputError(f'{folder}: cannot be written to: {reason(error)}.') from error
 
 
 def build_runner(cfg: Config) -> Runner:

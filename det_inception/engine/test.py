@@ -9,7 +9,7 @@ from mmengine.config import Config
 from torch import nn
 
 from det_inception.config.weights import checkpoint_list, is_score_file
-from det_inception.engine.runner import build_runner, require_settings, require_work_dir
+from det_inception.engine.runner import build_runner, explain_disk_errors, require_settings, require_work_dir
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detectors, unwrapped
 
@@ -38,7 +38,8 @@ def test(
         load_detectors(runner.model, checkpoint_list(checkpoint))
     if prepare is not None:
         prepare(unwrapped(runner.model))
-    metrics = runner.test()
+    with explain_disk_errors(cfg.work_dir):
+        metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
         name = checkpoint_list(checkpoint)[0]
         raise InputError(f'{name}: the detector found nothing in any image, so there is no score; train it on.')

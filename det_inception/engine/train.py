@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.runner import EpochBasedTrainLoop, Runner, find_latest_checkpoint
+from mmengine.runner import EpochBasedTrainLoop
 
 from det_inception.config.data import config_classes
 from det_inception.config.errors import ConfigError
 from det_inception.config.weights import require_pretrained
-from det_inception.engine.runner import build_runner, require_settings, require_work_dir
+from det_inception.engine.resuming import find_last_checkpoint, require_state
+from det_inception.engine.runner import Runner, build_runner, explain_disk_errors, require_settings, require_work_dir
 from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint, require_fit, require_overlap
 from det_inception.weights.files import CheckpointError
 
@@ -47,7 +46,8 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
         require_overlap(runner.model, cfg.load_from, checkpoint)
     del checkpoint
     _require_steps(cfg, runner)
-    runner.train()
+    with explain_disk_errors(cfg.work_dir):
+        runner.train()
     return runner
 
 
@@ -60,22 +60,14 @@ def _require_steps(cfg: Config, runner: Runner) -> None:
 
 
 def _last_checkpoint(work_dir: str) -> str | None:
-    """Returns the checkpoint that was written last in a folder, also if the folder has been moved since."""
-    path = find_latest_checkpoint(work_dir)
+    path = find_last_checkpoint(work_dir)
     if path is None:
         print_log(f'{work_dir} holds no checkpoint to resume from; training starts from the beginning.', 'current')
-        return None
-    moved = Path(work_dir) / Path(path).name
-    return str(moved) if moved.is_file() else path
+    return path
 
 
 def _require_resumable(cfg: Config, checkpoint: dict) -> None:
-    meta = checkpoint['meta']
-    if not {'epoch', 'iter'} <= meta.keys() or not {'optimizer', 'message_hub'} <= checkpoint.keys():
-        raise CheckpointError(
-            f'{cfg.load_from}: holds weights and no state of a training to resume; start from its weights with '
-            f'--cfg-options load_from={cfg.load_from} instead.'
-        )
+    require_state(checkpoint, cfg.load_from)
     trained, wanted = checkpoint_classes(checkpoint), config_classes(cfg)
     if trained and wanted and trained != wanted:
         raise CheckpointError(
