@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
+import io
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from det_inception.utils.errors import InputError
+from det_inception.utils.errors import InputError, printable
 
 _IN_WORKER = re.compile(r'^Caught \w+ in .*?\nOriginal Traceback.*\n[\w.]+: (.*)', re.DOTALL)
 _UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
@@ -50,6 +51,9 @@ def run(main: Callable[[], int | None]) -> None:
     Exit status 0 on success, 2 for an :class:`InputError`, 130 for Ctrl-C. Other exceptions are faults of the program:
     they keep their traceback, as they do for everything with ``DET_INCEPTION_TRACEBACK=1``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A name may have what the terminal's encoding lacks.
+            stream.reconfigure(errors='backslashreplace')
     try:
         sys.exit(main() or 0)
     except KeyboardInterrupt:
@@ -59,7 +63,7 @@ def run(main: Callable[[], int | None]) -> None:
         sentence = explain(error)
         if sentence is None or os.environ.get('DET_INCEPTION_TRACEBACK') == '1':
             raise
-        print(f'error: {sentence}', file=sys.stderr)
+        print(f'error: {printable(sentence)}', file=sys.stderr)
         sys.exit(2)
 
 

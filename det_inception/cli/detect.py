@@ -43,11 +43,14 @@ def main() -> int:
     import cv2
 
     from det_inception.config.options import read_options
-    from det_inception.inference import find_images
+    from det_inception.inference import find_images, passed_over
     from det_inception.inference.demo import demo_detector, draw_photos, is_trained, known_people
+    from det_inception.utils.errors import printable
 
     cv2.setNumThreads(1)
     paths = find_images(args.images)
+    if unread := passed_over(args.images):
+        print(f'Passed over are {printable(unread)}')
     detector = demo_detector(
         args.config,
         args.checkpoint,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 from tqdm import tqdm
 
 from det_inception.config.loading import read_config
@@ -15,9 +17,9 @@ from det_inception.ilsvrc.imagenet import leaves_of
 from det_inception.inference.detector import Detector
 from det_inception.inference.drawing import draw
 from det_inception.models import ImageNetRCNN
-from det_inception.utils.errors import InputError
-from det_inception.utils.files import output_names, require_apart, write_image, write_text
-from det_inception.utils.images import ImageError, read_image
+from det_inception.utils.errors import InputError, is_out_of_memory, printable
+from det_inception.utils.files import atomic_write, output_names, require_apart, write_image
+from det_inception.utils.images import read_image
 from det_inception.weights.files import CheckpointError
 
 REPO = Path(__file__).resolve().parents[2]
@@ -72,7 +74,7 @@ class DrawnPhotos:
         images: Number of images with a picture.
         boxes: Number of boxes of ``score`` or more.
         score: Lowest score that was drawn.
-        unreadable: Files that are no images, in order.
+        unreadable: Files that are no images, or that the detector refused, in order.
     """
 
     images: int
@@ -88,7 +90,7 @@ def draw_photos(
 
     Args:
         detector: Any.
-        paths: Image files. One that cannot be read is left out.
+        paths: Image files. One that cannot be read, or that the detector refuses, is left out.
         out_dir: Folder of the output.
         score: Lowest score that is drawn; None: :data:`DRAWN`, or :data:`DRAWN_UNTRAINED` of a detector that was never
             trained on boxes.
@@ -102,25 +104,61 @@ def draw_photos(
     require_apart(paths, pictures, '--out-dir')
     if score is None:
         score = DRAWN if is_trained(detector) else DRAWN_UNTRAINED
-    results, unreadable, boxes = {}, [], 0
-    for path, picture in tqdm(list(zip(paths, pictures)), unit='image', disable=None):
-        try:
-            image = read_image(path)
-        except ImageError as error:  # One bad file is no reason to leave the others.
-            tqdm.write(f'skipped: {error}')
-            unreadable.append(str(path))
-            continue
-        found = detector.detect(image, path)
-        results[str(path)] = found.above(min(0.05, score)).as_dicts()
-        boxes += len(found.above(score))
-        shown = found.above(score, max_boxes)
-        if not len(shown):
-            tqdm.write(f'{path}: nothing found with a score of {score} or more.')
-        write_image(picture, draw(image, shown))
-    if not results:
-        raise InputError(f'{paths[0]}: none of the {len(paths)} images can be read; name others.')
-    write_text(out_dir / 'detections.json', json.dumps(dict(images=results, unreadable=unreadable), indent=1))
-    return DrawnPhotos(len(results), boxes, score, tuple(unreadable))
+    found_boxes = _DetectionsFile(out_dir / 'detections.json')
+    boxes, first = 0, None
+    try:
+        for path, picture in tqdm(list(zip(paths, pictures)), unit='image', disable=None):
+            try:
+                image = read_image(path)
+                found = detector.detect(image, path)
+            except (InputError, MemoryError, RuntimeError, cv2.error) as error:
+                if not isinstance(error, InputError):
+                    if not is_out_of_memory(error):
+                        raise
+                    error = InputError(f'{path}: takes more memory than there is; make it smaller.')
+                # One bad file is no reason to leave the others.
+                first = first or error
+                tqdm.write(f'skipped: {printable(str(error))}')
+                found_boxes.unreadable.append(str(path))
+                continue
+            boxes += len(found.above(score))
+            shown = found.above(score, max_boxes)
+            if not len(shown):
+                tqdm.write(f'{printable(str(path))}: nothing found with a score of {score} or more.')
+            write_image(picture, draw(image, shown))
+            found_boxes.add(str(path), found.above(min(0.05, score)).as_dicts())
+    finally:
+        found_boxes.write(durable=True)
+    if not found_boxes.images:
+        raise InputError(f'none of the {len(paths)} images can be used; the first: {first}') from first
+    return DrawnPhotos(len(found_boxes.images), boxes, score, tuple(found_boxes.unreadable))
+
+
+class _DetectionsFile:
+    """``detections.json``, which is written after every image, so that a run that is killed loses next to nothing.
+
+    Many images make it long: it is written less often where writing would take more than a twentieth of the time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.images: dict[str, list[dict]] = {}
+        self.unreadable: list[str] = []
+        self._next = 0.0
+
+    def add(self, image: str, boxes: list[dict]) -> None:
+        self.images[image] = boxes
+        began = time.monotonic()
+        if began >= self._next:
+            self.write()
+            ended = time.monotonic()
+            self._next = ended + 20 * (ended - began)
+
+    def write(self, durable: bool = False) -> None:
+        if self.images:
+            text = json.dumps(dict(images=self.images, unreadable=self.unreadable), indent=1)
+            with atomic_write(self.path, make_folder=True, durable=durable) as temporary:
+                temporary.write_text(text, encoding='utf-8')
 
 
 def is_trained(detector: Detector) -> bool:

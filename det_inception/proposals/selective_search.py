@@ -54,6 +54,9 @@ MODES: dict[str, dict[str, Any]] = {
 }
 # Seed of the random part of the priority; fixed, so that equal images give equal boxes in equal order.
 _SEED = 2014
+# A strip that is higher than so many times its width becomes no larger than one of this shape: 3 x 1000 pixels would be
+# 500 x 166,667, and take 12 GB.
+_MAX_ASPECT = 8
 # Sorting the edges of one color space takes about 64 bytes a pixel; so many pixels are sorted at a time.
 _PIXELS_AT_ONCE = 4_000_000
 
@@ -182,10 +185,13 @@ def _checked_image(image: Any) -> np.ndarray:
 
 
 def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
-    """The image at a given width, its aspect ratio kept as far as whole pixels allow."""
+    """The image at a given width, its aspect ratio kept as far as whole pixels allow; narrower if it is a strip."""
+    height = image.shape[0]
+    if width is not None and height > _MAX_ASPECT * image.shape[1]:
+        width = max(1, int(width * math.sqrt(_MAX_ASPECT * image.shape[1] / height)))
     if width is None or width == image.shape[1]:
         return image
-    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    height = max(1, round(height * width / image.shape[1]))
     if height * width >= MAX_PIXELS:
         raise ValueError(f'image would have {width} x {height} pixels at width {width}; choose a smaller width.')
     # Area averaging also where it enlarges: there it interpolates, but keeps the edges between pixels steeper than
@@ -268,7 +274,8 @@ def selective_search(
         image: uint8 (H, W, 3), BGR as ``cv2.imread`` gives it; (H, W) and (H, W, 1) are taken as gray. Need not be
             contiguous.
         mode: 'fast', 'quality', 'ilsvrc2014' or 'iccv2011'; see :func:`selective_search_parameters`.
-        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is.
+        width: Width in pixels to which the image is scaled first; ``None`` leaves it as it is. An image that is higher
+            than 8 times its width is scaled to the area of one that is 8 times as high.
         threads: At most so many hierarchies are computed at a time; ``None`` takes the number of available cores. The
             boxes are the same with any number.
         **options: The other arguments of :func:`selective_search_parameters`.

@@ -36,3 +36,16 @@ def some(names: Iterable[str], limit: int = 5) -> str:
 def first_line(error: Exception) -> str:
     """Returns what a foreign error says first, for a message of ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory was lacking; PyTorch and OpenCV have no error of their own for it."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError) or 'out of memory' in text or 'allocate' in text or 'insufficient memory' in text
+    )
+
+
+def printable(line: str) -> str:
+    """Returns a line without the characters with which a name could play tricks on a terminal."""
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape', 'replace').decode() for c in line)

@@ -20,11 +20,21 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from det_inception.utils.bit_depth import to_8_bits
 from det_inception.utils.errors import InputError
+from det_inception.utils.file_kinds import unlike_an_image
 from det_inception.utils.files import reason
 
-IMAGE_SUFFIXES = tuple('.jpg .jpeg .jpe .jp2 .png .bmp .webp .tif .tiff .pbm .pgm .ppm .gif'.split())
+IMAGE_SUFFIXES = tuple(
+    '.jpg .jpeg .jpe .jfif .pjpeg .pjp .jp2 .png .bmp .webp .avif .tif .tiff .pbm .pgm .ppm .pnm .gif'.split()
+)
 """What the names of images end in, in small letters, where a folder is searched for them."""
+
+UNREAD_SUFFIXES = tuple(
+    '.heic .heif .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .psd .svg .pdf .eps .dcm '
+    '.mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp'.split()
+)
+"""What the names of photos and videos end in that are not read; in a folder they are passed over."""
 
 MAX_PIXELS = 178_956_970
 """Images of more pixels are refused; it is where Pillow takes an image for an attack, and half a gigabyte as BGR."""
@@ -54,9 +64,10 @@ class ImageError(InputError):
 def read_image(path: str | Path) -> np.ndarray:
     """Reads an image file as 8-bit BGR.
 
-    Gray is replicated, alpha is dropped, 16-bit numbers are divided by 256, CMYK is converted, and the rotation that
-    EXIF asks for is applied, as ``cv2.imread`` and MMDetection do. A file that ends early is refused, where OpenCV
-    would fill the missing part with gray.
+    Gray is replicated, alpha is dropped, numbers of more than 8 bits are scaled (see
+    :func:`det_inception.utils.bit_depth.to_8_bits`), CMYK is converted, and the rotation that EXIF asks for is applied,
+    as ``cv2.imread`` and MMDetection do. A file that ends early is refused, where OpenCV would fill the missing part
+    with gray.
 
     Args:
         path: The file, of any format that OpenCV or Pillow decodes, whatever its suffix says.
@@ -113,6 +124,12 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     image = _decode_with_opencv(content)
     if image is None:
         image = _decode_with_pillow(content, name)
+    try:
+        image = to_8_bits(image)
+    except ValueError as error:
+        raise ImageError(f'{name}: {error}; convert it to 8 bits.') from error
+    if image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
     return np.ascontiguousarray(image)
 
 
@@ -147,7 +164,7 @@ def _require_decodable(content: bytes, name: str) -> None:
         raise ImageError(f'{name}: the image has more than {_MAX_SCANS} scans and would take hours; save it again.')
     pixels = _stated_pixels(content)
     if pixels is None:
-        raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read; replace it.')
+        raise ImageError(f'{name}: {unlike_an_image(content)}.')
     if pixels > MAX_PIXELS:
         raise ImageError(
             f'{name}: the image exceeds the limit of {MAX_PIXELS} pixels; make it smaller or cut it into parts.'
@@ -209,9 +226,18 @@ def _require_complete(content: bytes, name: str) -> None:
 
 
 def _decode_with_opencv(content: bytes) -> np.ndarray | None:
+    """The pixels as they are stored, (H, W, 3) BGR or (H, W); None if OpenCV cannot read them."""
+    pixels = _opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels is None:  # It replicates no gray floats.
+        pixels = _opencv(content, cv2.IMREAD_UNCHANGED)
+        pixels = _opencv(content, cv2.IMREAD_ANYDEPTH) if pixels is not None and pixels.ndim == 2 else None
+    return pixels
+
+
+def _opencv(content: bytes, flags: int) -> np.ndarray | None:
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # The error says it better.
     try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:  # Its header promises more pixels than OpenCV accepts.
         return None
     finally:
@@ -221,7 +247,10 @@ def _decode_with_opencv(content: bytes) -> np.ndarray | None:
 def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            rgb = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith(('I', 'F')):  # Gray of more than 8 bits.
+                return np.asarray(image)
+            rgb = np.asarray(image.convert('RGB'))
     except UnidentifiedImageError as error:
         raise ImageError(f'{name}: this is no image that OpenCV or Pillow can read; replace it.') from error
     except Exception as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from det_inception.utils.errors import printable
 from det_inception.validation.check import CheckResult
 from det_inception.validation.problems import ERROR, HEADINGS, WARNING
 from det_inception.validation.scan import Scan
@@ -77,11 +78,6 @@ def as_json(result: CheckResult, passed_over: Mapping[str, str]) -> dict[str, An
         'not_checked': dict(passed_over),
         'problems': problems,
     }
-
-
-def printable(line: str) -> str:
-    """Returns a line without the characters with which a name could play tricks on a terminal."""
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape', 'replace').decode() for c in line)
 
 
 def _split_lines(scan: Scan, readable: int | None) -> Iterator[str]:

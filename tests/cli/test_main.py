@@ -1,5 +1,6 @@
 """The console command: it finds its subcommands, answers at once, and says what it does not know."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -66,3 +67,19 @@ def test_a_tool_is_a_thin_caller_of_a_command(tool):
     module = next(line.split()[1] for line in lines if line.startswith('from det_inception.cli.') and 'main' in line)
     assert module.removeprefix('det_inception.cli.').replace('_', '-') in console.COMMANDS
     assert len(lines) <= 8
+
+
+def test_names_that_the_terminal_cannot_show():
+    """A name that is not UTF-8, a letter that ASCII lacks, and one that would color the terminal."""
+    code = (
+        'from det_inception.cli.common import run\n'
+        'from det_inception.utils.errors import InputError\n'
+        'def main():\n'
+        '    print("caf\\udce9 \\u6f22")\n'
+        '    raise InputError("a\\x1b[31m\\udce9.jpg: is none.")\n'
+        'run(main)'
+    )
+    environment = dict(os.environ, PYTHONIOENCODING='ascii:strict')
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=environment, timeout=60)
+    assert result.stdout == 'caf\\udce9 \\u6f22\n' and result.stderr == 'error: a\\x1b[31m\\udce9.jpg: is none.\n'
+    assert result.returncode == 2

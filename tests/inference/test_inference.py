@@ -1,6 +1,8 @@
 """Detecting in images without annotations, and what surrounds it."""
 
 import dataclasses
+import itertools
+import json
 from pathlib import Path
 
 import cv2
@@ -9,11 +11,12 @@ import pytest
 import torch
 
 from det_inception.config.loading import load_config
-from det_inception.inference import Detections, Detector, draw, find_images
+from det_inception.inference import Detections, Detector, demo, draw, find_images, passed_over
+from det_inception.inference.demo import draw_photos
 from det_inception.inference.drawing import class_color
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import output_names, write_bytes, write_image
+from det_inception.utils.files import atomic_write, output_names, write_bytes, write_image
 from det_inception.utils.images import ImageError
 
 MINI = Path(__file__).resolve().parent.parent.parent / 'configs/googlenet_rcnn_mini.py'
@@ -170,6 +173,86 @@ def test_find_images(tmp_path, monkeypatch):
     for pattern, said in (('none.jpg', 'no such file'), ('*.tif', 'or match'), ('empty', 'holds no image')):
         with pytest.raises(InputError, match=said):
             find_images(['b.jpg', pattern])
+
+
+def test_photos_and_videos_in_a_folder_that_are_not_read(tmp_path):
+    assert passed_over([tmp_path, 'none.jpg']) is None
+    for name in ('a.jpg', 'b.JFIF', 'sub/IMG_1.HEIC', 'clip.mp4', 'notes.txt'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.name for path in find_images([tmp_path])] == ['a.jpg', 'b.JFIF']
+    said = passed_over([tmp_path / 'a.jpg', tmp_path])
+    assert 'sub/IMG_1.HEIC' in said and 'clip.mp4' in said and 'notes' not in said
+    with pytest.raises(
+        InputError, match=r'sub: no image but files of formats that are not read: .*IMG_1\.HEIC; convert'
+    ):
+        find_images([tmp_path / 'sub'])
+    for address in ('https://example.com/cat.jpg', 'rtsp://camera/1', 's3://bucket/cat.jpg'):
+        with pytest.raises(InputError, match=f'{address}: addresses are not read; download'):
+            find_images([address])
+
+
+class FakeDetector:
+    """Finds a box in every image, refuses strips, and lacks memory for large ones."""
+
+    model, classes = None, CLASSES
+
+    def __init__(self, after=lambda path: None):
+        self.after = after
+
+    def detect(self, image, path):
+        if image.shape[0] > 100:
+            raise RuntimeError('DefaultCPUAllocator: not enough memory: you tried to allocate 12 bytes')
+        if image.shape[1] < 10:
+            raise InputError(f'{path}: is a strip; cut it.')
+        self.after(Path(path))
+        return DETECTIONS
+
+
+def read_json(folder):
+    return json.loads((folder / 'detections.json').read_text())
+
+
+def test_one_bad_image_costs_no_other(tmp_path, scene, capsys):
+    names = ['a.png', 'strip.png', 'large.png', 'broken.png', 'caf\udce9.png', 'b.png']  # One is in Latin-1.
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        image = {'strip': scene[:, :3], 'large': np.zeros((101, 50, 3), np.uint8)}.get(path.stem, scene)
+        write_bytes(path, b'no image' if path.stem == 'broken' else cv2.imencode('.png', image)[1].tobytes())
+    drawn = draw_photos(FakeDetector(), paths, tmp_path / 'out', score=0.05)
+    assert (drawn.images, drawn.boxes) == (3, 9) and drawn.unreadable == tuple(map(str, paths[1:4]))
+    found = read_json(tmp_path / 'out')
+    assert list(found['images']) == [str(paths[0]), *map(str, paths[4:])]
+    assert [Path(path).name for path in found['unreadable']] == names[1:4]
+    assert len(list((tmp_path / 'out').glob('*.png'))) == 3
+    said = capsys.readouterr().out
+    assert said.count('skipped: ') == 3 and 'strip.png: is a strip' in said and 'more memory than there is' in said
+    with pytest.raises(InputError, match=r'none of the 2 images can be used; the first: .*strip\.png: is a strip'):
+        draw_photos(FakeDetector(), paths[1:3], tmp_path / 'none')
+    assert not (tmp_path / 'none').exists()
+
+
+def test_what_was_found_is_on_the_disk_after_every_image(tmp_path, scene, monkeypatch):
+    monkeypatch.setattr(demo.time, 'monotonic', lambda: 0.0)  # Writing takes no time.
+    paths = [tmp_path / f'{number}.png' for number in range(4)]
+    for path in paths:
+        cv2.imwrite(str(path), scene)
+
+    def look(path):
+        if path != paths[0]:  # As if the process were killed here.
+            assert list(read_json(tmp_path / 'out')['images']) == list(map(str, paths[: paths.index(path)]))
+        if path == paths[3]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        draw_photos(FakeDetector(look), paths, tmp_path / 'out')
+    assert len(read_json(tmp_path / 'out')['images']) == 3
+    # Where it takes long, it is not done every time, but at the end.
+    monkeypatch.setattr(demo.time, 'monotonic', itertools.count().__next__)
+    written = []
+    monkeypatch.setattr(demo, 'atomic_write', lambda *args, **kwargs: written.append(kwargs) or atomic_write(*args))
+    draw_photos(FakeDetector(), paths, tmp_path / 'slow')
+    assert [kwargs['durable'] for kwargs in written] == [False, True]
 
 
 def test_output_names():

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from det_inception.proposals.recall import best_overlaps
-from det_inception.proposals.selective_search import MODES, selective_search, selective_search_parameters
+from det_inception.proposals.selective_search import MODES, _resized, selective_search, selective_search_parameters
 
 images = st.tuples(
     st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 8, 256])
@@ -285,3 +285,15 @@ def test_covers_annotated_objects(shared_data: Path) -> None:
     assert recall['fast'] > 0.72 and number['fast'] < 2650
     assert recall['ilsvrc2014'] > recall['fast'] - 0.03
     assert 0.45 < number['ilsvrc2014'] / number['fast'] < 0.55
+
+
+@pytest.mark.parametrize('shape, width', [((300, 1), 500), ((1000, 3), 500), ((4096, 64), 500), ((5000, 100), 100)])
+def test_a_strip_is_not_enlarged_without_bounds(shape, width):
+    """3 x 1000 pixels would be 500 x 166,667."""
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    scaled = _resized(image, width)
+    height = scaled.shape[0]
+    assert 0.9 < height * scaled.shape[1] / (8 * width**2) <= 1.02
+    assert height / scaled.shape[1] == pytest.approx(shape[0] / shape[1], rel=0.02)
+    assert _resized(image, None) is image
+    assert _resized(np.zeros((80, 10, 3), np.uint8), 50).shape == (400, 50, 3)

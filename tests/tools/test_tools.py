@@ -188,7 +188,7 @@ def test_demo_with_a_bad_image_and_equal_names(trained, mini, tool, tmp_path):
     assert first == second
 
     sentence = tool.refused('demo', tmp_path / 'in' / 'broken.jpg', *model, '--out-dir', tmp_path / 'o', options=TINY)
-    assert 'none of the 1 images can be read' in sentence
+    assert 'none of the 1 images can be used; the first: ' in sentence
     picture = tmp_path / 'in' / 'mine.png'
     cv2.imwrite(str(picture), cv2.imread(str(good)))
     before = picture.read_bytes()

@@ -8,8 +8,9 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
+from det_inception.utils import images
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import IMAGE_SUFFIXES, ImageError, decode_image, image_size, read_image
 
@@ -80,6 +81,53 @@ def test_sixteen_bits_are_divided_by_256(picture, suffix, tmp_path):
         cv2.imwrite(str(tmp_path / f'deep{suffix}'), pixels.astype(np.uint16) * 256 + 100)
         image = read_image(tmp_path / f'deep{suffix}')
         assert np.abs(image.astype(int) - (pixels if pixels.ndim == 3 else pixels[:, :, None])).max() <= 1
+
+
+@pytest.mark.parametrize(
+    'dtype, factor, suffix',
+    [
+        (np.uint16, 16, '.png'),  # 12 bits, as microscopes and X-ray have them
+        (np.uint16, 4, '.png'),  # 10 bits
+        (np.uint16, 64, '.tif'),  # 14 bits
+        (np.uint16, 1, '.tif'),  # 8 bits in a file of 16
+        (np.int32, 16, '.tif'),
+        (np.int32, 1, '.tif'),
+        (np.float32, 1 / 255, '.tif'),
+        (np.float32, 1, '.tif'),
+        (np.float32, 256, '.tif'),
+        (np.float64, 1 / 255, '.tif'),
+    ],
+)
+@pytest.mark.parametrize('channels', [1, 3])
+def test_pixels_of_any_depth_look_alike(dtype, factor, suffix, channels, picture, tmp_path):
+    pixels = picture if channels == 3 else picture[:, :, 0]
+    path = tmp_path / f'deep{suffix}'
+    cv2.imwrite(str(path), (pixels * np.float64(factor)).astype(dtype))
+    image = read_image(path)
+    assert image.dtype == np.uint8 and image_size(path) == (60, 80)
+    assert np.abs(image.astype(int) - (pixels if channels == 3 else pixels[:, :, None])).max() <= 1
+
+
+@pytest.mark.parametrize('low, high, dtype', [(-1, 1, np.float32), (0, 2.5, np.float32), (-1024, 3071, np.int16)])
+def test_pixels_that_are_no_brightness(low, high, dtype, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.tif'), np.linspace(low, high, 48).reshape(6, 8).astype(dtype))
+    with pytest.raises(ImageError, match=rf'a\.tif: its pixels are \w+ from {low} to {high}, .*; convert it to 8 bits'):
+        read_image(tmp_path / 'a.tif')
+    pixels = np.full((6, 8), 0.5, np.float32)
+    pixels[2, 3] = np.nan
+    cv2.imwrite(str(tmp_path / 'a.tif'), pixels)
+    with pytest.raises(ImageError, match='from nan to nan'):
+        read_image(tmp_path / 'a.tif')
+
+
+def test_pillow_reads_deep_pixels_where_opencv_does_not(picture, monkeypatch):
+    monkeypatch.setattr(images, '_opencv', lambda content, flags: None)
+    gray = picture[:, :, 0]
+    for pixels in (gray / np.float32(255), gray.astype(np.int32) * 16, gray.astype(np.uint16) * 16):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, 'TIFF')
+        image = decode_image(file.getvalue(), 'deep.tif')
+        assert np.abs(image.astype(int) - gray[:, :, None]).max() <= 1
 
 
 def test_transparent_pixels_keep_their_color(picture, tmp_path):
@@ -157,7 +205,17 @@ def png_that_promises(width, height):
     'content, said',
     [
         (b'', 'is empty'),
-        (b'<html>404</html>', 'no image that OpenCV or Pillow can read'),
+        (b'no image', 'no image that OpenCV or Pillow can read; replace it'),
+        (b' <!DOCTYPE html><html>404</html>', 'but a web page; download the image itself'),
+        (b'<?xml version="1.0"?><svg xmlns=', 'but a drawing in SVG format'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n', 'but a pointer of Git LFS; run'),
+        (b'%PDF-1.7 ' + bytes(99), 'but a PDF'),
+        (b'\0\0\0\x18ftypheic' + bytes(99), 'but a photo in HEIC format; convert it to JPEG'),
+        (b'\0\0\0\x18ftypisom' + bytes(99), 'but a video; make pictures of it, such as with "ffmpeg -i'),
+        (b'RIFF\0\0\1\0AVI LIST' + bytes(99), 'but a video'),
+        (b'\x1aE\xdf\xa3' + bytes(99), 'but a video'),
+        ((b'G' + bytes(187)) * 3, 'but a video'),
+        (bytes(128) + b'DICM', 'but a DICOM file'),
         (png_that_promises(100_000, 100_000), 'exceeds the limit of 178956970 pixels'),
     ],
 )
@@ -179,10 +237,13 @@ def test_no_files(name, tmp_path):
 
 @pytest.mark.parametrize('suffix', IMAGE_SUFFIXES)
 def test_every_suffix_is_of_a_format_that_is_read(suffix, picture, tmp_path):
+    if suffix == '.avif' and not features.check('avif'):
+        pytest.skip('Pillow before 11.3')
     path = tmp_path / f'a{suffix}'
     mode = {'.pbm': '1', '.pgm': 'L'}.get(suffix)
     image = Image.fromarray(picture[:, :, ::-1])
-    (image if mode is None else image.convert(mode)).save(path)
+    format = 'JPEG' if suffix in ('.pjpeg', '.pjp') else None
+    (image if mode is None else image.convert(mode)).save(path, format)
     assert read_image(path).shape == picture.shape and image_size(path) == picture.shape[:2]
 
 
