@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-import h5py
 import numpy as np
 
 from det_inception.proposals.errors import ProposalError, StoreKeyError, StoreMismatchError
@@ -22,9 +21,11 @@ from det_inception.proposals.records import (
     identify,
     is_valid_key,
     rank_scores,
+    validated,
 )
-from det_inception.proposals.store_file import FORMAT, INDEX_TYPES, VERSION, index_digest, plain_dataset, safe_dataset
+from det_inception.proposals.store_file import FORMAT, INDEX_TYPES, VERSION, index_digest
 from det_inception.utils.files import reason
+from det_inception.utils.hdf5 import HDF5File
 from det_inception.utils.images import read_image_file
 
 
@@ -48,7 +49,7 @@ class ProposalStore(Mapping[str, Proposals]):
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path).absolute()
-        self._file: h5py.File | None = None
+        self._file: HDF5File | None = None
         self._process = os.getpid()
         self._closed = False
         self._keys_by_name: dict[str, list[str]] | None = None
@@ -61,17 +62,18 @@ class ProposalStore(Mapping[str, Proposals]):
         if len(self._rows) != len(self._keys):
             raise ProposalError(f'{self.path} is damaged: it names an image twice. Make it again.')
 
-    def _open(self) -> h5py.File:
+    def _open(self) -> HDF5File:
         # After a fork the parent's handle shares its position with the parent: never use it.
         if self._file is None or self._process != os.getpid():
-            # Stores are never written to once they have their name, and network file systems often cannot lock.
-            self._file = h5py.File(self.path, 'r', locking=False)
+            self._file = HDF5File(self.path)
+            self._boxes = self._file.dataset('boxes')
+            self._scores = self._file.dataset('scores') if 'scores' in self._file else None
             self._process = os.getpid()
         return self._file
 
     @contextlib.contextmanager
     def _complaints(self) -> Iterator[None]:
-        """Turns whatever HDF5 or NumPy says about a damaged file into one sentence."""
+        """Turns whatever is said about a damaged file into one sentence."""
         try:
             yield
         except ProposalError:
@@ -79,6 +81,7 @@ class ProposalStore(Mapping[str, Proposals]):
             raise
         except PermissionError as error:
             raise ProposalError(f'{self.path} cannot be read: {reason(error)}.') from error
+        # Also deeply nested JSON.
         except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
             self.release()
             raise ProposalError(
@@ -86,40 +89,44 @@ class ProposalStore(Mapping[str, Proposals]):
                 f'copy or make it again.'
             ) from error
 
-    def _read_index(self, file: h5py.File) -> None:
-        found = file.attrs.get('format')
+    def _read_index(self, file: HDF5File) -> None:
+        found = file.attribute('format')
         if not isinstance(found, str) or found != FORMAT:
             raise ProposalError(
                 f'{self.path} is an HDF5 file but no proposal store; tools/make_proposals.py makes one.'
             )
-        version = int(file.attrs['version'])
+        (version,) = _whole_numbers(file.attribute('version'), 1)
         if version != VERSION:
             raise ProposalError(
                 f'{self.path} has version {version} of the format, this program reads version {VERSION}; '
                 f'make the store again, or use the program that made it.'
             )
-        index = {name: plain_dataset(file, f'images/{name}')[()] for name in INDEX_TYPES}
+        datasets = {name: file.dataset(f'images/{name}') for name in INDEX_TYPES}
         for name, dtype in INDEX_TYPES.items():
-            if index[name].dtype != dtype:
-                raise ValueError(f'images/{name} is {index[name].dtype}')
-        text = file.attrs['parameters']
-        if index_digest(text, index) != file.attrs['index_digest']:
+            if datasets[name].dtype != dtype or not datasets[name].is_plain:
+                raise ValueError(f'images/{name} is not stored plainly, or of {datasets[name].dtype}')
+        index = {name: dataset.read() for name, dataset in datasets.items()}
+        text = file.attribute('parameters')
+        if not isinstance(text, str) or index_digest(text, index) != file.attribute('index_digest'):
             raise ValueError('the index does not fit its checksum')
+        count = len(index['height'])
+        if np.count_nonzero(index['keys'] == ord('\n')) != count:
+            raise ValueError('the index names another number of images')
         self._keys = index['keys'].tobytes().decode().splitlines()
-        count = len(self._keys)
         self._first = index['first']
         self._sizes = np.stack([index['height'], index['width']], axis=1)
         self._file_sizes = index['file_size']
         self._fingerprints = index['fingerprint']
         self.parameters: dict[str, Any] = with_current_names(json.loads(text))
-        shard = file.attrs.get('shard')
-        self.shard: tuple[int, int] | None = None if shard is None else (int(shard[0]), int(shard[1]))
+        shard = file.attribute('shard')
+        self.shard: tuple[int, int] | None = None if shard is None else tuple(_whole_numbers(shard, 2))
 
         counts = np.diff(self._first)
-        boxes = safe_dataset(file, 'boxes')
-        self.has_scores = 'scores' in file
+        boxes, scores = self._boxes, self._scores
+        self.has_scores = scores is not None
         sound = (
-            self._first.shape == (count + 1,)
+            len(self._keys) == count
+            and self._first.shape == (count + 1,)
             and self._sizes.shape == (count, 2)
             and self._file_sizes.shape == (count,)
             and self._fingerprints.shape == (count, 8)
@@ -130,10 +137,8 @@ class ProposalStore(Mapping[str, Proposals]):
             and boxes.dtype in (np.dtype(np.uint16), np.dtype(np.float32))
             and isinstance(self.parameters, dict)
             and all(is_valid_key(key) for key in self._keys)
+            and (scores is None or (scores.shape == (self._first[-1],) and scores.dtype == np.float32))
         )
-        if sound and self.has_scores:
-            scores = safe_dataset(file, 'scores')
-            sound = scores.shape == (self._first[-1],) and scores.dtype == np.float32
         if not sound:
             raise ValueError('the parts of the store do not fit together')
         self.whole_numbers = boxes.dtype == np.uint16
@@ -144,12 +149,10 @@ class ProposalStore(Mapping[str, Proposals]):
         if self._closed:
             raise ProposalError(f'{self.path} has been closed; open it again.')
         with self._complaints():
-            file = self._open()
-            boxes = file['boxes'][first:last].astype(np.float32)
-            scores = file['scores'][first:last] if self.has_scores else rank_scores(last - first)
-            if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-                raise ValueError('not a number among the boxes or scores')
-        return Proposals(boxes, scores, int(self._sizes[row, 0]), int(self._sizes[row, 1]))
+            self._open()
+            boxes = self._boxes.read(first, last).astype(np.float32)
+            scores = rank_scores(last - first) if self._scores is None else self._scores.read(first, last)
+            return validated(key, Proposals(boxes, scores, int(self._sizes[row, 0]), int(self._sizes[row, 1])))
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows
@@ -299,3 +302,10 @@ class ProposalStore(Mapping[str, Proposals]):
                 f'{image_path} is not the file for which {self.path} holds the proposals of {key} '
                 f'(its size or its bytes differ); make them again for this data set.'
             )
+
+
+def _whole_numbers(value: object, count: int) -> list[int]:
+    """An attribute's whole numbers, as many as given."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in 'iu' or value.size != count:
+        raise ValueError('an attribute is not made of whole numbers')
+    return value.ravel().tolist()

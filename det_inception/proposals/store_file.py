@@ -18,8 +18,8 @@ height.
     /images/fingerprint     (I, 8) uint8     BLAKE2b of the image's file
 
 The index under ``/images`` is neither compressed nor chunked, so it can be no larger than the file. Boxes and scores
-are compressed (gzip) and carry checksums. Reading follows no link, opens no other file and runs nothing that the file
-contains.
+are compressed (gzip) and carry checksums. The file is read by :mod:`det_inception.utils.hdf5`, which follows no link,
+opens no other file and stays within this one.
 """
 
 import hashlib
@@ -53,32 +53,6 @@ def index_digest(parameters: str, index: Mapping[str, np.ndarray]) -> str:
     for name in INDEX_TYPES:
         digest.update(np.ascontiguousarray(index[name]).astype(INDEX_TYPES[name].newbyteorder('<')).tobytes())
     return digest.hexdigest()
-
-
-def safe_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """A data set that lies in this very file: links, external storage and virtual sets can point to any other."""
-    group: h5py.Group = file
-    *parents, last = name.split('/')
-    for parent in parents:
-        if not isinstance(group.get(parent, getlink=True), h5py.HardLink):
-            raise ValueError(f'{parent} is a link')
-        group = group[parent]
-        if not isinstance(group, h5py.Group):
-            raise ValueError(f'{parent} is no group')
-    if not isinstance(group.get(last, getlink=True), h5py.HardLink):
-        raise ValueError(f'{name} is a link')
-    dataset = group[last]
-    if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        raise ValueError(f'{name} is not stored in the file')
-    return dataset
-
-
-def plain_dataset(file: h5py.File, name: str) -> h5py.Dataset:
-    """A data set that is no larger than the file: neither compressed nor a promise of fill values."""
-    dataset = safe_dataset(file, name)
-    if dataset.dtype.hasobject or dataset.chunks is not None or dataset.nbytes > dataset.id.get_storage_size():
-        raise ValueError(f'{name} is not stored plainly')
-    return dataset
 
 
 def narrowest(proposals: Iterable[Proposals]) -> tuple[bool, bool]:
