@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options
+from det_inception.cli.common import add_config_options, require_output
 
 EPILOG = """
 examples:
@@ -62,6 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> int:
     args = parse_args()
+    require_output(args.json, '--json')
     import cv2
 
     from det_inception.config.data import config_classes, is_class_agnostic

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import errno
-import io
+import logging
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from det_inception.utils.errors import InputError, printable
+from det_inception.utils.terminal import printable_output
 
 _IN_WORKER = re.compile(r'^Caught \w+ in .*?\nOriginal Traceback.*\n[\w.]+: (.*)', re.DOTALL)
 _UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
@@ -45,26 +47,44 @@ def add_launcher_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def require_output(path: str | Path | None, option: str) -> None:
+    """Makes sure that a file can be written, before the work that it is for.
+
+    Args:
+        path: The file; None: nothing is to be written.
+        option: What names it, for the message.
+
+    Raises:
+        InputError: It is a folder, or its folder cannot be written to.
+    """
+    from det_inception.utils.files import require_writable
+
+    if path is None:
+        return
+    if Path(path).is_dir():
+        raise InputError(f'{path}: is a folder; name a file with {option}.')
+    require_writable(Path(path).parent, f'{Path(path).name} cannot be written there', f'choose another {option}')
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Runs a tool and ends the process.
 
     Exit status 0 on success, 2 for an :class:`InputError`, 130 for Ctrl-C. Other exceptions are faults of the program:
     they keep their traceback, as they do for everything with ``DET_INCEPTION_TRACEBACK=1``.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # A name may have what the terminal's encoding lacks.
-            stream.reconfigure(errors='backslashreplace')
-    try:
-        sys.exit(main() or 0)
-    except KeyboardInterrupt:
-        print('\nInterrupted.', file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        sentence = explain(error)
-        if sentence is None or os.environ.get('DET_INCEPTION_TRACEBACK') == '1':
-            raise
-        print(f'error: {printable(sentence)}', file=sys.stderr)
-        sys.exit(2)
+    logging.raiseExceptions = False  # A log on a full disk costs its lines, not a traceback for each.
+    with printable_output():
+        try:
+            sys.exit(main() or 0)
+        except KeyboardInterrupt:
+            print('\nInterrupted.', file=sys.stderr)
+            sys.exit(130)
+        except Exception as error:
+            sentence = explain(error)
+            if sentence is None or os.environ.get('DET_INCEPTION_TRACEBACK') == '1':
+                raise
+            print(f'error: {printable(sentence)}', file=sys.stderr)
+            sys.exit(2)
 
 
 def explain(error: BaseException) -> str | None:
@@ -102,6 +122,8 @@ def _built_from_config(error: BaseException) -> str | None:
     built = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         function = frame.f_code.co_name
+        if function == 'from_cfg':
+            built = built or 'Runner'
         if frame.f_globals.get('__name__', '').startswith('mmengine.') and function.startswith('build_'):
             kind = frame.f_locals.get('obj_type')
             built = getattr(kind, '__name__', kind) or function.removeprefix('build_')

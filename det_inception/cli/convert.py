@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
+from det_inception.cli.common import require_output
+
 EPILOG = """
 SOURCE is one of
   googlenet-1378be20.pth   a state_dict of torchvision's GoogLeNet, with or without auxiliary heads
@@ -53,6 +55,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.backbone, '--backbone')
+    require_output(args.classifier, '--classifier')
     from det_inception.models import GoogLeNet
     from det_inception.weights.export import with_classes, write_backbone, write_classifier
     from det_inception.weights.files import CheckpointError

@@ -2,6 +2,8 @@
 
 import argparse
 
+from det_inception.cli.common import require_output
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -17,6 +19,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.out, '--out')
     from det_inception.evaluation.analysis.training_curves import plot_training
 
     plot_training(args.work_dirs, args.out, args.labels)

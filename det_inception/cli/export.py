@@ -2,7 +2,7 @@
 
 import argparse
 
-from det_inception.cli.common import add_config_options
+from det_inception.cli.common import add_config_options, require_output
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.out, 'FILE.onnx')
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
     from det_inception.inference.acceleration.onnx_export import export_onnx

@@ -2,7 +2,7 @@
 
 import argparse
 
-from det_inception.cli.common import add_config_options
+from det_inception.cli.common import add_config_options, require_output
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.out, '--out')
     import numpy as np
 
     from det_inception.config.data import pipeline_steps

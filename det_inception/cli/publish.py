@@ -2,6 +2,8 @@
 
 import argparse
 
+from det_inception.cli.common import require_output
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -16,6 +18,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.target, 'TARGET')
     from det_inception.weights.export import publish
 
     size = publish(args.source, args.target)

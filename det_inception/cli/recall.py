@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from det_inception.cli.common import require_output
+
 EPILOG = """
 example:
   %(prog)s data/VOC2007 --split test --stores fast=fast.h5 quality=quality.h5 --plot recall.png
@@ -46,6 +48,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     options = parse_args()
+    require_output(options.plot, '--plot')
     from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
     from det_inception.proposals.recall_curves import measure_recall, plot_limits, plot_recall, recall_table
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from det_inception.cli.common import require_output
 from det_inception.utils.errors import InputError
 
 EPILOG = """
@@ -61,6 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.json, '--json')
     from det_inception.evaluation.report import require_writable
     from det_inception.evaluation.submission import read_checked_blacklist, report, summary
     from det_inception.ilsvrc import (

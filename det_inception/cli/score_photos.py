@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options
+from det_inception.cli.common import add_config_options, require_output
 
 REPO = Path(__file__).resolve().parent.parent.parent
 
@@ -36,6 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.out, '--out')
 
     from det_inception.config.options import read_options
     from det_inception.ilsvrc import write_detections

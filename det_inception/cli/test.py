@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options, add_launcher_options, add_speed_options
+from det_inception.cli.common import add_config_options, add_launcher_options, add_speed_options, require_output
 from det_inception.utils.errors import InputError
 
 
@@ -50,6 +50,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    require_output(args.out, '--out')
+    require_output(args.save_region_scores, '--save-region-scores')
     from mmengine.dist import is_main_process
 
     from det_inception.config.classifier import apply_crops, is_classifier

@@ -78,12 +78,23 @@ def read_classes(cfg: Config, settings: dict) -> tuple[str, ...] | None:
 
 
 def set_classes(cfg: Config, classes: Iterable[str]) -> None:
-    """Sets the classes of every data set, and the size of the model's head."""
+    """Sets the classes of every data set, and the size of the model's head.
+
+    Raises:
+        ConfigError: They are no names, or the model has classes of its own.
+    """
     if cfg.model.get('type') == 'ImageNetRCNN':
         raise ConfigError(
             f"{cfg.filename}: this detector's classes are ImageNet's; set model.class_set instead of classes."
         )
-    classes = (classes,) if isinstance(classes, str) else tuple(classes)
+    names = (classes,) if isinstance(classes, str) else classes
+    if (
+        not isinstance(names, (list, tuple))
+        or not names
+        or not all(type(name) in (str, int) and name != '' for name in names)
+    ):
+        raise ConfigError(f'{cfg.filename}: classes is {classes!r} and should be names, such as classes=cat,dog.')
+    classes = tuple(map(str, names))  # The command line reads a name such as 7 as a number.
     for dataset in datasets(cfg):
         dataset['metainfo'] = dict(dataset.get('metainfo') or {}, classes=classes)
     if is_class_agnostic(cfg):

@@ -24,7 +24,8 @@ from det_inception.config.data import (
     set_classes,
     spread_pipelines,
 )
-from det_inception.config.errors import ConfigError
+from det_inception.config.data_files import read_config_file
+from det_inception.config.errors import ConfigError, explain_config_errors
 from det_inception.config.overrides import apply_options
 from det_inception.config.weights import apply_checkpoints, apply_weights, checkpoint_list, is_score_file
 
@@ -66,11 +67,17 @@ def load_config(
         InputError: Data or weights that cannot be read.
     """
     cfg = read_config(path, options=options, data_root=data_root)
-    checkpoints = checkpoint_list(checkpoint)
+    with explain_config_errors(path):
+        _complete(cfg, checkpoint_list(checkpoint), weights)
+    return cfg
+
+
+def _complete(cfg: Config, checkpoints: Sequence[str | Path], weights: str | Path | None) -> None:
+    """Completes a config by what data, checkpoints and weights say."""
     if is_classifier(cfg):
         if 'members' not in cfg.model:  # An ensemble that a config spells out is complete.
             complete_classifier(cfg, checkpoints, weights)
-        return cfg
+        return
     if cfg.get('synsets') is not None:
         raise ConfigError(
             f'{cfg.filename}: synsets are the classes of a classifier; name those of a detector in classes.'
@@ -81,7 +88,6 @@ def load_config(
         apply_weights(cfg, str(weights))
     if not is_class_agnostic(cfg) and 'bbox_head' in {*cfg.model, *(cfg.model.get('roi_head') or {})}:
         _apply_classes_of_data(cfg)
-    return cfg
 
 
 def read_config(path: str | Path, *, options: Mapping | None = None, data_root: str | Path | None = None) -> Config:
@@ -99,16 +105,24 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
     if not path.is_file():
         raise ConfigError(f'{path}: no such config file; the project keeps its own in configs/.')
     try:
-        cfg = Config.fromfile(str(path))
+        cfg = read_config_file(path)
+    except ConfigError:
+        raise
     except Exception as error:  # The config is Python: anything may go wrong in it.
         reason = ' '.join(str(error).split())
         raise ConfigError(
             f'{path}: the config cannot be read ({type(error).__name__}: {reason}); correct it.'
         ) from error
-    # Places of the file that share a value get one of their own, so that each can be changed.
-    cfg = Config(cfg.to_dict(), cfg_text=cfg.text, filename=cfg.filename)
-    init_default_scope(cfg.get('default_scope', 'mmdet'))
-    options = dict(options or {})
+    with explain_config_errors(path):
+        # Places of the file that share a value get one of their own, so that each can be changed.
+        cfg = Config(cfg.to_dict(), cfg_text=cfg.text, filename=cfg.filename)
+        init_default_scope(cfg.get('default_scope', 'mmdet'))
+        _override(cfg, dict(options or {}), data_root)
+    return cfg
+
+
+def _override(cfg: Config, options: dict, data_root: str | Path | None) -> None:
+    """Applies the command line's settings."""
     root = options.pop('data_root', None)
     root = root if data_root is None else str(data_root)
     if root is not None:
@@ -116,13 +130,14 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
             dataset.data_root = root
     apply_options(cfg, options)
     if not isinstance(cfg.get('model'), dict):
-        raise ConfigError(f'{path}: the config describes no model; the project keeps complete ones in configs/.')
+        raise ConfigError(
+            f'{cfg.filename}: the config describes no model; the project keeps complete ones in configs/.'
+        )
     spread_pipelines(cfg)
     for name in LOADERS:
         loader = cfg.get(name)
         if loader is not None and not loader.get('num_workers'):
             loader.persistent_workers = False  # PyTorch refuses to keep workers that there are none of.
-    return cfg
 
 
 def _apply_classes_of_data(cfg: Config) -> None:

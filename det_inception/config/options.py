@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from mmengine.config import DictAction
@@ -19,15 +18,13 @@ def read_options(words: Sequence[str] | None) -> dict:
     Raises:
         InputError: A word is no ``KEY=VALUE``, or its brackets do not close.
     """
-    reader = ArgumentParser()
-    reader.add_argument('--cfg-options', nargs='*', action=DictAction)
     settings = {}
     for word in words or ():
-        key, equals, _ = word.partition('=')
-        if not key or not equals:
+        key, equals, value = word.partition('=')
+        if not equals or not all(part.strip() for part in key.split('.')):
             raise InputError(f'--cfg-options {word}: is no KEY=VALUE, such as randomness.seed=1.')
         try:
-            settings.update(reader.parse_args(['--cfg-options', word]).cfg_options)
-        except (AssertionError, ValueError) as error:
+            settings[key] = DictAction._parse_iterable(value)
+        except (AssertionError, ValueError, RecursionError) as error:
             raise InputError(f'--cfg-options {word}: the value cannot be read; close its brackets.') from error
     return settings

@@ -79,11 +79,24 @@ def _merge(cfg: Config, options: dict) -> None:
                 f'{cfg.filename}: {key} is a group of settings ({", ".join(map(str, group))}) and cannot be {value!r}; '
                 f'set one of them, such as {key}.{next(iter(group), "name")}=...'
             )
+        if value is not None and not _same_kind(group, value):
+            raise ConfigError(
+                f'{cfg.filename}: {key} is {group!r} and cannot be {value!r}; give it the same kind of value.'
+            )
     try:
         cfg.merge_from_dict(options)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         reason = ' '.join(str(error).split())
         raise ConfigError(f'{cfg.filename}: --cfg-options does not fit the config ({reason}); correct it.') from error
+
+
+def _same_kind(old: object, new: object) -> bool:
+    """Whether a value may take the place of another: a list that of a list, a number that of a number."""
+    if isinstance(old, (list, tuple)):
+        return isinstance(new, (list, tuple, dict))  # A dict says what changes where in the list.
+    if isinstance(old, (bool, int, float)):
+        return not isinstance(new, (str, dict))
+    return True
 
 
 def _setting(node: object, key: str) -> object:
@@ -122,6 +135,8 @@ def _apply_proposals(cfg: Config, options: Mapping) -> None:
 
     A store may be of any method, unless an option says of which.
     """
+    if 'proposals' in options:
+        raise ConfigError(f'{cfg.filename}: proposals is a group of settings; set one, such as proposals.max_num=500.')
     chosen = {key.partition('.')[2]: value for key, value in options.items() if key.startswith('proposals.')}
     of_step = {name: chosen.pop(name) for name in STEP_SETTINGS if name in chosen}
     of_method = {name.removeprefix('method.'): value for name, value in chosen.items()}

@@ -11,6 +11,7 @@ import torch
 from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
 from det_inception.config.loading import ConfigError, config_classes, datasets, is_class_agnostic, load_config
+from det_inception.config.options import read_options
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import NORMALIZATION
 from det_inception.registry import MODELS
@@ -265,6 +266,71 @@ def test_missing_config(tmp_path):
     for path in (tmp_path / 'none.py', tmp_path):
         with pytest.raises(ConfigError, match='no such config file'):
             load_config(path)
+
+
+# ------------------------------------------------------------------------------------------- settings of any kind
+
+
+JUDGED_LATER = (
+    'custom_hooks=[5]', 'train_dataloader.dataset.pipeline=[5]', 'param_scheduler=[5] max_epochs=3',
+    'proposals.method=5', 'proposals.method.type=5', 'default_scope=5', 'data_root=5',
+    'model.bbox_head.in_channels=(1,2,3,x)', 'visualizer=[5]',
+)  # fmt: skip
+"""What is built from these says what is wrong with them."""
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        'proposals.max_num=[1,',
+        'randomness.seed=((1',
+        'classes=1.5',
+        'classes=5',
+        'classes=',
+        'classes=[(a,b)]',
+        'custom_hooks=5',
+        'custom_hooks=[5]',
+        'default_hooks=[1]',
+        'train_dataloader=5',
+        'train_dataloader.dataset=5',
+        'train_dataloader.dataset.pipeline=5',
+        'train_dataloader.dataset.pipeline=[5]',
+        'train_dataloader.dataset.pipeline.0=5',
+        'train_dataloader.dataset.pipeline.99.type=X',
+        'train_dataloader.batch_size=many',
+        'train_cfg.max_epochs=x',
+        'max_epochs=x',
+        'max_epochs=[1]',
+        'param_scheduler=5',
+        'param_scheduler=[5] max_epochs=3',
+        'image_size=5',
+        'proposals=5',
+        'proposals.method=5',
+        'proposals.method.type=5',
+        'multibox=5',
+        'model=5',
+        'model.backbone=5',
+        'model.backbone.width=wide',
+        'model.bbox_head.in_channels=(1,2,3,x)',
+        'model.=5',
+        '.=5',
+        '=5',
+        'model',
+        'default_scope=5',
+        'visualizer=5',
+        'visualizer=[5]',
+        'env_cfg=5',
+        'data_root=5',
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused_or_changes_the_config(words):
+    """Whatever a value is: it is taken, to be judged by what it is for, or refused in one sentence."""
+    try:
+        load_config(MINI, options=read_options(words.split()))
+    except InputError as error:
+        assert '\n' not in str(error) and len(str(error)) < 500
+    else:
+        assert words in JUDGED_LATER
 
 
 # ---------------------------------------------------------------------------------- from exceptions to sentences

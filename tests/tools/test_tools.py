@@ -479,7 +479,7 @@ def test_wrong_configs(tool, mini, tmp_path):
         ('train_dataloader.dataset.type=VOCFoldrDataset', "did you mean 'VOCFolderDataset'?"),
         ('param_scheduler.0.type=LinearLRR', "did you mean 'LinearLR'?"),
         ('model=5', 'model is a group of settings'),
-        ('model.backbone.width=wide', "the config's GoogLeNet cannot be built"),
+        ('model.backbone.width=wide', 'model.backbone.width is 0.5 and cannot be'),
         ('model.bakbone.width=0.5', "the config's RCNN cannot be built"),
         ('train_dataloader.batchsize=2', 'batchsize'),
         ('train_cfg.max_epochs.x=2', '--cfg-options does not fit the config'),
