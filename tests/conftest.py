@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -39,3 +40,20 @@ def mmdetections_scope() -> None:
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmdet')
+
+
+@pytest.fixture
+def full_disk():
+    """A block in which no file may grow beyond a number of bytes, as on a disk that is full."""
+    resource = pytest.importorskip('resource')
+
+    @contextlib.contextmanager
+    def limited(size: int):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limited

@@ -6,11 +6,13 @@ A file is HDF5. Its rows are the regions of all images, image after image: ``box
 image as the network saw it, ``logits`` float32 (R, K + 1) with the background last, and, with box regression,
 ``deltas`` float32 (R, 4 K). ``images`` lists the images, each with its name, size and number of rows; the attributes
 tell classes and version. An image's name is its id in the data set, as text. Rows are read when they are asked for, so
-a file may be larger than the memory.
+a file may be larger than the memory. They carry checksums, and the attribute ``digest`` is one of classes and images.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from det_inception.proposals.records import MAX_BOXES_PER_IMAGE
+from det_inception.proposals.store_file import Sink
 from det_inception.utils.errors import InputError
+from det_inception.utils.files import reason
+from det_inception.utils.hdf5 import Dataset, HDF5Error, HDF5File
 
 SUFFIX = '.h5'
 FORMAT = 'det_inception region scores'
@@ -56,37 +62,60 @@ class RegionScoresWriter:
         classes: Names of the K classes.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: It cannot be written; what there is of it is gone then.
     """
 
     def __init__(self, path: str | os.PathLike, classes: Sequence[str]) -> None:
         self.path = Path(path)
-        try:
-            self.file = h5py.File(path, 'w')
-        except OSError as error:
-            raise InputError(f'{path}: cannot be written ({error}); choose another place.') from error
-        self.file.attrs.update(format=FORMAT, version=VERSION, classes=json.dumps(list(classes)))
         self.images: list[tuple[str, int, int, int]] = []
+        self._classes = json.dumps(list(classes))
+        try:
+            self._sink = Sink(path, 'w+b')
+        except OSError as error:
+            raise InputError(f'{path}: cannot be written ({reason(error)}); choose another place.') from error
+        with self._writing():
+            self.file = h5py.File(self._sink, 'w')
+            self.file.attrs.update(format=FORMAT, version=VERSION, classes=self._classes)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+            self._sink.raise_error()
+        except (OSError, RuntimeError) as error:
+            # HDF5 reads again what it could not write, and complains of that.
+            cause = self._sink.error or error
+            with contextlib.suppress(OSError, RuntimeError):
+                self.file.close()
+            self._sink.close()
+            self.path.unlink(missing_ok=True)
+            raise InputError(f'{self.path}: cannot be written: {reason(cause)}.') from error
 
     def add(self, name: str, scores: ImageScores) -> None:
         """Appends an image's regions."""
-        for key in ('boxes', 'logits', 'deltas'):
-            rows = getattr(scores, key)
-            if rows is None:
-                continue
-            if key not in self.file:
-                width = rows.shape[1]
-                self.file.create_dataset(key, (0, width), np.float32, chunks=(_CHUNK, width), maxshape=(None, width))
-            data = self.file[key]
-            data.resize(len(data) + len(rows), axis=0)
-            data[len(data) - len(rows) :] = rows
+        with self._writing():
+            for key in ('boxes', 'logits', 'deltas'):
+                rows = getattr(scores, key)
+                if rows is None:
+                    continue
+                if key not in self.file:
+                    width = rows.shape[1]
+                    self.file.create_dataset(
+                        key, (0, width), np.float32, chunks=(_CHUNK, width), maxshape=(None, width), fletcher32=True
+                    )
+                data = self.file[key]
+                data.resize(len(data) + len(rows), axis=0)
+                data[len(data) - len(rows) :] = rows
         self.images.append((name, scores.height, scores.width, len(scores.boxes)))
 
     def close(self) -> None:
         """Writes the list of images, without which the file is not complete."""
         text = json.dumps(self.images).encode()
-        self.file.create_dataset('images', data=np.frombuffer(text, np.uint8))
-        self.file.close()
+        with self._writing():
+            self.file.create_dataset('images', data=np.frombuffer(text, np.uint8))
+            self.file.attrs['digest'] = _digest(self._classes, text)
+            self.file.close()
+        self._sink.close()
 
 
 class RegionScores:
@@ -112,29 +141,48 @@ class RegionScores:
         if not self.path.is_file():
             raise InputError(f'{path}: no such file of region scores; write it with {_WRITE}.')
         try:
-            self.file = h5py.File(path, 'r')
-            if self.file.attrs.get('format') != FORMAT:
+            self._file = HDF5File(path)
+            if self._file.attribute('format') != FORMAT:
                 raise InputError(f'{path}: is no file of region scores; write one with {_WRITE}.')
-            if self.file.attrs['version'] != VERSION:
+            version = self._file.attribute('version')
+            if version != VERSION:
                 raise InputError(
-                    f'{path}: has version {self.file.attrs["version"]} of the format, and this is version {VERSION}; '
-                    'write it again.'
+                    f'{path}: has version {version} of the format, and this is version {VERSION}; write it again.'
                 )
-            self.classes = tuple(json.loads(self.file.attrs['classes']))
-            images = json.loads(self.file['images'][()].tobytes())
-            rows = [image[3] for image in images]
-            ends = np.cumsum(rows, dtype=np.int64).tolist()
-            if any(len(self.file[key]) != sum(rows) for key in ('boxes', 'logits')):
-                raise ValueError('rows are missing')
+            self._read_index(self._file.attribute('classes'), self._file.dataset('images'))
         except InputError:
             raise
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        # Deeply nested JSON is a RecursionError.
+        except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise InputError(
                 f'{path}: is damaged, cut off, or no file of region scores; write it again with {_WRITE}.'
             ) from error
-        self._place = {
-            name: (end - count, end, height, width) for (name, height, width, count), end in zip(images, ends)
-        }
+
+    def _read_index(self, classes: object, images: Dataset) -> None:
+        if not isinstance(classes, str) or not images.is_plain or images.dtype != np.uint8:
+            raise ValueError('classes or images are of another type')
+        text, digest = images.read().tobytes(), self._file.attribute('digest')
+        if digest is not None and digest != _digest(classes, text):
+            raise ValueError('classes and images do not fit their checksum')
+        names, entries = json.loads(classes), json.loads(text)
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise ValueError('the classes are no names')
+        self.classes = tuple(names)
+        self._place: dict[str, tuple[int, int, int, int]] = {}
+        end = 0
+        for name, height, width, count in entries:
+            sound = isinstance(name, str) and name not in self._place
+            if not sound or not all(_is_within(side, 1, 2**31) for side in (height, width)):
+                raise ValueError('an image has no name of its own or no size')
+            if not _is_within(count, 0, MAX_BOXES_PER_IMAGE):
+                raise ValueError('an image has an impossible number of regions')
+            self._place[name] = (end, end + count, height, width)
+            end += count
+        columns = {'boxes': 4, 'logits': len(names) + 1, 'deltas': 4 * len(names)}
+        self._rows = {key: self._file.dataset(key) for key in columns if key != 'deltas' or key in self._file}
+        for key, rows in self._rows.items():
+            if rows.shape != (end, columns[key]) or rows.dtype != np.float32:
+                raise ValueError(f'{key} do not fit the images')
 
     def __len__(self) -> int:
         return len(self._place)
@@ -147,7 +195,7 @@ class RegionScores:
 
     @property
     def with_deltas(self) -> bool:
-        return 'deltas' in self.file
+        return 'deltas' in self._rows
 
     def __getitem__(self, name: str) -> ImageScores:
         """Reads an image's regions.
@@ -161,11 +209,24 @@ class RegionScores:
             )
         start, end, height, width = self._place[name]
         try:
-            boxes, logits = self.file['boxes'][start:end], self.file['logits'][start:end]
-            deltas = self.file['deltas'][start:end] if self.with_deltas else None
-        except OSError as error:
+            read = {key: rows.read(start, end) for key, rows in self._rows.items()}
+        except (OSError, HDF5Error) as error:
             raise InputError(f'{self.path}: is damaged at image {name}; write it again.') from error
-        return ImageScores(height, width, boxes, logits, deltas)
+        # An average of probabilities that are all 0 has the logit -inf.
+        sound = {key: rows < np.inf if key == 'logits' else np.isfinite(rows) for key, rows in read.items()}
+        if not all(each.all() for each in sound.values()):
+            raise InputError(f'{self.path}: has a number that is not finite at image {name}; write it again.')
+        return ImageScores(height, width, read['boxes'], read['logits'], read.get('deltas'))
+
+
+def _digest(classes: str, images: bytes) -> str:
+    digest = hashlib.blake2b(classes.encode(), digest_size=16)
+    digest.update(b'\0' + images)
+    return digest.hexdigest()
+
+
+def _is_within(value: object, lowest: int, highest: int) -> bool:
+    return type(value) is int and lowest <= value <= highest
 
 
 def merge(parts: Sequence[str | os.PathLike], path: str | os.PathLike) -> None:

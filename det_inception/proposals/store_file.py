@@ -137,28 +137,28 @@ def write_store(
 class Sink(io.FileIO):
     """A file that HDF5 writes to and that never fails before it is asked: HDF5 leaks and rambles on write errors."""
 
-    _error: OSError | None = None
+    error: OSError | None = None
 
     def write(self, data: Any) -> int:
         remaining = memoryview(data).cast('B')
         size = len(remaining)
         try:
-            while len(remaining) and self._error is None:
+            while len(remaining) and self.error is None:
                 remaining = remaining[super().write(remaining) :]
         except OSError as error:
-            self._error = error
+            self.error = error
         return size
 
     def truncate(self, size: int | None = None) -> int:
         try:
             return super().truncate(size)
         except OSError as error:
-            self._error = self._error or error
+            self.error = self.error or error
         return size or 0
 
     def raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     def watched(self, entries: Iterable[tuple]) -> Iterator[tuple]:
         """Passes entries on for as long as all went well."""

@@ -293,7 +293,7 @@ class Dataset:
                 parts[-1] = parts[-1][: stop - numbers[-1] * self._chunk_rows]
                 parts[0] = parts[0][start - first :]
                 rows = np.concatenate(parts)
-            return rows.reshape(stop - start, *self.shape[1:]).astype(self.dtype.newbyteorder('='), copy=False)
+            return rows.reshape(stop - start, *self.shape[1:]).astype(self.dtype.newbyteorder('='))
 
     @functools.cached_property
     def _chunks(self) -> dict[int, _Chunk]:

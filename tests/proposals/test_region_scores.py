@@ -93,6 +93,82 @@ def test_files_that_cannot_be_used(tmp_path):
         RegionScores(good)
 
 
+@pytest.mark.parametrize(
+    'name, make',
+    [
+        ('images', lambda file: np.frombuffer(b'[["a", 40, 60, -1], ["b", 40, 60, 501]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[["a", 40, 60, 250], ["a", 40, 60, 250]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[["a", 40, 60, 10000000000]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[["a", 40, 60, 500.0]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[["a", 0, 60, 500]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[[7, 40, 60, 500]]', np.uint8)),
+        ('images', lambda file: np.frombuffer(b'[' * 100_000, np.uint8)),
+        ('images', lambda file: np.frombuffer(b'{"a": 1}', np.uint8)),
+        ('logits', lambda file: np.zeros((500, 4), np.float32)),
+        ('logits', lambda file: np.zeros((500,), np.float32)),
+        ('boxes', lambda file: np.zeros((500, 4), np.float64)),
+        ('deltas', lambda file: np.zeros((500, 4), np.float32)),
+        ('classes', lambda file: '["cat"]'),
+        ('classes', lambda file: '[]'),
+        ('classes', lambda file: '[1, 2]'),
+        ('classes', lambda file: '"ab"'),
+        ('classes', lambda file: np.array([1, 2])),
+        ('version', lambda file: np.array([1, 1])),
+        ('version', lambda file: np.inf),
+        ('version', lambda file: 'one'),
+    ],
+)
+def test_parts_that_do_not_fit_together(tmp_path, name, make):
+    path = write(tmp_path / 'a.h5', {'a': scores(500)})
+    with h5py.File(path, 'r+') as file:
+        del file.attrs['digest']
+        value = make(file)
+        if name in file:
+            del file[name]
+            file[name] = value
+        else:
+            file.attrs[name] = value
+    with pytest.raises(InputError, match=r'^\S*a\.h5: [^\n]*; write it again[^\n]*\.$'):
+        RegionScores(path)
+
+
+def test_damage_is_found(tmp_path):
+    """Rows, classes and images carry checksums, so nothing else than what was written is ever read."""
+    expected = scores(300)
+    content = write(tmp_path / 'a.h5', {'a': expected}).read_bytes()
+    random = np.random.default_rng(0)
+    for position in random.integers(0, len(content), 150):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(random.integers(8))
+        (tmp_path / 'a.h5').write_bytes(damaged)
+        try:
+            file = RegionScores(tmp_path / 'a.h5')
+            found = file['a']
+        except InputError:
+            continue
+        assert file.classes == ('cat', 'dog') and np.array_equal(found.logits, expected.logits)
+        assert np.array_equal(found.boxes, expected.boxes)
+
+
+def test_numbers_that_are_none(tmp_path):
+    content = scores(3)
+    content.logits[1, 1] = np.nan
+    with pytest.raises(InputError, match='not finite at image a'):
+        RegionScores(write(tmp_path / 'a.h5', {'a': content}))['a']
+    content.logits[1, 1] = -np.inf  # The logarithm of a probability of 0.
+    assert RegionScores(write(tmp_path / 'a.h5', {'a': content}))['a'].logits[1, 1] == -np.inf
+
+
+@pytest.mark.parametrize('limit', [0, 1000, 50_000, 200_000, 400_000])
+def test_a_full_disk_is_one_sentence(tmp_path, limit, full_disk):
+    path = tmp_path / 'a.h5'
+    with full_disk(limit), pytest.raises(InputError, match=r'a\.h5: cannot be written: no space is left'):
+        write(path, {f'{number}': scores(1000, seed=number) for number in range(20)})
+    assert not path.exists()
+    write(path, {'a': scores(3)})
+    assert len(RegionScores(path)) == 1
+
+
 # --------------------------------------------------------------------------------- averages, from pixels to boxes
 
 
