@@ -7,7 +7,10 @@ custom_imports = dict(
 default_scope = 'mmdet'
 
 default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=20), checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3)
+    logger=dict(type='LoggerHook', interval=20),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    divergence=dict(type='StopOnDivergenceHook'),
+    resume_settings=dict(type='ResumeSettingsHook'),
 )
 custom_hooks = [dict(type='BackboneNormalizationHook')]
 val_cfg = dict(type='ValLoop')

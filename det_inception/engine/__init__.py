@@ -4,8 +4,10 @@ import det_inception.compat  # noqa: F401  (first: MMDetection cannot be importe
 from det_inception.engine.hooks.average_losses import AverageLossesHook
 from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
 from det_inception.engine.hooks.checkpoint import CheckpointHook
+from det_inception.engine.hooks.divergence import StopOnDivergenceHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
+from det_inception.engine.hooks.resume_settings import ResumeSettingsHook
 from det_inception.engine.loops import ReshufflingTrainLoop
 from det_inception.engine.optim_wrapper import CPUAmpOptimWrapper
 
@@ -17,4 +19,6 @@ __all__ = [
     'DrawDetectionsHook',
     'MultiBoxPriorsHook',
     'ReshufflingTrainLoop',
+    'ResumeSettingsHook',
+    'StopOnDivergenceHook',
 ]
