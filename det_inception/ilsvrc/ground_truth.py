@@ -21,6 +21,7 @@ from det_inception.formats.lists import numbered_lines, split_number
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS
 from det_inception.ilsvrc.scoring import AnnotationTable
 from det_inception.utils.errors import InputError, some
+from det_inception.utils.mat_files import MatError, Value, read_mat
 from det_inception.utils.text_files import explain_read_errors, open_text
 
 _MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
@@ -243,28 +244,26 @@ def _require_scorable(
 
 
 def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequence[str]) -> AnnotationTable:
-    import scipy.io  # Half a second, for the one file that needs it.
-
     try:
-        content = scipy.io.loadmat(path, variable_names=_MATLAB_FIELDS)
+        with explain_read_errors(path):
+            content = read_mat(path.read_bytes(), _MATLAB_FIELDS)
         missing = [field for field in _MATLAB_FIELDS if field not in content]
         if missing:
-            raise ValueError(f'it has no variable {missing[0]}')
-        # The file stores small unsigned integers, which would wrap around in arithmetic.
-        image_ids = content['gt_img_ids'].ravel().astype(np.int64)
-        labels = [cell.ravel().astype(np.int64) for cell in content['gt_obj_labels'].ravel()]
-        boxes = [_matlab_boxes(cell) for cell in content['gt_obj_bboxes'].ravel()]
+            raise MatError(f'it has no variable {missing[0]}')
+        image_ids, promised = (_whole_numbers(content[field]) for field in ('gt_img_ids', 'num_pos_per_class'))
+        labels = [_whole_numbers(cell) for cell in _cells(content['gt_obj_labels'])]
+        boxes = [_matlab_boxes(cell) for cell in _cells(content['gt_obj_bboxes'])]
         counts = [len(cell) for cell in labels]
         # MATLAB ends a cell array at the last image that has objects.
         if counts != [len(cell) for cell in boxes] or len(counts) > len(image_ids):
-            raise ValueError('its variables do not fit together')
+            raise MatError('its variables do not fit together')
         counts += [0] * (len(image_ids) - len(counts))
         class_ids = np.concatenate([*labels, np.zeros(0, np.int64)])
-        promised = content['num_pos_per_class'].ravel()
+        if len(class_ids) and not 1 <= class_ids.min() <= class_ids.max() <= len(promised):
+            raise MatError('it has an object of an unknown class')
         if not np.array_equal(np.bincount(class_ids, minlength=len(promised) + 1)[1:], promised):
-            raise ValueError('it does not have as many objects as it says')
-    except Exception as error:
-        # SciPy raises a dozen different things for a file that is truncated or is none.
+            raise MatError('it does not have as many objects as it says')
+    except MatError as error:
         raise InputError(
             f'{path}: not the complete ground truth of the development kit ({error}); give '
             'ILSVRC2015_det_validation_ground_truth.mat as it was published, or the XML files.'
@@ -291,10 +290,32 @@ def _from_matlab(path: Path, image_list: Mapping[str, int] | None, classes: Sequ
         raise InputError(f'{path}: {error}') from None
 
 
-def _matlab_boxes(cell: np.ndarray) -> np.ndarray:
+def _cells(value: Value) -> np.ndarray:
+    if not isinstance(value, np.ndarray) or value.dtype != object:
+        raise MatError('a variable is no cell array')
+    return value.ravel()
+
+
+def _numbers(value: Value) -> np.ndarray:
+    """float64, finite."""
+    if not isinstance(value, np.ndarray) or value.dtype == object or not np.isfinite(value).all():
+        raise MatError('a variable is not made of numbers')
+    return value.astype(np.float64)
+
+
+def _whole_numbers(value: Value) -> np.ndarray:
+    """int64 of one dimension. The file stores small unsigned integers, which would wrap around in arithmetic."""
+    numbers = _numbers(value).ravel()
+    if (numbers != np.rint(numbers)).any() or (np.abs(numbers) > 2**53).any():
+        raise MatError('a number is not whole')
+    return numbers.astype(np.int64)
+
+
+def _matlab_boxes(cell: Value) -> np.ndarray:
     """(M, 4) from MATLAB's (4, M); a cell without objects is (0, 0)."""
-    if cell.size == 0:
+    boxes = _numbers(cell)
+    if boxes.size == 0:
         return np.zeros((0, 4))
-    if cell.ndim != 2 or cell.shape[0] != 4:
-        raise ValueError(f'a cell of boxes has the shape {cell.shape}')
-    return cell.T.astype(np.float64)
+    if boxes.ndim != 2 or boxes.shape[0] != 4:
+        raise MatError(f'a cell of boxes has the shape {boxes.shape}')
+    return boxes.T

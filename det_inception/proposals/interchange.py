@@ -10,14 +10,12 @@ R-CNN (the selective search data of its authors): cell arrays ``images``, names 
 (N, 4), y1 x1 y2 x2 counted from 1 and inclusive.
 """
 
-import io
 import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.plain_pickle import PlainArray, PlainData, load_plain_pickle
@@ -26,6 +24,7 @@ from det_inception.proposals.sources import Images, read_image
 from det_inception.proposals.store import ProposalStore
 from det_inception.proposals.writer import ProposalWriter
 from det_inception.utils.files import atomic_write, reason
+from det_inception.utils.mat_files import MatError, read_mat
 
 
 def import_mmdet(path: str | os.PathLike, images: Images, out: str | os.PathLike) -> None:
@@ -67,21 +66,21 @@ def import_rcnn(path: str | os.PathLike, images: Images, out: str | os.PathLike)
     """
     data = _read(path)
     try:
-        content = scipy.io.loadmat(io.BytesIO(data), variable_names=['images', 'boxes'])
-        names = [str(cell.item() if cell.size == 1 else '') for cell in content['images'].ravel()]
-        boxes = [np.asarray(cell, np.float64) for cell in content['boxes'].ravel()]
-    except NotImplementedError as error:
-        raise ProposalError(f"{path} is of MATLAB's version 7.3; save it again with save -v7.") from error
-    # The reader has many ways to fail on a damaged file.
-    except Exception as error:
-        raise ProposalError(f"{path} is no selective search file of R-CNN's: {reason(error)}.") from error
+        content = read_mat(data, ('images', 'boxes'))
+        names, boxes = (list(_cells(content, name)) for name in ('images', 'boxes'))
+        if not all(isinstance(name, str) for name in names) or any(_is_no_array(cell) for cell in boxes):
+            raise MatError('it has an image without a name or boxes that are no numbers')
+    except MatError as error:
+        raise ProposalError(f"{path} is no selective search file of R-CNN's: {error}.") from error
     if len(names) != len(boxes):
         raise ProposalError(f'{path} names {len(names)} images but has boxes of {len(boxes)}.')
     by_name = dict(zip(names, boxes, strict=True))
     found = {}
     for key in images.keys:
         name = _first_found(by_name, os.path.splitext(key)[0], path)
-        image_boxes = by_name[name].reshape(-1, 4) if by_name[name].size == 0 else by_name[name]
+        image_boxes = by_name[name].astype(np.float64)
+        if image_boxes.size == 0:
+            image_boxes = image_boxes.reshape(-1, 4)
         if image_boxes.ndim != 2 or image_boxes.shape[1] != 4:
             raise ProposalError(f'{path} has boxes of the shape {image_boxes.shape} for {name}, not (N, 4).')
         # From y1 x1 y2 x2, counted from 1 and inclusive, to continuous: the last pixel ends where the next begins.
@@ -132,6 +131,8 @@ def export_rcnn(store: ProposalStore, out: str | os.PathLike) -> None:
     for row, (key, name) in enumerate(zip(keys, names, strict=True)):
         images[row, 0] = name
         boxes[0, row] = (store[key].boxes.astype(np.float64) + [1, 1, 0, 0])[:, [1, 0, 3, 2]]
+    import scipy.io  # Half a second, for the one format that needs it.
+
     with atomic_write(out, ProposalError) as temporary:
         try:
             scipy.io.savemat(temporary, {'images': images, 'boxes': boxes}, appendmat=False, do_compression=True)
@@ -144,6 +145,17 @@ def _read(path: str | os.PathLike) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ProposalError(f'{path} cannot be read: {reason(error)}.') from error
+
+
+def _cells(content: dict[str, Any], name: str) -> np.ndarray:
+    cells = content.get(name)
+    if not isinstance(cells, np.ndarray) or cells.dtype != object:
+        raise MatError(f'it has no cells {name}')
+    return cells.ravel()
+
+
+def _is_no_array(value: Any) -> bool:
+    return not isinstance(value, np.ndarray) or value.dtype == object
 
 
 def _mmdet_name(image_path: Path) -> str:
