@@ -171,7 +171,7 @@ def _mmdet_entry(content: dict, image_path: Path, path: str | os.PathLike) -> An
 
 def _mmdet_boxes(entry: Any, key: str, path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(entry, PlainData):
-        entry = {name.lstrip('_'): value for name, value in vars(entry).items()}
+        entry = {str(name).lstrip('_'): value for name, value in vars(entry).items()}
     if not isinstance(entry, dict):
         entry = {'bboxes': entry}
     boxes, scores = entry.get('bboxes'), entry.get('scores')

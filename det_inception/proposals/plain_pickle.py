@@ -11,6 +11,7 @@ import numpy as np
 
 from det_inception.proposals.errors import ProposalError
 from det_inception.utils.files import reason
+from det_inception.utils.pickles import PickleError, scan_pickle
 
 
 def load_plain_pickle(data: bytes, path: str | os.PathLike) -> Any:
@@ -25,9 +26,13 @@ def load_plain_pickle(data: bytes, path: str | os.PathLike) -> Any:
         ProposalError: The pickle is damaged or asks for anything else.
     """
     try:
+        for _ in scan_pickle(io.BytesIO(data)):  # Python's own reader hashes and allocates whatever is said.
+            pass
         return _PlainUnpickler(io.BytesIO(data)).load()
     except _RefusedError as error:
         raise ProposalError(f'{path} is refused: {error}') from error
+    except PickleError as error:
+        raise ProposalError(f'{path} is no pickle of proposals: {error}.') from error
     # A damaged pickle fails in any way it likes; it has run nothing by then.
     except Exception as error:
         raise ProposalError(f'{path} is no pickle of proposals, or is cut off ({reason(error)}).') from error

@@ -1,7 +1,7 @@
-"""How much a pickle builds, known before it is loaded.
+"""What a pickle builds, known before it is loaded.
 
 A loader that runs no code still builds what a pickle says, and 200 bytes can say a tuple of 2**60 numbers: pairs of
-pairs that share their halves. Such a tuple takes no memory, and forever to be hashed, compared or printed.
+pairs that share their halves. Such a tuple takes no memory, but is never done with being hashed.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import pickletools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-MAX_PARTS = 50_000_000
-"""Numbers, texts and so on that a value may consist of, counted as often as they occur in it."""
-_MARK, _SLICE = pickletools.markobject, pickletools.stackslice
+MAX_REUSED = 10_000_000
+"""Values that a pickle may say by naming earlier ones again, beside eight times its bytes."""
+_MARK = pickletools.markobject
 
 
 class PickleError(ValueError):
@@ -23,8 +23,8 @@ class Item(NamedTuple):
     """Something that a pickle builds.
 
     Attributes:
-        parts: How many values it consists of.
-        value: The number or text, the items of a tuple, or else the name of the instruction that makes it.
+        parts: How many values a tuple consists of, each counted as often as it occurs in it; else about 1.
+        value: The number or text; the values of a tuple; of a ``BINPERSID``, what it names; else the instruction.
     """
 
     parts: int
@@ -32,51 +32,54 @@ class Item(NamedTuple):
 
 
 def scan_pickle(file: BinaryIO) -> Iterator[tuple[str, Item]]:
-    """Goes through the instructions of a pickle, without running them.
+    """Goes through the instructions of a pickle, and runs none.
 
     Args:
         file: At the pickle's beginning; afterwards, behind its end.
 
     Yields:
-        The name of each instruction, and what it leaves on the top of the stack.
+        The name of each instruction that builds something, and what it builds.
 
     Raises:
-        PickleError: The pickle is damaged, or one of its values has more than ``MAX_PARTS`` parts.
+        PickleError: The pickle is damaged, or builds more than ``MAX_REUSED`` admits.
     """
     stack: list[Item | None] = []  # None: a mark.
     memo: dict[int, Item] = {}
+    reused, limit = 0, MAX_REUSED
     try:
-        for opcode, argument, _ in pickletools.genops(file):
+        for count, (opcode, argument, position) in enumerate(pickletools.genops(file)):
             name, before = opcode.name, opcode.stack_before
             if name in ('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'):
-                memo[len(memo) if argument is None else argument] = stack[-1]
+                place = len(memo) if argument is None else argument
+                if place > count:  # Python makes room for all places before it.
+                    raise PickleError('it is damaged')
+                memo[place] = stack[-1]
+                continue
+            if name in ('GET', 'BINGET', 'LONG_BINGET', 'DUP'):
+                stack.append(stack[-1] if name == 'DUP' else memo[argument])
+                reused += stack[-1].parts
+                if reused > limit + 8 * (position or 0):
+                    raise PickleError('it builds a value without end')
+                continue
+            if name == 'MARK':
+                stack.append(None)
                 continue
             taken: list[Item] = []
             if _MARK in before or (name == 'POP' and stack[-1] is None):
                 while (item := stack.pop()) is not None:
                     taken.append(item)
-                before = before[: before.index(_MARK)] if _MARK in before else []
-            for _ in before:
-                taken.append(stack.pop())
-            if name in ('GET', 'BINGET', 'LONG_BINGET'):
-                stack.append(memo[argument])
-            elif name == 'DUP':
-                stack += [taken[0], taken[0]]
-            elif name == 'MARK':
-                stack.append(None)
-            elif opcode.stack_after:
-                parts = 1 + sum(item.parts for item in taken)
-                if parts > MAX_PARTS:
-                    raise PickleError('it builds a value of endless size')
-                if name.startswith(('TUPLE', 'EMPTY_TUPLE')):
+                before = before[: before.index(_MARK)] if _MARK in before else ()
+            taken += [stack.pop() for _ in before]
+            if opcode.stack_after:
+                if name in ('TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3', 'EMPTY_TUPLE'):
                     value = tuple(item.value for item in reversed(taken))
-                elif not taken and argument is not None:
-                    value = argument
+                elif name == 'BINPERSID':
+                    value = taken[0].value
                 else:
-                    value = name
-                stack.append(Item(parts, value))
-            if stack and stack[-1] is not None:
-                yield name, stack[-1]
+                    value = name if taken or argument is None else argument
+                item = Item(1 + sum(item.parts for item in taken), value)
+                stack.append(item)
+                yield name, item
     except PickleError:
         raise
     except Exception as error:  # pickletools, and the stack of a damaged pickle, fail in any way.

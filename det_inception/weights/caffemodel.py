@@ -24,6 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
+MAX_FIELDS = 200_000
+"""Fields that are looked at; GoogLeNet's file has some thousands."""
+MAX_DIMENSIONS = 8
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Wire types of the protobuf encoding; 3 and 4, groups, do not occur in Caffe's files."""
 
@@ -47,35 +50,38 @@ def read_caffemodel(path: str | Path) -> dict[str, list[np.ndarray]]:
         OSError: The file cannot be read.
     """
     layers: dict[str, list[np.ndarray]] = {}
-    for number, wire, value in _fields(memoryview(Path(path).read_bytes())):
+    if Path(path).stat().st_size >= 2 << 30:
+        raise CaffemodelError('it is longer than the 2 GiB of a message')
+    budget = iter(range(MAX_FIELDS))
+    for number, wire, value in _fields(memoryview(Path(path).read_bytes()), budget):
         if number not in (2, 100):
             continue
         _require(wire == BYTES, 'a layer is not a message')
-        name, blobs = _layer(value, name_field=4 if number == 2 else 1, blobs_field=6 if number == 2 else 7)
+        name, blobs = _layer(value, budget, name_field=4 if number == 2 else 1, blobs_field=6 if number == 2 else 7)
         if blobs:
             layers[name] = blobs
     return layers
 
 
-def _layer(message: memoryview, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
+def _layer(message: memoryview, budget: Iterator, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
     name, blobs = '', []
-    for number, wire, value in _fields(message):
+    for number, wire, value in _fields(message, budget):
         if number == name_field and wire == BYTES:
             name = bytes(value).decode('utf-8', errors='replace')
         elif number == blobs_field and wire == BYTES:
             blobs.append(value)
-    return name, [_blob(blob, name) for blob in blobs]
+    return name, [_blob(blob, name, budget) for blob in blobs]
 
 
-def _blob(message: memoryview, layer: str) -> np.ndarray:
+def _blob(message: memoryview, layer: str, budget: Iterator) -> np.ndarray:
     old_shape = {}
     shape: list[int] | None = None
     singles, doubles = [], []
-    for number, wire, value in _fields(message):
+    for number, wire, value in _fields(message, budget):
         if number in (1, 2, 3, 4) and wire == VARINT:
             old_shape[number] = value
         elif number == 7 and wire == BYTES:
-            shape = _dimensions(value)
+            shape = _dimensions(value, layer, budget)
         elif number == 5 and wire in (BYTES, FIXED32):
             singles.append(value)
         elif number == 8 and wire in (BYTES, FIXED64):
@@ -86,7 +92,7 @@ def _blob(message: memoryview, layer: str) -> np.ndarray:
     if shape is None:
         shape = [old_shape.get(number, 1) for number in (1, 2, 3, 4)]
     count = len(values) // kind.itemsize
-    _require(count > 0 and len(shape) <= 8, f'layer {layer!r} has a blob without values or of {len(shape)} dimensions')
+    _require(count > 0, f'layer {layer!r} has a blob without values')
     _require(
         math.prod(shape) == count,
         f'layer {layer!r} states the shape {"x".join(map(str, shape))} and holds {count} values',
@@ -94,23 +100,27 @@ def _blob(message: memoryview, layer: str) -> np.ndarray:
     return np.frombuffer(values, kind).astype(kind.newbyteorder('=')).reshape(shape)
 
 
-def _dimensions(message: memoryview) -> list[int]:
+def _dimensions(message: memoryview, layer: str, budget: Iterator) -> list[int]:
     dimensions: list[int] = []
-    for number, wire, value in _fields(message):
+    for number, wire, value in _fields(message, budget):
         if number == 1 and wire == VARINT:
             dimensions.append(value)
         elif number == 1 and wire == BYTES:
             position = 0
-            while position < len(value):
+            while position < len(value) and len(dimensions) <= MAX_DIMENSIONS:
                 dimension, position = _varint(value, position)
                 dimensions.append(dimension)
+        _require(
+            len(dimensions) <= MAX_DIMENSIONS, f'layer {layer!r} has a blob of more than {MAX_DIMENSIONS} dimensions'
+        )
     return dimensions
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+def _fields(message: memoryview, budget: Iterator) -> Iterator[tuple[int, int, int | memoryview]]:
     """Yields number, wire type and value of a message's fields; a run of unpacked fixed-size numbers as one block."""
     position = 0
     while position < len(message):
+        _require(next(budget, None) is not None, f'it has more than {MAX_FIELDS} fields')
         start = position
         key, position = _varint(message, position)
         number, wire = key >> 3, key & 7

@@ -26,7 +26,9 @@ def read_checkpoint(path: str | Path) -> dict:
     content = load_pickle(Path(path))
     content = content if isinstance(content, dict) else {}
     weights = content.get('state_dict')
-    if not isinstance(weights, dict) or not all(isinstance(weight, torch.Tensor) for weight in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(weight, torch.Tensor) for key, weight in weights.items()
+    ):
         raise CheckpointError(
             f'{path}: holds no "state_dict" of a detector; name a checkpoint that tools/train.py wrote.'
         )
@@ -40,8 +42,10 @@ def read_checkpoint(path: str | Path) -> dict:
 
 def checkpoint_classes(checkpoint: dict) -> tuple[str, ...] | None:
     """Returns the class names that a checkpoint was trained for, if it says."""
-    classes = (checkpoint['meta'].get('dataset_meta') or {}).get('classes')
-    return tuple(classes) if classes else None
+    stated = checkpoint['meta'].get('dataset_meta')
+    classes = stated.get('classes') if isinstance(stated, Mapping) else None
+    valid = isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes)
+    return tuple(classes) or None if valid else None
 
 
 def require_classes(checkpoint: dict, path: str | Path) -> tuple[str, ...]:

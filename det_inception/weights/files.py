@@ -1,12 +1,16 @@
 """The one reader of files of weights and checkpoints, of whatever network and layout: no file can run code.
 
-PyTorch's files are unpickled with ``weights_only=True``, NumPy's with ``allow_pickle=False``.
+PyTorch's files are unpickled with ``weights_only=True``, NumPy's arrays of objects are refused. What a file says of
+sizes is compared with its own size before it is read: see :data:`MAX_INFLATION`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import http.client
+import io
+import math
 import os
 import pickle
 import re
@@ -15,21 +19,43 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlparse
+from urllib.request import Request, urlopen
 
 import numpy as np
 import torch
-from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from det_inception.utils.errors import InputError, first_line
+from det_inception.utils.files import atomic_write
+from det_inception.utils.pickles import scan_pickle
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 
 ADDRESSES = ('torchvision://', 'http://', 'https://')
 TORCHVISION_URL = 'https://download.pytorch.org/models/googlenet-1378be20.pth'
+"""Its name ends in the beginning of its SHA-256."""
+MAX_INFLATION = 8
+"""A file's arrays may take so many times its own size in memory, and 64 MiB. Weights hardly compress."""
+MAX_DOWNLOAD = 4 << 30
+"""Longer files are not downloaded."""
+# Bytes of a number in PyTorch's storages, of those with more than one.
+_ITEM_SIZES = {
+    f'torch {kind}Storage': size
+    for size, kinds in {
+        2: 'Half BFloat16 Short',
+        4: 'Float Int',
+        8: 'Double Long ComplexFloat',
+        16: 'ComplexDouble',
+    }.items()
+    for kind in kinds.split()
+}
 
 
 class CheckpointError(InputError):
     """A file of weights or a checkpoint cannot be read, or does not fit; the message is one sentence for the user."""
+
+
+class OversizeError(ValueError):
+    """A file says more than its size justifies; the message is the end of a sentence."""
 
 
 class RawCheckpoint(NamedTuple):
@@ -74,24 +100,31 @@ def load_pickle(path: Path) -> object:
     """Returns what ``torch.save`` wrote into a file: tensors, plain values and the log of MMEngine, nothing else.
 
     Raises:
-        CheckpointError: The file is missing, damaged or no such file, or it could run code.
+        CheckpointError: The file is missing, damaged or no such file, or it could run code, or take far more memory
+            than its size.
     """
-    _first_bytes(path)
+    start = _first_bytes(path)
     try:
+        if start == b'PK' or start[:1] == b'\x80':
+            _require_honest_sizes(path, start)
         with _weights_only():
-            return torch.load(path, map_location='cpu', weights_only=True)
+            content = torch.load(path, map_location='cpu', weights_only=True)
+        _require_small_tensors(content, path.stat().st_size)
+        return content
     except Exception as error:  # torch raises nearly anything for damaged bytes
         raise _unreadable(str(path), error) from error
 
 
 def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise CheckpointError(f'{path}: is a directory and no such checkpoint; name the file with the weights in it.')
-    if not path.is_file():
-        raise CheckpointError(f'{path}: no such checkpoint; correct the path.')
     try:
         with open(path, 'rb') as file:
             start = file.read(2)
+    except IsADirectoryError as error:
+        raise CheckpointError(
+            f'{path}: is a directory and no such checkpoint; name the file with the weights in it.'
+        ) from error
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character.
+        raise CheckpointError(f'{path}: no such checkpoint; correct the path.') from error
     except OSError as error:
         raise CheckpointError(f'{path}: cannot be read ({error.strerror}); check its permissions.') from error
     if not start:
@@ -99,23 +132,104 @@ def _first_bytes(path: Path) -> bytes:
     return start
 
 
+def _require_honest_sizes(path: Path, start: bytes) -> None:
+    """Refuses a file of ``torch.save`` that says more than its bytes can hold.
+
+    Raises:
+        OversizeError: It does.
+        PickleError: It is damaged, or says a value without end.
+    """
+    size = path.stat().st_size
+    if start != b'PK':  # Five pickles, of which the fourth is the content, and the numbers behind them.
+        with open(path, 'rb') as file:
+            for _ in range(5):
+                if not file.peek(1):
+                    return
+                _require_storages(file, size)
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+        if packed or sum(member.file_size for member in members) > size:
+            raise OversizeError('a part of it is larger than the file says; PyTorch compresses nothing')
+        for member in members:
+            if member.filename.endswith('.pkl'):
+                with archive.open(member) as file:
+                    _require_storages(file, size)
+
+
+def _require_storages(file: io.BufferedIOBase, size: int) -> None:
+    storages = {}
+    for instruction, item in scan_pickle(file):
+        if instruction == 'BINPERSID' and isinstance(item.value, tuple) and item.value[:1] == ('storage',):
+            _, kind, key, _, count, *_ = item.value
+            storages[key] = count * _ITEM_SIZES.get(kind, 1)
+    if sum(storages.values()) > size:
+        raise OversizeError(f'it says {sum(storages.values())} bytes of numbers and has {size} bytes')
+
+
+def _require_small_tensors(content: object, size: int) -> None:
+    """Refuses tensors that repeat a few numbers of the file many times, or have none there.
+
+    Raises:
+        OversizeError: There are.
+    """
+    nodes, seen, total = [content], set(), 0
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:
+            continue
+        if isinstance(node, Tensor):
+            if node.is_quantized or node.is_nested or node.layout != torch.strided or node.device.type != 'cpu':
+                raise OversizeError(f'it has a tensor of an unusual kind, {node.layout} on {node.device}')
+            total += node.numel() * node.element_size()
+        elif isinstance(node, (Mapping, list, tuple)):
+            seen.add(id(node))
+            nodes.extend(node.values() if isinstance(node, Mapping) else node)
+    if total > _allowed(size):
+        raise OversizeError(f'its tensors take {total} bytes of memory and the file {size}')
+
+
+def _allowed(size: int) -> int:
+    return MAX_INFLATION * size + (64 << 20)
+
+
 def _is_npz(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise CheckpointError(f'{path}: is damaged or was cut off; download or write it again.') from error
+    except Exception as error:  # zipfile raises nearly anything for damaged bytes
+        raise _unreadable(str(path), error) from error
     return all(member.endswith('.npy') for member in members)
 
 
 def _read_npz(path: Path) -> RawCheckpoint:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: np.asarray(archive[key]) for key in archive.files}
+        size = path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            total = sum(member.file_size for member in members)
+            if total > _allowed(size):
+                raise OversizeError(f'its arrays take {total} bytes of memory and the file {size}')
+            arrays = {member.filename.removesuffix('.npy'): _read_npy(archive.read(member)) for member in members}
+    except OversizeError as error:
+        raise _unreadable(str(path), error) from error
     except Exception as error:  # NumPy and zlib raise nearly anything for damaged bytes
         raise CheckpointError(f'{path}: cannot be read as .npz ({first_line(error)}); write it again.') from error
     numbers = {key: array for key, array in arrays.items() if array.dtype.kind in 'fiu'}
     return RawCheckpoint({key: torch.from_numpy(array.astype(np.float32)) for key, array in numbers.items()}, {})
+
+
+def _read_npy(content: bytes) -> np.ndarray:
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, fortran_order, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError('it holds objects, which could run code')
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(f'it says an array of the shape {shape} and has {len(content)} bytes')
+    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order='F' if fortran_order else 'C')
 
 
 def _read_caffe(path: Path) -> RawCheckpoint:
@@ -150,6 +264,12 @@ def _weights_only() -> Iterator[None]:
 
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
+    if isinstance(error, OversizeError):
+        return CheckpointError(
+            f'{name}: is damaged or was cut off, or made to fill the memory; download or write it again ({error}).'
+        )
+    if isinstance(error, OSError) and error.errno:
+        return CheckpointError(f'{name}: cannot be read ({error.strerror}); check its permissions and the disk.')
     if isinstance(error, pickle.UnpicklingError):
         if refused := re.search(r'GLOBAL ([\w.]+)', str(error)):
             return CheckpointError(
@@ -187,27 +307,51 @@ def fetch(address: str) -> tuple[Path, RawCheckpoint]:
     if address.startswith('torchvision://') and address != 'torchvision://googlenet':
         raise CheckpointError(f'{address}: is no GoogLeNet; use torchvision://googlenet.')
     url = TORCHVISION_URL if address.startswith('torchvision://') else address
-    # The cache of PyTorch and MMEngine.
-    cached = Path(torch.hub.get_dir(), 'checkpoints', os.path.basename(urlparse(url).path) or 'checkpoint')
+    cached = _cached(url)
+    if not cached.is_file():
+        try:
+            _download(url, cached)
+        except CheckpointError:
+            raise
+        except (OSError, http.client.HTTPException, ValueError) as error:  # urllib's errors are OSErrors.
+            raise CheckpointError(
+                f'{address}: cannot be downloaded ({first_line(error)}); fetch {url} on another machine and give the '
+                f"file's path instead of the address, or put the file at {cached}."
+            ) from error
     try:
-        if cached.suffix in ('.caffemodel', '.npz'):
-            if not cached.is_file():
-                cached.parent.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(url, str(cached), progress=False)
-            return cached, read_file(cached)
-        # MMEngine's loader, for its barrier between processes and for loaders that a user has registered.
-        with _weights_only():
-            checkpoint = CheckpointLoader.load_checkpoint(address, map_location='cpu', logger='silent')
-    except CheckpointError:
-        raise
-    except OSError as error:  # urllib's errors are among them
-        raise CheckpointError(
-            f'{address}: cannot be downloaded ({first_line(error)}); fetch {url} on another machine and give the '
-            f"file's path instead of the address, or put the file at {cached}."
-        ) from error
-    except Exception as error:  # torch raises nearly anything for damaged bytes
-        raise _unreadable(f'{address} (cached at {cached})', error) from error
-    return cached, _unpack(checkpoint, address)
+        return cached, read_file(cached)
+    except CheckpointError as error:
+        raise CheckpointError(f'{address}, cached at {error}') from error
+
+
+def _cached(url: str) -> Path:
+    """Where a download is kept: the cache of PyTorch. Two addresses share no file."""
+    name = re.sub(r'[^\w.-]', '_', os.path.basename(urlparse(url).path)).lstrip('.') or 'weights'
+    path = Path(torch.hub.get_dir(), 'checkpoints', name[-100:])
+    return (
+        path
+        if url == TORCHVISION_URL
+        else path.with_stem(f'{path.stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}')
+    )
+
+
+def _download(url: str, target: Path) -> None:
+    """Downloads a file, which appears whole or not at all; several processes may do so at a time."""
+    with urlopen(Request(url, headers={'User-Agent': 'det_inception'}), timeout=60) as response:
+        stated = response.headers.get('Content-Length')
+        with atomic_write(target, CheckpointError, make_folder=True) as beside:
+            digest, size = hashlib.sha256(), 0
+            with open(beside, 'wb') as file:
+                while block := response.read(1 << 20):
+                    size += len(block)
+                    if size > MAX_DOWNLOAD:
+                        raise ValueError(f'it is longer than {MAX_DOWNLOAD >> 30} GiB')
+                    digest.update(block)
+                    file.write(block)
+            if stated is not None and size != int(stated):
+                raise ValueError(f'it ended after {size} of {stated} bytes')
+            if url == TORCHVISION_URL and not digest.hexdigest().startswith('1378be20'):
+                raise ValueError('it is not the file that torchvision published')
 
 
 def sha256_of(path: Path) -> str:

@@ -7,6 +7,7 @@ A normalization is ``dict(mean, std, bgr_to_rgb)`` as MMDetection's ``DetDataPre
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 
 import torch
@@ -28,7 +29,7 @@ def stated_normalization(meta: Mapping, state_dict: Mapping[str, Tensor] | None 
     stated = dict(stated if isinstance(stated, Mapping) else _config_preprocessor(meta.get('cfg')))
     for key in KEYS:
         buffer = (state_dict or {}).get(PREPROCESSOR + key)
-        if buffer is not None:
+        if buffer is not None and buffer.numel() == (1 if key == 'bgr_to_rgb' else 3):
             stated[key] = bool(buffer) if key == 'bgr_to_rgb' else buffer.flatten().tolist()
     return _complete(stated)
 
@@ -73,9 +74,9 @@ def describe(normalization: Mapping) -> str:
 def _complete(stated: Mapping) -> dict | None:
     try:
         mean, std = ([float(value) for value in stated[key]] for key in ('mean', 'std'))
-        if len(mean) == len(std) == 3:
+        if len(mean) == len(std) == 3 and all(map(math.isfinite, (*mean, *std))) and min(std) > 0:
             return dict(mean=mean, std=std, bgr_to_rgb=bool(stated.get('bgr_to_rgb', False)))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     return None
 

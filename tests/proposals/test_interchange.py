@@ -259,3 +259,21 @@ def test_rcnn_files_that_do_not_fit(tmp_path, images, store):
     with pytest.raises(ProposalError, match='no boxes for two/d'):
         import_rcnn(path, Images(images.root, ['two/d.jpg']), tmp_path / 'b.h5')
     assert not list(tmp_path.glob('b.h5*'))
+
+
+def test_odd_pickles_are_one_sentence(tmp_path, images):
+    pairs = b''.join(b'q' + bytes([level]) + b'h' + bytes([level]) + b'\x86' for level in range(60))
+    instance = b'cmmengine.structures.instance_data\nInstanceData\n)\x81}'
+    named = b'X\x09\x00\x00\x00one/a.jpg'
+    attacks = {
+        'a key that is never hashed': b'\x80\x02}K\x01' + pairs + b'K\x01s.',
+        'a place in the memo': b'\x80\x02}r\xff\xff\xff\x7f.',
+        'an attribute that is no text': b'\x80\x02}' + named + instance + b'K\x01K\x02\x86K\x03sbs.',
+        'an attribute that is a number': b'\x80\x02}' + named + instance + b'K\x01K\x03sbs.',
+    }
+    for attack in attacks.values():
+        path = tmp_path / 'bad.pkl'
+        path.write_bytes(attack)
+        with pytest.raises(ProposalError, match=r'bad\.pkl') as caught:
+            import_mmdet(path, images, tmp_path / 'b.h5')
+        assert '\n' not in str(caught.value)

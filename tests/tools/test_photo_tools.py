@@ -72,7 +72,8 @@ def test_demo_without_weights_and_internet(tool, photos, tmp_path, monkeypatch):
     def offline(*args, **kwargs):
         raise URLError('Name or service not known')
 
-    monkeypatch.setattr(weight_files.CheckpointLoader, 'load_checkpoint', offline)
+    monkeypatch.setattr(weight_files, 'urlopen', offline)
+    monkeypatch.setattr(weight_files.torch.hub, 'get_dir', lambda: str(tmp_path / 'cache'))
     sentence = tool.refused('demo', photos, '--out-dir', tmp_path / 'out')
     assert '--weights FILE' in sentence and 'torchvision://googlenet: cannot be downloaded' in sentence
     assert not (tmp_path / 'out').exists()

@@ -27,6 +27,7 @@ from torchvision.models import googlenet, resnet18
 
 from det_inception.models import GoogLeNetClassifier
 from det_inception.models.backbones.googlenet import INCEPTION, LAYOUT, NORMALIZATION, VARIANTS, GoogLeNet
+from det_inception.weights import files
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.weights.export import write_backbone, write_classifier
 from det_inception.weights.files import CheckpointError
@@ -361,7 +362,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
     monkeypatch.setattr(torch.hub, '_hub_dir', None)
-    monkeypatch.setattr(torch.hub, 'urlopen', no_network)
+    monkeypatch.setattr(files, 'urlopen', no_network)
     folder = tmp_path / 'cache' / 'hub' / 'checkpoints'
     folder.mkdir(parents=True)
     return folder
@@ -431,6 +432,43 @@ def test_files_behind_http_are_read(online, served):
     assert_holds_caffe_layers(GoogLeNet.read_weights(f'{address}/b.caffemodel'), caffe_layers())
     with pytest.raises(CheckpointError, match='cannot be downloaded'):
         GoogLeNet.read_weights(f'{address}/missing.pth')
+
+
+def test_a_download_is_kept_whole_or_not_at_all(online, served, tmp_path, monkeypatch):
+    folder, address = served
+    torch.save(GoogLeNet(width=WIDTH).state_dict(), folder / 'a.pth')
+    handler = http.server.SimpleHTTPRequestHandler
+    send = handler.send_header
+
+    def overstate(self, name, value):
+        send(self, name, str(int(value) + 100) if name == 'Content-Length' else value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, 'send_header', overstate)
+        with pytest.raises(CheckpointError, match='cannot be downloaded .it ended after'):
+            GoogLeNet.read_weights(f'{address}/a.pth')
+    with monkeypatch.context() as patch:
+        patch.setattr(files, 'MAX_DOWNLOAD', 1000)
+        with pytest.raises(CheckpointError, match='cannot be downloaded'):
+            GoogLeNet.read_weights(f'{address}/a.pth')
+    cache = tmp_path / 'cache'
+    assert not [path for path in cache.rglob('*') if path.is_file()]
+    GoogLeNet.read_weights(f'{address}/a.pth')
+    assert len([path for path in cache.rglob('*') if path.is_file()]) == 1
+
+
+def test_downloads_of_one_name_are_told_apart_and_stay_in_the_cache(online, served, tmp_path):
+    folder, address = served
+    for name, variant in (('x', 'paper'), ('y', 'batch_norm')):
+        (folder / name).mkdir()
+        torch.save(GoogLeNet(variant, width=WIDTH).state_dict(), folder / name / 'a.pth')
+    assert GoogLeNet.read_weights(f'{address}/x/a.pth').variant == 'paper'
+    assert GoogLeNet.read_weights(f'{address}/y/a.pth').variant == 'batch_norm'
+    for name in ('..%2f..%2fevil.pth', 'a/..', '..', '', '%00', 'a' * 300):
+        with pytest.raises(CheckpointError):
+            GoogLeNet.read_weights(f'{address}/{name}')
+    kept = [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()]
+    assert all(path.parent == tmp_path / 'cache/hub/checkpoints' for path in kept)
 
 
 # ------------------------------------------------------------------------------------------------------- bad files
