@@ -17,8 +17,8 @@ import numpy as np
 from numba import njit
 
 SIGMA = 0.8
-# Four edges a pixel, numbered in 32 bits.
-MAX_PIXELS = 2**30
+# They take 15 GB. Four edges a pixel, numbered in 32 bits, would do for 2**30.
+MAX_PIXELS = 2**26
 
 
 def gaussian_taps(sigma: float) -> np.ndarray:

@@ -30,6 +30,7 @@ from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
 from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
 from det_inception.utils.cores import available_cores
+from det_inception.utils.images import MAX_PIXELS as LARGEST_IMAGE
 
 MODES: dict[str, dict[str, Any]] = {
     # 2 color spaces x 2 k x 2 similarities = 8 hierarchies: "Fast" in the paper's table 5, and what R-CNN uses.
@@ -57,6 +58,9 @@ _SEED = 2014
 # A strip that is higher than so many times its width becomes no larger than one of this shape: 3 x 1000 pixels would be
 # 500 x 166,667, and take 12 GB.
 _MAX_ASPECT = 8
+# An image is enlarged to at most so many pixels, which take 4 GB.
+_MAX_ENLARGED = 2**24
+_LARGEST_NUMBER = 10**9
 # Sorting the edges of one color space takes about 64 bytes a pixel; so many pixels are sorted at a time.
 _PIXELS_AT_ONCE = 4_000_000
 
@@ -71,17 +75,19 @@ def _chosen(name: str, value: Any, default: tuple, allowed: Iterable[str]) -> li
     if not names:
         raise ValueError(f'{name} is empty; give at least one of {", ".join(map(repr, allowed))}.')
     for entry in names:
-        if entry not in allowed:
+        if not isinstance(entry, str) or entry not in allowed:
             raise ValueError(f'{name} has {entry!r}; choose from {", ".join(map(repr, allowed))}.')
     return names
 
 
-def _number(name: str, value: Any, zero: bool = False) -> float:
+def _number(name: str, value: Any, zero: bool = False, largest: float = _LARGEST_NUMBER) -> float:
     """A finite number above 0, or from 0 up with ``zero``; whole numbers stay whole."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f'{name} is {value!r}; give a number.')
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    if not 0 <= value < math.inf or (value == 0 and not zero):
         raise ValueError(f'{name} is {value}; give a finite number {"from 0 up" if zero else "above 0"}.')
+    if value > largest:
+        raise ValueError(f'{name} is over {largest}; give a smaller number.')
     return int(value) if isinstance(value, Integral) else float(value)
 
 
@@ -93,6 +99,8 @@ def _whole(name: str, value: Any, otherwise: str) -> int | None:
         raise TypeError(f'{name} is {value!r}; give a whole number, or None for {otherwise}.')
     if value < 1:
         raise ValueError(f'{name} is {value}; give a whole number of at least 1, or None for {otherwise}.')
+    if value > _LARGEST_NUMBER:
+        raise ValueError(f'{name} is over {_LARGEST_NUMBER}; give a smaller number.')
     return int(value)
 
 
@@ -152,7 +160,7 @@ def selective_search_parameters(
         ks=[_number('k', k) for k in ks],
         similarities=_chosen('similarities', similarities, defaults['similarities'], SIMILARITIES),
         superpixel_size=None if superpixel_size is None else _number('superpixel_size', superpixel_size, zero=True),
-        sigma=_number('sigma', sigma),
+        sigma=_number('sigma', sigma, largest=100),
         max_overlap=max_overlap,
         min_size=_number('min_size', min_size, zero=True),
     )
@@ -168,6 +176,8 @@ def _checked_image(image: Any) -> np.ndarray:
     if image.dtype != np.uint8:
         raise TypeError(f'image has dtype {image.dtype}; give uint8 with values from 0 to 255.')
     shape = image.shape
+    if math.prod(shape[:2]) > LARGEST_IMAGE:
+        raise ValueError(f'image has shape {shape}, and the limit is {LARGEST_IMAGE} pixels; give a smaller one.')
     if image.ndim == 3 and shape[2] == 4:
         raise ValueError(
             f'image has shape {shape}, with an alpha channel; blend it with a background of your choice, or drop it '
@@ -186,13 +196,16 @@ def _checked_image(image: Any) -> np.ndarray:
 
 def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
     """The image at a given width, its aspect ratio kept as far as whole pixels allow; narrower if it is a strip."""
-    height = image.shape[0]
-    if width is not None and height > _MAX_ASPECT * image.shape[1]:
-        width = max(1, int(width * math.sqrt(_MAX_ASPECT * image.shape[1] / height)))
-    if width is None or width == image.shape[1]:
+    if width is None:
         return image
-    height = max(1, round(height * width / image.shape[1]))
-    if height * width >= MAX_PIXELS:
+    own_height, own_width = image.shape[:2]
+    most_pixels = _MAX_ASPECT * width**2
+    if own_height > _MAX_ASPECT * own_width:
+        width = max(1, int(width * math.sqrt(_MAX_ASPECT * own_width / own_height)))
+    height = min(max(1, round(own_height * width / own_width)), most_pixels // width)
+    if (height, width) == (own_height, own_width):
+        return image
+    if height * width > max(_MAX_ENLARGED, own_height * own_width):
         raise ValueError(f'image would have {width} x {height} pixels at width {width}; choose a smaller width.')
     # Area averaging also where it enlarges: there it interpolates, but keeps the edges between pixels steeper than
     # other methods, and of those it gave the best recall.

@@ -140,6 +140,7 @@ def test_non_contiguous_images(view) -> None:
         (np.zeros((1, 5, 5, 3), np.uint8), ValueError, 'give \\(height, width, 3\\)'),
         (np.zeros((0, 5, 3), np.uint8), ValueError, 'no pixel'),
         (np.zeros((5, 0), np.uint8), ValueError, 'no pixel'),
+        (np.broadcast_to(np.uint8(0), (10**5, 10**5, 3)), ValueError, 'the limit is 178956970 pixels'),
     ],
 )
 def test_images_that_are_refused(image, error: type[Exception], message: str) -> None:
@@ -159,15 +160,21 @@ def test_images_that_are_refused(image, error: type[Exception], message: str) ->
         (dict(width=500.0), TypeError, 'whole number'),
         (dict(width=True), TypeError, 'whole number'),
         (dict(width='500'), TypeError, 'whole number'),
-        (dict(width=2**20), ValueError, 'smaller width'),
+        (dict(width=2**13), ValueError, 'smaller width'),
+        (dict(width=10**400), ValueError, 'smaller number'),
         (dict(color_spaces=[]), ValueError, 'empty'),
         (dict(color_spaces='xyz'), ValueError, "choose from 'hsv'"),
         (dict(color_spaces=7), TypeError, 'list of names'),
+        (dict(color_spaces=[[]]), ValueError, "choose from 'hsv'"),
         (dict(similarities=['CTSF', 'X']), ValueError, "choose from 'CTSF'"),
         (dict(ks=[]), ValueError, 'empty'),
         (dict(ks=[50, 0]), ValueError, 'above 0'),
         (dict(ks=float('nan')), ValueError, 'finite'),
         (dict(ks='50'), TypeError, 'give a number'),
+        (dict(ks=[10**400]), ValueError, 'smaller number'),
+        (dict(ks=float('inf')), ValueError, 'finite'),
+        (dict(superpixel_size=10**10), ValueError, 'smaller number'),
+        (dict(sigma=101), ValueError, 'over 100; give a smaller number'),
         (dict(superpixel_size=-1), ValueError, 'from 0 up'),
         (dict(sigma=0), ValueError, 'above 0'),
         (dict(min_size=-1), ValueError, 'from 0 up'),
@@ -296,4 +303,5 @@ def test_a_strip_is_not_enlarged_without_bounds(shape, width):
     assert 0.9 < height * scaled.shape[1] / (8 * width**2) <= 1.02
     assert height / scaled.shape[1] == pytest.approx(shape[0] / shape[1], rel=0.02)
     assert _resized(image, None) is image
+    assert np.prod(_resized(np.zeros((20_000_000, 1, 3), np.uint8), 500).shape[:2]) <= 8 * 500**2
     assert _resized(np.zeros((80, 10, 3), np.uint8), 50).shape == (400, 50, 3)
