@@ -1,0 +1,67 @@
+"""Boxes with captions drawn into an image, at its full size and with no more memory than a copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Color = tuple[int, int, int]
+
+
+def draw_boxes(image: np.ndarray, boxes: np.ndarray, captions: Sequence[str], colors: Sequence[Color]) -> np.ndarray:
+    """Draws boxes, the first on top; lines and letters grow with the image.
+
+    Args:
+        image: uint8 (H, W, 3), BGR; not changed.
+        boxes: (N, 4): x1, y1, x2, y2 in pixels, continuous coordinates.
+        captions: N texts, each written inside its box's upper left corner.
+        colors: N BGR colors.
+
+    Returns:
+        A copy of the image with the drawing.
+    """
+    drawn = image.copy()
+    height, width = drawn.shape[:2]
+    letters = int(np.clip(0.025 * np.sqrt(height * width), 9, 160))
+    line = max(1, round(letters / 7))
+    corners = np.clip(np.nan_to_num(boxes).reshape(-1, 4), 0, [width, height, width, height])
+    corners = np.round(corners - [0, 0, 1, 1]).astype(int)  # A box's last pixel ends where the box does.
+    for (x1, y1, x2, y2), caption, color in reversed(list(zip(corners.tolist(), captions, colors, strict=True))):
+        cv2.rectangle(drawn, (x1, y1), (max(x1, x2), max(y1, y2)), color, line)
+        if caption:
+            tile = _caption(caption, letters, color)
+            part = drawn[y1 : y1 + tile.shape[0], x1 : x1 + tile.shape[1]]
+            part[:] = tile[: part.shape[0], : part.shape[1]]
+    return drawn
+
+
+def class_color(label: int) -> Color:
+    """Returns a class's BGR color: neighbors differ by the golden angle in hue."""
+    hue = int(label * 111.246 + 5) % 180
+    pixel = cv2.cvtColor(np.uint8([[[hue, 200, 230]]]), cv2.COLOR_HSV2BGR)[0, 0]
+    return tuple(int(value) for value in pixel)
+
+
+@lru_cache(maxsize=256)
+def _caption(text: str, letters: int, color: Color) -> np.ndarray:
+    """Returns a text on a dark ground, uint8 (h, w, 3) BGR."""
+    font, text = _font(letters), ''.join(letter if letter.isprintable() else ' ' for letter in text[:80])
+    left, top, right, bottom = font.getbbox(text)
+    margin = letters // 4 + 1
+    tile = Image.new('RGB', (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), (25, 25, 25))
+    bright = tuple(int(255 - (255 - value) * 0.6) for value in color[::-1])
+    ImageDraw.Draw(tile).text((margin - left, margin - top), text, fill=bright, font=font)
+    return np.asarray(tile)[:, :, ::-1]
+
+
+@lru_cache(maxsize=8)
+def _font(letters: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib's own font, which has Latin, Greek and Cyrillic letters."""
+    import matplotlib
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'), letters)

@@ -1,0 +1,46 @@
+"""Boxes drawn into images of any size."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from det_inception.utils.drawing import draw_boxes
+
+RED = (0, 0, 255)
+
+
+def test_a_box_ends_at_its_edges():
+    image = np.zeros((50, 60, 3), np.uint8)
+    drawn = draw_boxes(image, np.array([[10, 20, 30, 40.0]]), [''], [RED])
+    rows, columns = np.nonzero(drawn[..., 2])
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (20, 39, 10, 29)
+    assert not image.any()
+
+
+@pytest.mark.parametrize(
+    'box', [[-50, -50, 900, 900], [60, 50, 60, 50], [np.nan, 0, np.inf, 9], [30, 30, 10, 10], [0, 0, 0, 0], [1e30] * 4]
+)
+@pytest.mark.parametrize(
+    'caption', ['', 'a name', 'longer than the image is wide ' * 9, 'tab\tand\nline', '\ud800', '猫']
+)
+def test_any_box_and_caption(box, caption):
+    drawn = draw_boxes(np.full((50, 60, 3), 9, np.uint8), np.array([box], np.float32), [caption], [RED])
+    assert drawn.shape == (50, 60, 3)
+
+
+def test_the_first_is_on_top_and_captions_are_seen():
+    image = np.zeros((200, 200, 3), np.uint8)
+    boxes = np.array([[50, 50, 150, 150.0]] * 2)
+    assert draw_boxes(image, boxes, ['', ''], [RED, (255, 0, 0)])[50, 100].tolist() == list(RED)
+    assert (draw_boxes(image, boxes[:1], ['dog'], [RED]) != draw_boxes(image, boxes[:1], ['cat'], [RED])).any()
+
+
+def test_a_large_image_takes_a_copy():
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    draw_boxes(image[:50], np.zeros((1, 4)), ['font'], [RED])
+    tracemalloc.start()
+    draw_boxes(image, np.array([[10, 10, 3990, 2990.0]] * 20), ['a name: 99.9'] * 20, [RED] * 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * image.nbytes
