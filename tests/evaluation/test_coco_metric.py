@@ -8,6 +8,8 @@ from sets_on_disk import make_coco
 
 from det_inception.datasets import COCOFormatDataset
 from det_inception.evaluation import COCOFormatMetric
+from det_inception.evaluation.metrics import coco_metric as our_metric
+from det_inception.utils.errors import InputError
 
 
 def results(dataset):
@@ -46,3 +48,49 @@ def test_results_carry_the_ids_of_the_file(classes, tmp_path):
     assert sorted(
         (item['image_id'], item['category_id'], round(item['bbox'][0])) for item in written
     ) == [(1, 17, 30), (1, 90, 2), (2, 17, 30)]  # fmt: skip
+
+
+def scores_of(objects, found, **settings):
+    """The scores of a detector that finds the first ``found`` of 36 x 36 objects, of one class each image has."""
+    metric = COCOFormatMetric(metric='bbox', **settings)
+    metric.dataset_meta = dict(classes=('cell', 'other'))
+    boxes = torch.tensor([[40.0 * (k % 40), 40.0 * (k // 40)] for k in range(objects)])
+    boxes = torch.cat([boxes, boxes + 36], dim=1)
+    labels = torch.zeros(found, dtype=torch.long)
+    predictions = dict(bboxes=boxes[:found], scores=torch.linspace(1, 0.5, found), labels=labels)
+    instances = [dict(bbox=box, bbox_label=0, ignore_flag=0) for box in boxes.tolist()]
+    for number in (1, 2):
+        sample = dict(img_id=number, ori_shape=(2000, 1600), pred_instances=predictions, instances=instances)
+        metric.process({}, [sample])
+    return {name.removeprefix('coco/bbox_'): value for name, value in metric.evaluate(2).items()}
+
+
+@pytest.mark.parametrize(
+    'objects, numbers, limit',
+    [
+        (3, (100, 300, 1000), 100),  # COCO's own
+        (120, (100, 300, 1000), 1000),
+        (120, (1, 10, 100), 120),
+        (3, (300, 500, 1000), 1000),  # pycocotools gives -1
+    ],
+)
+def test_a_perfect_detector_of_many_objects(objects, numbers, limit, capfd, monkeypatch):
+    said = []
+    monkeypatch.setattr(our_metric, 'print_log', lambda text, *_: said.append(text))
+    scores = scores_of(objects, objects, proposal_nums=numbers)
+    assert scores['mAP'] == scores['mAP_50'] == scores['mAP_75'] == scores['mAP_m'] == 1
+    assert f'area=   all | maxDets={limit:>3} ] = 1.000' in capfd.readouterr().out
+    assert [text.split(' of a class')[0] for text in said] == [f'mAP counts the best {limit} detections'] * (
+        limit != 100
+    )
+
+
+def test_mean_average_precision_counts_what_the_others_do():
+    scores = scores_of(150, 120)
+    assert scores['mAP'] == scores['mAP_50'] == pytest.approx(0.8, abs=0.01)  # 0.66 with COCO's limit
+
+
+@pytest.mark.parametrize('numbers', [(300,), 100, (100, 300, 'all'), (0, 1, 2)])
+def test_proposal_nums_that_are_none(numbers):
+    with pytest.raises(InputError, match='proposal_nums is .*; give three numbers of detections'):
+        COCOFormatMetric(proposal_nums=numbers)

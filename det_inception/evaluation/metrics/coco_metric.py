@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
+from collections import Counter
 from collections.abc import Sequence
+from unittest import mock
 
+from mmdet.datasets.api_wrappers import COCOeval
 from mmdet.evaluation import CocoMetric
+from mmdet.evaluation.metrics import coco_metric
 from mmengine.fileio import dump, load
+from mmengine.logging import print_log
 
 from det_inception.registry import METRICS
+from det_inception.utils.errors import InputError
+
+OFFICIAL_LIMIT = 100
+"""Detections of a class that COCO counts in an image."""
 
 
 @METRICS.register_module()
@@ -16,8 +28,29 @@ class COCOFormatMetric(CocoMetric):
 
     Without ``ann_file`` it takes the objects from the data set, and MMDetection's counts the categories from 0. Here
     they keep the ids of the annotation file, which ``metainfo['category_ids']`` of a ``COCOFormatDataset`` tells; of
-    other formats they are numbered from 1, as is usual in COCO format. Arguments are :class:`CocoMetric`'s.
+    other formats they are numbered from 1, as is usual in COCO format.
+
+    Of each class, COCO counts the best 100 detections in an image, so that a perfect detector of cells or of goods on
+    shelves could not reach 1. Where an image has more objects of a class, or where ``proposal_nums`` lacks 100, as many
+    are counted for mAP as for mAP_50 and the others: the last of ``proposal_nums``, or more if there are more objects.
+
+    Args:
+        proposal_nums: Three numbers of detections, ascending; see :class:`CocoMetric`.
+        **kwargs: As for :class:`CocoMetric`.
     """
+
+    def __init__(self, *, proposal_nums: Sequence[int] = (100, 300, 1000), **kwargs) -> None:
+        numbers = proposal_nums if isinstance(proposal_nums, (list, tuple)) else ()
+        if len(numbers) != 3 or not all(isinstance(number, int) and number > 0 for number in numbers):
+            raise InputError(
+                f'proposal_nums is {proposal_nums!r}; give three numbers of detections, such as 100,300,1000.'
+            )
+        super().__init__(proposal_nums=sorted(numbers), **kwargs)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Returns COCO's numbers, without its limit where that would hide detections of objects."""
+        with mock.patch.object(coco_metric, 'COCOeval', _EveryObjectCounts):
+            return super().compute_metrics(results)
 
     def gt_to_coco_json(self, gt_dicts: Sequence[dict], outfile_prefix: str) -> str:
         """Writes the objects in COCO format, with these ids, and returns the file's name."""
@@ -40,3 +73,39 @@ class COCOFormatMetric(CocoMetric):
                 free += 1
                 ids[place] = free
         return ids
+
+
+class _EveryObjectCounts(COCOeval):
+    """An evaluation that counts enough detections for every object."""
+
+    limit = OFFICIAL_LIMIT
+
+    def evaluate(self) -> None:
+        annotations = self.cocoGt.dataset.get('annotations', ())
+        objects = Counter(
+            (item['image_id'], item['category_id'] if self.params.useCats else None) for item in annotations
+        )
+        most = max(objects.values(), default=0)
+        numbers = self.params.maxDets
+        numbers[-1] = max(numbers[-1], most)
+        if most > OFFICIAL_LIMIT or OFFICIAL_LIMIT not in numbers:
+            self.limit = numbers[-1]
+            print_log(
+                f'mAP counts the best {self.limit} detections of a class in an image, COCO itself {OFFICIAL_LIMIT}; an '
+                f'image has up to {most} objects of one. model.test_cfg.rcnn.max_per_class limits a detector as well.',
+                'current',
+                logging.WARNING,
+            )
+        super().evaluate()
+
+    def summarize(self) -> None:
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text):
+            super().summarize()
+        first, *others = text.getvalue().splitlines()
+        if self.limit != OFFICIAL_LIMIT:
+            precision = self.eval['precision'][:, :, :, 0, -1]  # (IoU, recall, class), objects of any size
+            precision = precision[precision > -1]
+            self.stats[0] = precision.mean() if precision.size else -1
+            first = f'{first.partition("maxDets")[0]}maxDets={self.limit} ] = {self.stats[0]:0.3f}'
+        print('\n'.join([first, *others]))
