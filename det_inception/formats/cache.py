@@ -1,7 +1,7 @@
 """Keeps what was read from many small files in one file of the user's cache folder: annotations and image sizes.
 
-Whether a kept file still fits is decided by name, size and time of change of every file that it was made from, so that
-an annotation that was corrected is read anew.
+Whether a kept file still fits is decided by name, size and times of change of every file that it was made from, so that
+an annotation that was corrected is read anew. A kept file that is damaged is made again.
 
 Shape legend: I images, M objects of all images together.
 """
@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -23,13 +22,13 @@ from tqdm import tqdm
 
 from det_inception.formats.annotation_xml import AnnotatedObject, ImageAnnotation, read_xml
 from det_inception.utils.errors import ErrorHandler, raise_error
-from det_inception.utils.files import cache_folder, write_cache
+from det_inception.utils.files import cache_folder, read_cache, write_cache
 from det_inception.utils.images import ImageError, image_size
 
-_VERSION = 2
+_VERSION = 3
 """Raised whenever what is read from a file, or how it is kept, changes."""
 
-_State = tuple[int, int] | None
+_State = tuple[int, int, int] | None
 _Content = TypeVar('_Content')
 
 
@@ -88,9 +87,7 @@ def read_image_sizes(
     def pack(sizes: list[tuple[int, int]]) -> dict[str, np.ndarray] | None:
         return None if faults else dict(size=np.array(sizes, np.int64).reshape(-1, 2))
 
-    def unpack(content: np.lib.npyio.NpzFile, number: int) -> list[tuple[int, int]]:
-        if content['size'].shape != (number, 2):
-            raise ValueError('the cache is of another list')
+    def unpack(content: np.lib.npyio.NpzFile) -> list[tuple[int, int]]:
         return [(height, width) for height, width in content['size'].tolist()]
 
     return _kept('image_sizes', paths, states, cache_dir, read, pack, unpack)
@@ -108,14 +105,13 @@ def _kept(
     cache_dir: str | Path | None,
     read: Callable[[], _Content],
     pack: Callable[[_Content], dict[str, np.ndarray] | None],
-    unpack: Callable[[np.lib.npyio.NpzFile, int], _Content],
+    unpack: Callable[[np.lib.npyio.NpzFile], _Content],
 ) -> _Content:
     folder = cache_folder(kind, cache_dir)
     path = None if folder is None else folder / f'{_digest(kind, sources, states)}.npz'
-    if path is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError, EOFError, IndexError, TypeError, zipfile.BadZipFile):
-            with np.load(path, allow_pickle=False) as content:
-                return unpack(content, len(sources))
+    if path is not None and (kept := read_cache(path)) is not None:
+        with np.load(BytesIO(kept), allow_pickle=False) as arrays:
+            return unpack(arrays)
     content = read()
     if path is not None:
         with contextlib.suppress(OverflowError):  # A size beyond all numbers; what it is good for, others decide.
@@ -131,13 +127,14 @@ def _state(source: Path) -> _State:
         status = os.stat(source)
     except (OSError, ValueError):
         return None
-    return status.st_size, status.st_mtime_ns
+    # Whoever puts back the time of the last change (cp -p, rsync) cannot put back that of the file's entry.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _digest(kind: str, sources: Sequence[Path], states: Sequence[_State]) -> str:
     digest = hashlib.blake2b(f'{_VERSION} {kind}'.encode(), digest_size=16)
     for source, state in zip(sources, states):
-        digest.update(f'{os.path.abspath(source)}\0{state}\0'.encode(errors='surrogateescape'))
+        digest.update(repr((os.path.abspath(source), state)).encode())
     return digest.hexdigest()
 
 
@@ -157,14 +154,12 @@ def _pack_annotations(annotations: Sequence[ImageAnnotation | None]) -> dict[str
     )
 
 
-def _unpack_annotations(content: np.lib.npyio.NpzFile, number: int) -> list[ImageAnnotation | None]:
+def _unpack_annotations(content: np.lib.npyio.NpzFile) -> list[ImageAnnotation | None]:
     names = json.loads(content['names'].tobytes())
     columns = (content['name'].tolist(), content['box'].tolist(), content['difficult'].tolist())
     objects = [AnnotatedObject(names[name], tuple(box), flag) for name, box, flag in zip(*columns)]
     ends = np.cumsum(content['count']).tolist()
     sizes = list(zip(content['width'].tolist(), content['height'].tolist()))
-    if len(sizes) != number or len(objects) != (ends[-1] if ends else 0):
-        raise ValueError('the cache is of another list')
     return [
         None if width < 0 else ImageAnnotation(width, height, tuple(objects[start:end]))
         for (width, height), start, end in zip(sizes, [0, *ends], ends)

@@ -14,14 +14,14 @@ import numpy as np
 
 from det_inception.proposals.methods import ProposalMethod
 from det_inception.proposals.mixing import Mixed
-from det_inception.utils.files import write_cache
+from det_inception.utils.files import read_cache, write_cache
 
 
 @dataclass(frozen=True)
 class Cached:
     """A proposal method that keeps its boxes in a folder, each image's in a file of its own.
 
-    A file's name is a digest of the method's parameters and of the image's pixels. A file that is cut off is computed
+    A file's name is a digest of the method's parameters and of the image's pixels. A file that is damaged is computed
     again; a folder that cannot be written costs only time.
 
     Attributes:
@@ -38,10 +38,9 @@ class Cached:
         digest.update(str(image.shape).encode())
         digest.update(np.ascontiguousarray(image))
         path = self.folder / digest.hexdigest()[:2] / f'{digest.hexdigest()}.npy'
-        try:
-            return np.load(path, allow_pickle=False), None
-        except (OSError, ValueError, EOFError):  # Not there, or cut off.
-            boxes = np.asarray(self.method(image)[0], np.float32).reshape(-1, 4)
+        if (kept := read_cache(path)) is not None:
+            return np.load(io.BytesIO(kept), allow_pickle=False), None
+        boxes = np.asarray(self.method(image)[0], np.float32).reshape(-1, 4)
         content = io.BytesIO()
         np.save(content, boxes)
         write_cache(path, content.getvalue())

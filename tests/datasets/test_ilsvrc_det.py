@@ -173,6 +173,27 @@ def test_a_damaged_cache_is_made_anew(train, cache, content):
     assert path.stat().st_size > len(content)
 
 
+def test_one_wrong_bit_in_a_cache_is_found(train, cache):
+    before = infos(load(train))
+    (path,) = cache.glob('*.npz')
+    whole = path.read_bytes()
+    for place in range(0, len(whole), len(whole) // 20):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert infos(load(train)) == before
+        assert path.read_bytes() == whole
+
+
+def test_an_annotation_with_its_old_time_of_change_is_read_anew(tmp_path):
+    path = tmp_path / 'a.xml'
+    write_xml(path, [('cat', 1, 2, 3, 4)])
+    status = path.stat()
+    assert read_annotations([path], tmp_path / 'kept')[0].objects[0].name == 'cat'
+    write_xml(path, [('dog', 1, 2, 3, 4)])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert read_annotations([path], tmp_path / 'kept')[0].objects[0].name == 'dog'
+
+
 def test_without_a_cache(train, cache, tmp_path):
     load(train, cache_dir='')
     assert not cache.exists()

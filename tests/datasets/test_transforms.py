@@ -91,11 +91,15 @@ def test_cache(scene, tmp_path, monkeypatch):
     (entry,) = (tmp_path / 'cache').rglob('*.npy')
     entry.write_bytes(entry.read_bytes()[:-4])  # Cut off, as by a full disk.
     assert (load(step, scene)['proposals'] == first).all() and len(calls) == 2
-    entry.write_bytes(b'')
+    entry.write_bytes(b'PK\3\4' + b'x' * 30)
     assert (load(step, scene)['proposals'] == first).all() and len(calls) == 3
+    content = bytearray(entry.read_bytes())
+    content[-40] ^= 1  # Of the last box.
+    entry.write_bytes(content)
+    assert (load(step, scene)['proposals'] == first).all() and len(calls) == 4
     load(step, scene[:, ::-1].copy())
     load(LoadRegionProposals(dict(SMALL, min_size=6), cache_dir=str(tmp_path / 'cache')), scene)
-    assert len(calls) == 5
+    assert len(calls) == 6
     assert not list((tmp_path / 'cache').rglob('*.tmp*'))
 
 
