@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from det_inception.formats.synsets import DET_CLASSES
+from det_inception.utils.compiled import compiled
 from det_inception.utils.errors import InputError
 
 Array = NDArray  # shapes and dtypes are in the docstrings
@@ -317,7 +317,7 @@ def _by_class(class_ids: Array, num_classes: int) -> list[Array]:
     return np.split(order, np.searchsorted(labels[order], np.arange(1, num_classes)))
 
 
-@njit(cache=True)
+@compiled()
 def _match(boxes: Array, first_object: Array, end_object: Array, object_boxes: Array, thresholds: Array) -> Array:
     """Greedy matching; detection d may take one of the objects ``first_object[d]`` to ``end_object[d] - 1``, or -1."""
     matches = np.full(len(boxes), -1)

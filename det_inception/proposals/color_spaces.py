@@ -14,7 +14,8 @@ From: Uijlings et al., "Selective Search for Object Recognition", IJCV 2013, sec
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from det_inception.utils.compiled import compiled
 
 # Luma of NTSC with the digits of MATLAB's rgb2gray.
 _RED, _GREEN, _BLUE = 0.298936021293776, 0.587043074451121, 0.114020904255103
@@ -58,7 +59,7 @@ _OPPONENT = np.array(
 )
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _bgr_to_hsv(image):
     height, width, _ = image.shape
     out = np.empty((height, width, 3), np.uint8)
@@ -90,7 +91,7 @@ def _bgr_to_hsv(image):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _lab_function(value, response):
     position = min(1.0, value) * _RESPONSE_STEPS
     index = int(position)
@@ -98,7 +99,7 @@ def _lab_function(value, response):
     return response[index] * (1 - part) + response[index + 1] * part
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _bgr_to_lab(image, linear, matrix, response):
     height, width, _ = image.shape
     out = np.empty((height, width, 3), np.uint8)
@@ -117,7 +118,7 @@ def _bgr_to_lab(image, linear, matrix, response):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _gray(image, y, x):
     b = image[y, x, 0] / 255.0
     g = image[y, x, 1] / 255.0
@@ -125,7 +126,7 @@ def _gray(image, y, x):
     return np.uint8(min(1.0, _RED * r + _GREEN * g + _BLUE * b) * 255 + 0.5)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _bgr_to_rgi(image):
     height, width, _ = image.shape
     out = np.empty((height, width, 3), np.uint8)
@@ -144,7 +145,7 @@ def _bgr_to_rgi(image):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _bgr_to_intensity(image):
     height, width, _ = image.shape
     out = np.empty((height, width, 3), np.uint8)

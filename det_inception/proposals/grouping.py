@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from det_inception.utils.compiled import compiled
 
 COLOR_BINS = 25
 TEXTURE_BINS = 10
@@ -58,7 +59,7 @@ class Regions(NamedTuple):
     image_size: int
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _signed_bin(gradient):
     """A directional derivative as a bin: 9 for none, 10..18 along the direction, 8..0 against it."""
     scale = (TEXTURE_BINS - 1) / (MAX_GRADIENT * 255)
@@ -66,7 +67,7 @@ def _signed_bin(gradient):
     return np.uint8(min(np.float32(2 * TEXTURE_BINS - 2), max(np.float32(0), bins)) + 0.5)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def texture_bins(smoothed: np.ndarray) -> np.ndarray:
     """Bins of the Gaussian derivatives of an image in the four directions y, x + y, x and x - y.
 
@@ -96,7 +97,7 @@ def texture_bins(smoothed: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _sizes_and_boxes(labels, count):
     height, width = labels.shape
     sizes = np.zeros(count, np.int64)
@@ -119,7 +120,7 @@ def _sizes_and_boxes(labels, count):
     return sizes, boxes
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _color_histograms(labels, sizes, image):
     height, width = labels.shape
     count = sizes.size
@@ -140,7 +141,7 @@ def _color_histograms(labels, sizes, image):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _texture_histograms(labels, sizes, texture):
     height, width, directions = texture.shape
     count = sizes.size
@@ -168,7 +169,7 @@ def _texture_histograms(labels, sizes, texture):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _counting_order(values, order, count):
     """A stable sort of ``order`` by ``values``, which are 0..count-1."""
     starts = np.zeros(count + 1, np.int64)
@@ -183,7 +184,7 @@ def _counting_order(values, order, count):
     return out
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _adjacent_pairs(labels, count):
     height, width = labels.shape
     n = 0
@@ -233,7 +234,7 @@ def describe_regions(labels: np.ndarray, count: int, image: np.ndarray, texture:
     return Regions(sizes, boxes, color, histograms, _adjacent_pairs(labels, count), labels.size)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _intersection(first, second):
     # A 32-bit sum, so that as many lanes are added at once as are compared.
     total = np.int32(0)
@@ -242,7 +243,7 @@ def _intersection(first, second):
     return total / HISTOGRAM_SUM
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _similarity(a, b, sizes, boxes, color, texture, image_size, use):
     total = 0.0
     terms = 0
@@ -264,7 +265,7 @@ def _similarity(a, b, sizes, boxes, color, texture, image_size, use):
     return total / terms
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _before(similarity, age, first, second):
     """Whether edge ``first`` goes before edge ``second``: it is more similar, or as similar and newer."""
     if similarity[first] != similarity[second]:
@@ -272,7 +273,7 @@ def _before(similarity, age, first, second):
     return age[first] > age[second]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _sift_up(heap, place, similarity, age, i):
     edge = heap[i]
     while i > 0:
@@ -286,7 +287,7 @@ def _sift_up(heap, place, similarity, age, i):
     place[edge] = i
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _sift_down(heap, place, similarity, age, i, n):
     edge = heap[i]
     while True:
@@ -304,7 +305,7 @@ def _sift_down(heap, place, similarity, age, i, n):
     place[edge] = i
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _remove(heap, place, similarity, age, edge, n):
     """Takes an edge out of a heap of n edges; returns n - 1."""
     i = place[edge]
@@ -317,7 +318,7 @@ def _remove(heap, place, similarity, age, edge, n):
     return n - 1
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _unlink(end, slot, head, following, preceding):
     """Takes an edge end out of the list of its region."""
     if preceding[end] >= 0:
@@ -328,7 +329,7 @@ def _unlink(end, slot, head, following, preceding):
         preceding[following[end]] = preceding[end]
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _link(end, slot, head, following, preceding):
     """Puts an edge end in front of the list of a region."""
     following[end] = head[slot]
@@ -338,7 +339,7 @@ def _link(end, slot, head, following, preceding):
     head[slot] = end
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _group(sizes, boxes, color, texture, pairs, image_size, use):
     """Greedy grouping; overwrites the measures of the regions. Returns the boxes and the two regions of each merge.
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
+
+from det_inception.utils.compiled import compiled
 
 SIGMA = 0.8
 # They take 15 GB. Four edges a pixel, numbered in 32 bits, would do for 2**30.
@@ -28,7 +29,7 @@ def gaussian_taps(sigma: float) -> np.ndarray:
     return (taps / (2 * taps.sum() - taps[0])).astype(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _smooth(image, taps):
     height, width, channels = image.shape
     radius = taps.size - 1
@@ -66,7 +67,7 @@ def smooth(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
     return _smooth(image, gaussian_taps(sigma))
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _list_edges(smoothed):
     """All E edges of the 8-connected grid as sorting keys, uint64 (E,), in the order of the authors' code.
 
@@ -94,7 +95,7 @@ def _list_edges(smoothed):
     return keys
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _sort_by_weight(keys):
     """Radix sort by the upper 32 bits, 11 at a time; equal weights keep their order. Overwrites ``keys``."""
     bits, passes = 11, 3
@@ -122,7 +123,7 @@ def _sort_by_weight(keys):
 
 # Whole numbers are unsigned throughout: Numba looks at the sign of every other index, since negative ones count from
 # the end.
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _find(parent, node):
     """The root of a node; paths are halved on the way."""
     above = parent[node]
@@ -136,7 +137,7 @@ def _find(parent, node):
     return node
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _join(parent, size, a, b):
     """Merges two components and returns the root that remains."""
     if size[a] < size[b]:
@@ -146,7 +147,7 @@ def _join(parent, size, a, b):
     return a
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _merge_pixels(edges, height, width, k, min_size):
     pixels = height * width
     # From the first pixel of an edge to its second, by direction. The last is negative and wraps around.

@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 
 from det_inception.proposals.color_spaces import COLOR_SPACES, convert_color
 from det_inception.proposals.errors import ProposalError
 from det_inception.proposals.grouping import SIMILARITIES, TEXTURE_SIGMA, describe_regions, group_regions, texture_bins
 from det_inception.proposals.segmentation import MAX_PIXELS, SIGMA, build_graph, merge_pixels, smooth
+from det_inception.utils.compiled import compiled
 from det_inception.utils.cores import available_cores
 from det_inception.utils.images import MAX_PIXELS as LARGEST_IMAGE
 
@@ -241,7 +241,7 @@ def _hierarchies(
     return np.concatenate([*boxes, regions.boxes]), np.concatenate([*ranks, np.full(count, count)])
 
 
-@njit(nogil=True, cache=True)
+@compiled(nogil=True)
 def _distinct(boxes, areas, by_area, max_overlap):
     """Which boxes overlap no better box that is itself kept by more than ``max_overlap``: bool (N,)."""
     count = boxes.shape[0]

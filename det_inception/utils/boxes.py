@@ -9,8 +9,9 @@ Shape legend: M boxes, N other boxes.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from det_inception.utils.compiled import compiled
 
 
 def pairwise_iou(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
@@ -28,7 +29,7 @@ def pairwise_ioa(boxes: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     return _pairwise(_as_boxes(boxes), _as_boxes(others), True)
 
 
-@njit(cache=True)
+@compiled()
 def overlap(box: NDArray, other: NDArray, of_box: bool = False) -> float:
     """Returns the intersection over union of two boxes (4,), or, with ``of_box``, over the area of ``box``.
 
@@ -45,7 +46,7 @@ def overlap(box: NDArray, other: NDArray, of_box: bool = False) -> float:
     return width * height / total if total > 0 else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _pairwise(boxes: NDArray, others: NDArray, of_box: bool) -> NDArray:
     table = np.empty((len(boxes), len(others)))
     for row in range(len(boxes)):

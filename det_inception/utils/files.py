@@ -81,10 +81,13 @@ def cache_folder(name: str, chosen: str | os.PathLike | None = None) -> Path | N
 
     Args:
         name: What it is; its folder is ``det_inception/NAME`` in the user's cache folder (``XDG_CACHE_HOME``).
-        chosen: Another folder; ``''``: nowhere, which gives None.
+        chosen: Another folder; ``''``: nowhere, which gives None. A user without a home has none either.
     """
     if chosen is None:
-        return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'det_inception' / name
+        try:
+            return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'det_inception' / name
+        except RuntimeError:  # A user without a home, as in a container.
+            return None
     return Path(chosen) if chosen != '' else None
 
 

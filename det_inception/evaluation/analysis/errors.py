@@ -26,7 +26,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import EvalResults
@@ -40,6 +39,7 @@ from det_inception.evaluation.analysis.scoring import (
 )
 from det_inception.ilsvrc.scoring import NOT_COUNTED
 from det_inception.utils.boxes import overlap
+from det_inception.utils.compiled import compiled
 
 BACKGROUND_THRESHOLD = 0.1
 # Verdicts on a detection; those from 1 on are positions in KINDS plus 1.
@@ -159,7 +159,7 @@ def _mean(values: NDArray) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def _classify(
     arrays: tuple[NDArray, ...], ignored: NDArray, matches: NDArray, used: NDArray
 ) -> tuple[NDArray, NDArray]:

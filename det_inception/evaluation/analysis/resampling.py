@@ -16,12 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import RULES, EvalResults
 from det_inception.evaluation.analysis.scoring import RECALLS, Score, ranked, score_run
 from det_inception.ilsvrc.scoring import NOT_COUNTED
+from det_inception.utils.compiled import compiled
 from det_inception.utils.errors import InputError
 
 RESAMPLES = 400
@@ -147,7 +147,7 @@ def _estimate(value: float, resamples: NDArray) -> Estimate:
     return Estimate(float(value), float(known.std()) if len(known) else np.nan)
 
 
-@njit(cache=True)
+@compiled()
 def average_precisions(
     copies: NDArray, images: NDArray, is_true: NDArray, num_objects: NDArray, sampled: bool
 ) -> NDArray:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import RULES, EvalResults
 from det_inception.ilsvrc import AnnotationTable, DetectionTable, evaluate
 from det_inception.ilsvrc.scoring import FALSE_POSITIVE, NOT_COUNTED
 from det_inception.utils.boxes import overlap
+from det_inception.utils.compiled import compiled
 
 THRESHOLD = 0.5
 RECALLS = np.linspace(0, 1, 101)
@@ -149,7 +149,7 @@ def _official(results: EvalResults):
     )
 
 
-@njit(cache=True)
+@compiled()
 def _match(arrays: tuple[NDArray, ...], ignored: NDArray, retries: bool, crowds: bool) -> NDArray:
     """Greedy matching; detection d may take one of the objects ``first[d]`` to ``end[d] - 1``."""
     boxes, labels, first, end, object_boxes, object_labels = arrays

@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -27,6 +26,7 @@ from det_inception.evaluation.analysis.errors import (
 from det_inception.evaluation.analysis.results import EvalResults
 from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, pairing_arrays
 from det_inception.utils.boxes import overlap
+from det_inception.utils.compiled import compiled
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import read_image
 
@@ -122,7 +122,7 @@ def unreached(results: EvalResults, score: Score) -> NDArray:
     return ~reached
 
 
-@njit(cache=True)
+@compiled()
 def _reached(arrays: tuple[NDArray, ...]) -> NDArray:
     boxes, labels, first, end, object_boxes, object_labels = arrays
     reached = np.zeros(len(object_boxes), dtype=np.bool_)

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
+
+from det_inception.utils.compiled import compiled
 
 
 def region_align(features: Tensor, rois: Tensor, side: int, scale: float, samples: int) -> Tensor:
@@ -85,7 +86,7 @@ def _interpolation(low: Tensor, high: Tensor, size: int, side: int, samples: int
     return ((1 - distances).clamp(min=0) * there[..., None]).view(len(low), side, samples, size).mean(2)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _align(maps: np.ndarray, rois: np.ndarray, scale: float, samples: int, out: np.ndarray) -> None:
     """Fills out (R, P, P, C) from maps (N, H, W, C)."""
     _, height, width, channels = maps.shape
@@ -121,7 +122,7 @@ def _align(maps: np.ndarray, rois: np.ndarray, scale: float, samples: int, out: 
                     )
 
 
-@njit(cache=True, nogil=True, inline='always')
+@compiled(nogil=True, inline='always')
 def _neighbors(place: float, cells: int) -> tuple[int, int, float, bool]:
     """The cells on both sides of a place, how far it is on the way, and whether it is on the map, or a cell beside."""
     if place < -1 or place > cells:
