@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from det_inception.utils.fonts import font_for
 
 Color = tuple[int, int, int]
 
@@ -50,7 +51,8 @@ def class_color(label: int) -> Color:
 @lru_cache(maxsize=256)
 def _caption(text: str, letters: int, color: Color) -> np.ndarray:
     """Returns a text on a dark ground, uint8 (h, w, 3) BGR."""
-    font, text = _font(letters), ''.join(letter if letter.isprintable() else ' ' for letter in text[:80])
+    path, text = font_for(''.join(letter if letter.isprintable() else ' ' for letter in text[:80]))
+    font = _font(path, letters)
     left, top, right, bottom = font.getbbox(text)
     margin = letters // 4 + 1
     tile = Image.new('RGB', (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), (25, 25, 25))
@@ -60,8 +62,5 @@ def _caption(text: str, letters: int, color: Color) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _font(letters: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own font, which has Latin, Greek and Cyrillic letters."""
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'), letters)
+def _font(path: str, letters: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, letters)

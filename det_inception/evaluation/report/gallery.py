@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +27,7 @@ from det_inception.evaluation.analysis.scoring import THRESHOLD, Score, pairing_
 from det_inception.utils.boxes import overlap
 from det_inception.utils.compiled import compiled
 from det_inception.utils.errors import InputError
+from det_inception.utils.fonts import BOLD, font_for
 from det_inception.utils.images import read_image
 
 WIDTH, HEIGHT = 480, 360  # pixels that a drawn crop fits into; twice what the page shows it at
@@ -256,13 +256,15 @@ class _Canvas:
     def tag(self, box: NDArray, text: str, ink: tuple, ground: tuple, below: bool) -> None:
         """Writes a text on a ground of its own at a box's upper left corner, or at its lower left one."""
         x1, y1, _, y2 = self._inside(box)
-        left, top, right, bottom = self.pen.textbbox((0, 0), text, font=_font())
+        path, text = font_for(text, BOLD)
+        font = _font(path)
+        left, top, right, bottom = self.pen.textbbox((0, 0), text, font=font)
         width, height = right - left + 12, bottom - top + 10
         x = min(max(0, x1 - 2), max(0, self.picture.width - width))
         y = y2 - height + 2 if below else y1 - height
         y = min(max(0, y), max(0, self.picture.height - height))
         self.pen.rectangle((x, y, x + width, y + height), fill=ground)
-        self.pen.text((x + 6 - left, y + 5 - top), text, fill=ink, font=_font())
+        self.pen.text((x + 6 - left, y + 5 - top), text, fill=ink, font=font)
 
     def jpeg(self) -> bytes:
         done, content = cv2.imencode('.jpg', np.asarray(self.picture)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
@@ -296,7 +298,6 @@ def _window(boxes: NDArray, shape: tuple[int, int]) -> tuple[int, int, int, int]
     return x1, y1, x2, y2
 
 
-@lru_cache(maxsize=1)
-def _font() -> ImageFont.FreeTypeFont:
-    """Matplotlib's own font, which has Latin, Greek and Cyrillic letters."""
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans-Bold.ttf'), 20)
+@lru_cache(maxsize=8)
+def _font(path: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, 20)

@@ -14,11 +14,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import EvalResults
 from det_inception.evaluation.analysis.scoring import RECALLS, Score, sampled_envelope
 from det_inception.proposals.recall import recall_of
+from det_inception.utils.fonts import font_for
 
 PANELS_UP_TO = 12  # classes that get a panel of their own
 SHOWN_OF_MANY = 5  # best and worst classes that are drawn otherwise
@@ -170,6 +172,9 @@ def _legend(panel: Axes, theme: Theme) -> None:
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+        path, drawable = font_for(text.get_text())
+        text.set_text(drawable)
+        text.set_fontproperties(FontProperties(fname=path, size=8.5))
 
 
 def _short(name: str, limit: int = 22) -> str:
