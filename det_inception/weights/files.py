@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import http.client
 import io
-import math
 import os
 import pickle
 import re
@@ -27,6 +26,7 @@ from torch import Tensor
 
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.files import atomic_write
+from det_inception.utils.npy import read_npy
 from det_inception.utils.pickles import scan_pickle
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 
@@ -211,25 +211,13 @@ def _read_npz(path: Path) -> RawCheckpoint:
             total = sum(member.file_size for member in members)
             if total > _allowed(size):
                 raise OversizeError(f'its arrays take {total} bytes of memory and the file {size}')
-            arrays = {member.filename.removesuffix('.npy'): _read_npy(archive.read(member)) for member in members}
+            arrays = {member.filename.removesuffix('.npy'): read_npy(archive.read(member)) for member in members}
     except OversizeError as error:
         raise _unreadable(str(path), error) from error
     except Exception as error:  # NumPy and zlib raise nearly anything for damaged bytes
         raise CheckpointError(f'{path}: cannot be read as .npz ({first_line(error)}); write it again.') from error
     numbers = {key: array for key, array in arrays.items() if array.dtype.kind in 'fiu'}
     return RawCheckpoint({key: torch.from_numpy(array.astype(np.float32)) for key, array in numbers.items()}, {})
-
-
-def _read_npy(content: bytes) -> np.ndarray:
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-    shape, fortran_order, dtype = read_header(file)
-    if dtype.hasobject:
-        raise ValueError('it holds objects, which could run code')
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f'it says an array of the shape {shape} and has {len(content)} bytes')
-    return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order='F' if fortran_order else 'C')
 
 
 def _read_caffe(path: Path) -> RawCheckpoint:

@@ -1,5 +1,7 @@
 """The bootstrap over images: each draw against the score of a test set in which the images are really repeated."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -198,3 +200,81 @@ def test_a_file_of_another_kind(tmp_path):
     np.savez(tmp_path / 'other.npz', about=np.array([{}], object))
     with pytest.raises(InputError, match='no file of a test run'):
         read_run(tmp_path / 'other.npz')
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('found_images', np.array([0, 9])),
+        ('found_images', np.array([-1, 0])),
+        ('found_images', np.array([0, 2**63 - 1])),
+        ('found_images', np.array([0.0, 1.0])),
+        ('found_images', np.array(['0', '1'])),
+        ('found_images', np.zeros((2, 1), int)),
+        ('found_images', np.array(0)),
+        ('found_labels', np.array([0, 9])),
+        ('found_labels', np.array([0])),
+        ('found_scores', np.array([0.5, np.nan])),
+        ('found_scores', np.array([0.5, 1j])),
+        ('found_boxes', np.zeros((2, 3))),
+        ('found_boxes', np.zeros((2, 4)).T),
+        ('found_boxes', np.full((2, 4), np.inf)),
+        ('objects_images', np.array([0, 100])),
+        ('objects_labels', np.array([-1, 1])),
+        ('objects_boxes', np.full((2, 4), np.nan)),
+        ('objects_ignored', np.array([0, 1])),
+        ('objects_coverage', np.array([0.1])),
+        ('blacklist', np.array([1, 1])),
+        ('blacklist', np.array([[0, 9]])),
+        ('blacklist', np.array([[2, 0]])),
+        ('about', np.array('[' * 100_000)),
+        ('about', np.array('7')),
+        ('about', np.array(7)),
+    ],
+)
+def test_a_forged_file_never_reaches_compiled_code(tmp_path, name, value):
+    """An index out of range would let it read and write anywhere in memory."""
+    path = tmp_path / 'results.npz'
+    run = make_run([(0, 0, BOX), (1, 1, BOX)], [(0, 0, 0.9, BOX), (1, 1, 0.8, BOX)], proposal_iou=[0.1, 0.7])
+    write_run(run, path)
+    with np.load(path) as file:
+        content = dict(file)
+    assert name in content
+    np.savez(path, **content | {name: value})
+    with pytest.raises(InputError, match=r'^\S*results\.npz: [^\n]*; test again\.$|not finite'):
+        read_run(path)
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('class_names', 'ab'),
+        ('class_names', [1, 2]),
+        ('class_names', ['a'] * 70_000),
+        ('image_names', None),
+        ('image_names', {'a': 1}),
+        ('rules', []),
+        ('rules', 'mine'),
+        ('format', None),
+        ('proposals_per_image', 'many'),
+        ('proposals_per_image', float('nan')),
+        ('proposals_per_image', True),
+    ],
+)
+def test_what_a_forged_file_says_of_itself(tmp_path, key, value):
+    path = tmp_path / 'results.npz'
+    write_run(half_found(), path)
+    with np.load(path) as file:
+        content = dict(file)
+    content['about'] = np.array(json.dumps(json.loads(str(content['about'])) | {key: value}))
+    np.savez(path, **content)
+    with pytest.raises(InputError, match='results.npz'):
+        read_run(path)
+
+
+def test_a_file_that_inflates_is_refused(tmp_path):
+    path = tmp_path / 'results.npz'
+    np.savez_compressed(path, found_boxes=np.zeros((5_000_000, 4)))
+    assert path.stat().st_size < 300_000
+    with pytest.raises(InputError, match='no file of a test run'):
+        read_run(path)

@@ -137,7 +137,7 @@ class EvalResults:
         proposals_per_image: Mean number of proposals, where they are at hand.
 
     Raises:
-        InputError: There is no image or no object that counts, or a detection is not finite.
+        InputError: There is no image or no object that counts, a number is not finite, or an array does not fit.
     """
 
     class_names: tuple[str, ...]
@@ -153,6 +153,7 @@ class EvalResults:
         predictions, annotations = self.predictions, self.annotations
         if not self.image_names:
             raise InputError('There is no image to report on; check the data set.')
+        self._require_fitting()
         if not (np.isfinite(predictions.scores).all() and np.isfinite(predictions.boxes).all()):
             raise InputError(
                 'A detection has a confidence or a coordinate that is not finite; did the training diverge?'
@@ -170,6 +171,24 @@ class EvalResults:
                 f'None of the {len(self.image_names)} images has an object that counts, so there is nothing to report '
                 'on; check the annotations.'
             )
+
+    def _require_fitting(self) -> None:
+        """Compiled code looks nothing up twice: an index out of range would read, or write, anywhere in memory."""
+        for part in (self.predictions, self.annotations):
+            for name, array in vars(part).items():
+                if array is not None and array.shape != (len(part), 4)[: 2 if name == 'boxes' else 1]:
+                    raise _unfitting(name)
+        if self.blacklist.shape != (len(self.blacklist), 2):
+            raise _unfitting('blacklist')
+        images, labels = len(self.image_names), len(self.class_names)
+        for part in (self.predictions, self.annotations):
+            if _leaves(part.images, images) or _leaves(part.labels, labels):
+                raise _unfitting('images or labels')
+        if _leaves(self.blacklist[:, 0], images) or _leaves(self.blacklist[:, 1], labels):
+            raise _unfitting('blacklist')
+        for array in (self.annotations.boxes, self.annotations.proposal_iou):
+            if array is not None and not np.isfinite(array).all():
+                raise _unfitting('objects')
 
     @property
     def num_objects(self) -> NDArray:
@@ -235,6 +254,14 @@ def from_submission(
         image_paths=tuple(image_files.get(name) for name in names) if image_files else (),
         blacklist=np.stack([np.searchsorted(ids, pairs[:, 0]), pairs[:, 1] - 1], axis=1),
     )
+
+
+def _leaves(array: NDArray, end: int) -> bool:
+    return array.size > 0 and not 0 <= array.min() <= array.max() < end
+
+
+def _unfitting(name: str) -> InputError:
+    return InputError(f'The {name} of the test run do not fit to its other parts; test again.')
 
 
 def _as_text(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import reason, write_bytes
+from det_inception.utils.npy import read_npy
 
 FORMAT = 1
 _PREDICTIONS, _ANNOTATIONS = ('images', 'labels', 'scores', 'boxes'), ('images', 'labels', 'boxes', 'ignored')
@@ -24,6 +26,10 @@ _PREDICTIONS, _ANNOTATIONS = ('images', 'labels', 'scores', 'boxes'), ('images',
 
 RUN_FILE = 'results.npz'
 """The file of the run in a report's folder."""
+MAX_INFLATION = 2**26, 20
+"""The arrays may take so many bytes, and so many times the size of the file."""
+MAX_NAMES = 2**16, 2**20
+"""A file may have so many classes, and so many images."""
 
 
 def write_run(results: EvalResults, path: str | Path) -> None:
@@ -60,27 +66,40 @@ def read_run(path: str | Path) -> EvalResults:
         InputError: There is no such file, or it is none of a run.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file['about']))
-            if about['format'] != FORMAT or about['rules'] not in RULES:
-                raise InputError(f'{path}: was written by another version of det_inception; test again.')
-            return EvalResults(
-                class_names=tuple(about['class_names']),
-                image_names=tuple(about['image_names']),
-                predictions=Predictions(*(_widened(file[f'found_{name}']) for name in _PREDICTIONS)),
-                annotations=Annotations(
-                    *(_widened(file[f'objects_{name}']) for name in _ANNOTATIONS),
-                    _widened(file['objects_coverage']) if 'objects_coverage' in file else None,
-                ),
-                rules=about['rules'],
-                blacklist=file['blacklist'],
-                proposals_per_image=about['proposals_per_image'],
-            )
-    except InputError:  # A ValueError too, but it says what is wrong.
-        raise
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            size, total = os.path.getsize(path), sum(member.file_size for member in members)
+            if total > MAX_INFLATION[0] + MAX_INFLATION[1] * size:
+                raise ValueError(f'its arrays take {total} bytes and the file {size}')
+            arrays = {member.filename.removesuffix('.npy'): read_npy(archive.read(member)) for member in members}
+        about = json.loads(str(arrays['about']))
+        if about['format'] != FORMAT or about['rules'] not in RULES:
+            raise InputError(f'{path}: was written by another version of det_inception; test again.')
+        names = [about[key] for key in ('class_names', 'image_names')]
+        if not all(isinstance(each, list) and all(isinstance(name, str) for name in each) for each in names):
+            raise ValueError('the names are no texts')
+        if len(names[0]) > MAX_NAMES[0] or len(names[1]) > MAX_NAMES[1]:
+            raise ValueError('it names too many classes or images')
+        mean = about['proposals_per_image']
+        if mean is not None and not (type(mean) in (int, float) and 0 <= mean < 1e9):
+            raise ValueError('the number of proposals is none')
+        return EvalResults(
+            class_names=tuple(names[0]),
+            image_names=tuple(names[1]),
+            predictions=Predictions(*(_widened(arrays[f'found_{name}'], name) for name in _PREDICTIONS)),
+            annotations=Annotations(
+                *(_widened(arrays[f'objects_{name}'], name) for name in _ANNOTATIONS),
+                _widened(arrays['objects_coverage'], 'coverage') if 'objects_coverage' in arrays else None,
+            ),
+            rules=about['rules'],
+            blacklist=_widened(arrays['blacklist'], 'blacklist'),
+            proposals_per_image=mean,
+        )
+    except InputError as error:  # A ValueError too, but it says what is wrong.
+        raise error if str(error).startswith(f'{path}:') else InputError(f'{path}: {error}') from error
     except OSError as error:
         raise InputError(f'{path}: cannot be read: {reason(error)}.') from error
-    except (ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, zlib and JSON raise nearly anything for damaged bytes.
         raise InputError(f'{path}: is no file of a test run, or is cut off; test again.') from error
 
 
@@ -92,8 +111,12 @@ def _narrowed(array: NDArray) -> NDArray:
     return array.astype(np.min_scalar_type(array.max())) if array.dtype.kind == 'i' and len(array) else array
 
 
-def _widened(array: NDArray) -> NDArray:
-    return array.astype({'f': np.float64, 'b': bool}.get(array.dtype.kind, np.int64))
+def _widened(array: NDArray, name: str) -> NDArray:
+    """An array in the type that it has in a run: numbers that are none of its kind are refused."""
+    dtype = {'ignored': bool, 'scores': np.float64, 'boxes': np.float64, 'coverage': np.float64}.get(name, np.int64)
+    if array.dtype.kind not in {bool: 'b', np.float64: 'fiu', np.int64: 'iu'}[dtype]:
+        raise ValueError(f'{name} are of the type {array.dtype}')
+    return array.astype(dtype)
 
 
 def read_report(folder: str | Path) -> EvalResults:
