@@ -27,6 +27,7 @@ COMMANDS = {
     'compare': 'say whether one run is better than another',
     'curves': 'draw loss and mAP of training runs',
     'train-ensemble': 'train the members of an ensemble',
+    'train-svm': "train R-CNN's SVMs and box regression on a network's features",
     'priors': 'compute the priors of MultiBox',
     'convert': 'convert public GoogLeNet weights',
     'publish': 'reduce a training checkpoint to what is needed to use it',

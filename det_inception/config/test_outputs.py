@@ -51,6 +51,9 @@ def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
     """
     if cfg.model.type not in ('RCNN', 'RCNNEnsemble'):
         raise InputError(f'{path}: only an RCNN or an ensemble has region scores, not a {cfg.model.type}.')
+    heads = [settings.get('bbox_head') for settings in (cfg.model, *cfg.model.get('members', ()))]
+    if any(head is not None and head.get('type') == 'SVMHead' for head in heads):
+        raise InputError(f'{path}: files of region scores are of networks with a softmax, not with SVMs; leave it out.')
     for settings in (cfg.model, *cfg.model.get('members', ())):
         if settings.get('test_cfg') is not None:
             settings.test_cfg.rcnn.keep_region_scores = True

@@ -15,7 +15,7 @@ from det_inception.config.backbones import backbone_class, fit_to_checkpoint, fi
 from det_inception.config.data import config_classes, datasets_of, is_class_agnostic, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.region_scores import SUFFIX, RegionScores
-from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint
+from det_inception.weights.checkpoints import checkpoint_classes, holds_svms, read_checkpoint
 
 RANDOM = 'none'
 """As ``--weights``: start from random weights."""
@@ -80,7 +80,7 @@ def apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     """Fits a config to the trained detector, or the ensemble of several, that it is used with.
 
     Args:
-        cfg: Changed in place: classes and network are those of the first checkpoint. Of several, or with
+        cfg: Changed in place: classes, network and SVMs are those of the first checkpoint. Of several, or with
             ``ensemble.mirror``, the model becomes an :class:`~det_inception.models.RCNNEnsemble`.
         checkpoints: Files of MMEngine, or all of region scores (:mod:`det_inception.proposals.region_scores`).
 
@@ -97,6 +97,8 @@ def apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     elif classes and cfg.model.get('type') != 'ImageNetRCNN':
         set_classes(cfg, classes)
     fit_to_checkpoint(cfg.model, content, checkpoints[0])
+    if cfg.model.get('type') == 'RCNN' and holds_svms(content):
+        cfg.model.bbox_head.update(type='SVMHead', with_reg='bbox_head.fc_reg.weight' in content['state_dict'])
     ensemble = cfg.get('ensemble') or {}
     if len(checkpoints) > 1 or ensemble.get('mirror') or ensemble.get('members', 1) > 1:
         _apply_members(cfg, checkpoints)

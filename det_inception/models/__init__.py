@@ -19,6 +19,7 @@ from det_inception.models.heads.multibox_global_head import MultiBoxGlobalHead
 from det_inception.models.heads.multibox_grid_head import MultiBoxGridHead
 from det_inception.models.heads.region_classifier_head import RegionClassifierHead
 from det_inception.models.heads.shared_roi_head import SharedRoIHead
+from det_inception.models.heads.svm_head import SVMHead
 from det_inception.models.layers.assigner import IgnoringMaxIoUAssigner
 from det_inception.models.layers.region_warp import RegionWarp
 
@@ -41,6 +42,7 @@ __all__ = [
     'RegionClassifierHead',
     'RegionScoreAverage',
     'RegionWarp',
+    'SVMHead',
     'SharedRoIHead',
     'TimmBackbone',
 ]

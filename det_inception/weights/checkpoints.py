@@ -66,6 +66,12 @@ def holds_multibox(checkpoint: dict) -> bool:
     return priors is not None and bool(torch.isfinite(priors).all())
 
 
+def holds_svms(checkpoint: dict) -> bool:
+    """Whether the classes of an R-CNN's checkpoint are told apart by SVMs: a softmax has a row for the background."""
+    weights, classes = checkpoint['state_dict'].get('bbox_head.fc_cls.weight'), checkpoint_classes(checkpoint)
+    return weights is not None and classes is not None and len(weights) == len(classes)
+
+
 def load_detector(model: nn.Module, path: str | Path, checkpoint: dict | None = None) -> dict:
     """Loads a detector's checkpoint into a model, every layer or none.
 

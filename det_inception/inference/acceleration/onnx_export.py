@@ -60,7 +60,7 @@ class _Outputs(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         logits, deltas = self.network(crops)
-        first = logits.softmax(-1) if self.scores else logits
+        first = self.network.bbox_head.to_scores(logits) if self.scores else logits
         return first if deltas is None else (first, deltas)
 
 

@@ -15,6 +15,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from det_inception.models.detectors.rcnn import RCNN, RegionDetector
+from det_inception.models.heads.region_classifier_head import RegionClassifierHead
 from det_inception.models.layers.postprocess import postprocess, require_nms
 from det_inception.models.layers.preselect import require_preselect
 from det_inception.models.layers.region_classifier import RegionPredictions
@@ -34,7 +35,7 @@ class RCNNEnsemble(RegionDetector):
 
     Args:
         members: Configs of N :class:`RCNN`, each with its ``data_preprocessor``.
-        combine: ``'scores'``: the mean of the members' softmax; ``'logits'``: the softmax of their mean logits. Box
+        combine: ``'scores'``: the mean of the members' scores; ``'logits'``: the scores of their mean logits. Box
             deltas are averaged either way.
         mirror: Also classify the mirrored crops, and average over both.
         test_cfg: Post-processing, as for :class:`RCNN`; None: the first member's.
@@ -68,6 +69,7 @@ class RCNNEnsemble(RegionDetector):
             if not isinstance(member, RCNN):
                 raise InputError(f'member {number} of the ensemble is a {type(member).__name__} and should be an RCNN.')
             for what, own, others in (
+                ('box head', type(member.bbox_head).__name__, type(first.bbox_head).__name__),
                 ('number of classes', member.bbox_head.num_classes, first.bbox_head.num_classes),
                 ('box regression', member.bbox_head.with_reg, first.bbox_head.with_reg),
                 ('crops', member.region_warp.extra_repr(), first.region_warp.extra_repr()),
@@ -83,11 +85,12 @@ class RCNNEnsemble(RegionDetector):
     def _detections(
         self, rois: Tensor, predictions: RegionPredictions, data_sample: DetDataSample, rescale: bool
     ) -> InstanceData:
-        logits, head = as_logits(predictions.scores), self.members[0].bbox_head
+        head = self.members[0].bbox_head
+        logits = head.to_logits(predictions.scores)
         return postprocess(head, rois, logits, predictions.deltas, data_sample, self.test_cfg['rcnn'], rescale)
 
     def _classify(self, inputs: Tensor, rois: Tensor, data_samples: SampleList) -> RegionPredictions:
-        """Returns softmax scores, not logits, and deltas: means of members and views."""
+        """Returns scores, not logits, and deltas: means of members and views."""
         shapes = [sample.metainfo['img_shape'][:2] for sample in data_samples]
         # A fourth channel of ones comes out of the warp as the part of each crop that lies inside the image.
         with torch.no_grad():
@@ -100,7 +103,7 @@ class RCNNEnsemble(RegionDetector):
             if self.mirror:
                 logits, deltas = member.classify_regions(normalized.flip(3))
                 predictions.append(RegionPredictions(logits, None if deltas is None else mirrored_deltas(deltas)))
-        return average_predictions(predictions, self.combine)
+        return average_predictions(predictions, self.combine, self.members[0].bbox_head)
 
     def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
         """Returns the mean of the members' softmax scores."""
@@ -133,26 +136,24 @@ def require_members(members: Sequence[dict], preprocessor: nn.Module) -> None:
         raise InputError("an ensemble's members normalize for themselves; take mean and std out of its preprocessor.")
 
 
-def average_predictions(predictions: Sequence[RegionPredictions], combine: str) -> RegionPredictions:
+def average_predictions(
+    predictions: Sequence[RegionPredictions], combine: str, head: RegionClassifierHead
+) -> RegionPredictions:
     """Averages what several networks, or one on several views, say of the same regions.
 
     Args:
         predictions: Logits (R, K + 1) and deltas (R, 4 K), or None, of each.
         combine: One of :data:`COMBINATIONS`.
+        head: Says what scores logits have.
 
     Returns:
-        Softmax scores (R, K + 1) and deltas, in float32.
+        Scores (R, K + 1) and deltas, in float32.
     """
     logits = torch.stack([one.scores.float() for one in predictions])
-    scores = logits.softmax(-1).mean(0) if combine == 'scores' else logits.mean(0).softmax(-1)
+    scores = head.to_scores(logits).mean(0) if combine == 'scores' else head.to_scores(logits.mean(0))
     if predictions[0].deltas is None:
         return RegionPredictions(scores, None)
     return RegionPredictions(scores, torch.stack([one.deltas.float() for one in predictions]).mean(0))
-
-
-def as_logits(scores: Tensor) -> Tensor:
-    """Returns logits whose softmax is ``scores``; MMDetection's head takes logits."""
-    return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
 
 def normalize_crops(crops: Tensor, preprocessor: nn.Module) -> Tensor:

@@ -15,7 +15,7 @@ from mmdet.structures.bbox import bbox2roi
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from det_inception.models.detectors.rcnn_ensemble import as_logits, average_predictions, require_combination
+from det_inception.models.detectors.rcnn_ensemble import average_predictions, require_combination
 from det_inception.models.layers.postprocess import postprocess, require_nms
 from det_inception.models.layers.region_classifier import RegionPredictions
 from det_inception.proposals.region_scores import ImageScores, RegionScores
@@ -78,9 +78,8 @@ class RegionScoreAverage(BaseDetector):
             boxes, (scores, deltas) = self._average(sample)
             sample.proposals = InstanceData(bboxes=boxes)
             rois = bbox2roi([boxes])
-            results.append(
-                postprocess(self.bbox_head, rois, as_logits(scores), deltas, sample, self.test_cfg['rcnn'], rescale)
-            )
+            logits = self.bbox_head.to_logits(scores)
+            results.append(postprocess(self.bbox_head, rois, logits, deltas, sample, self.test_cfg['rcnn'], rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _average(self, sample: DetDataSample) -> tuple[Tensor, RegionPredictions]:
@@ -106,7 +105,9 @@ class RegionScoreAverage(BaseDetector):
             )
             for scores in found
         ]
-        return torch.from_numpy(found[0].boxes).to(device), average_predictions(predictions, self.combine)
+        return torch.from_numpy(found[0].boxes).to(device), average_predictions(
+            predictions, self.combine, self.bbox_head
+        )
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 

@@ -5,6 +5,7 @@ Shape legend: R regions, C channels of the last feature map, K classes.
 
 from __future__ import annotations
 
+import torch
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from torch import Tensor, nn
 
@@ -38,6 +39,14 @@ class RegionClassifierHead(BBoxHead):
         """Returns class logits (R, K + 1) and box deltas (R, 4 K), or None, for features (R, C, h, w)."""
         pooled = self.dropout(self.avg_pool(features).flatten(1))  # (R, C)
         return self.fc_cls(pooled), self.fc_reg(pooled) if self.with_reg else None
+
+    def to_scores(self, logits: Tensor) -> Tensor:
+        """Returns the softmax scores (R, K + 1) of logits."""
+        return logits.softmax(-1)
+
+    def to_logits(self, scores: Tensor) -> Tensor:
+        """Returns logits (R, K + 1) that have these scores."""
+        return scores.clamp(min=torch.finfo(scores.dtype).tiny).log()
 
     def loss(self, cls_score: Tensor, *args, **kwargs) -> dict[str, Tensor]:
         """Returns MMDetection's losses; that of the classes is 0, not missing, where all regions are ignored."""

@@ -32,10 +32,10 @@ def postprocess(
     test_cfg: Mapping,
     rescale: bool = True,
 ) -> InstanceData:
-    """Turns predictions of an image's regions into detections: softmax, box regression, :func:`select_detections`.
+    """Turns predictions of an image's regions into detections: scores, box regression, :func:`select_detections`.
 
     Args:
-        bbox_head: For its box coder.
+        bbox_head: For its scores and its box coder.
         rois: (R, 5).
         logits: (R, K + 1), background last.
         deltas: (R, 4 K) or None.
