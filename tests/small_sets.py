@@ -22,11 +22,11 @@ def jpeg(seed: int, width: int = WIDTH, height: int = HEIGHT, quality: int = 90)
     return cv2.imencode('.jpg', picture(seed, width, height), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def turned_jpeg(seed: int) -> bytes:
-    """A picture that its EXIF data turn by a quarter."""
-    tiff = b'II*\0\x08\0\0\0\x01\0' + struct.pack('<HHII', 0x0112, 3, 1, 6) + b'\0\0\0\0'
+def turned_jpeg(seed: int, orientation: int = 6, width: int = WIDTH) -> bytes:
+    """A picture that its EXIF data turn, by a quarter unless said otherwise."""
+    tiff = b'II*\0\x08\0\0\0\x01\0' + struct.pack('<HHII', 0x0112, 3, 1, orientation) + b'\0\0\0\0'
     exif = b'Exif\0\0' + tiff
-    return b'\xff\xd8\xff\xe1' + struct.pack('>H', len(exif) + 2) + exif + jpeg(seed)[2:]
+    return b'\xff\xd8\xff\xe1' + struct.pack('>H', len(exif) + 2) + exif + jpeg(seed, width)[2:]
 
 
 def write(path: Path, content: bytes | str) -> Path:

@@ -70,7 +70,7 @@ def main() -> int:
     from det_inception.config.loading import read_config
     from det_inception.config.options import read_options
     from det_inception.utils.files import write_text
-    from det_inception.validation import check_data, find_splits, select_splits
+    from det_inception.validation import check_data, find_splits, missing_parts, select_splits
     from det_inception.validation.problems import ERROR
     from det_inception.validation.text import as_json, problem_list, summary
 
@@ -95,6 +95,9 @@ def main() -> int:
         whole=len(splits) == all_parts,
         workers=args.workers,
     )
+    if args.config is None and not args.split and Path(args.data).is_dir():
+        if (missing := missing_parts(args.data, splits)) is not None:
+            result.problems.add('list', ERROR, '', args.data, missing)
     print(summary(result, passed_over), end='\n\n')
     print(problem_list(result, args.max_shown))
     if args.json:

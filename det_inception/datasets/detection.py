@@ -20,6 +20,7 @@ from det_inception.formats import (
     place_objects,
     read_split,
     recognize,
+    role,
 )
 from det_inception.formats.records import DataError
 from det_inception.registry import DATASETS
@@ -100,6 +101,9 @@ class DetectionDataset(BaseDetDataset):
         """
         split = self.make_split(self._settings)
         source = str(split.source)
+        listed = _root_and_source(self._settings)[1]
+        if listed is not None and not listed.exists() and split.images != listed:
+            print_log(f'{listed}: is not there; {split.lists[0] if split.lists else split.images} is taken.', 'current')
         content = self.read_content(split)
         records = list(content.records)
         for note in content.notes:
@@ -192,7 +196,8 @@ class DetectionDataset(BaseDetDataset):
 class VOCFolderDataset(DetectionDataset):
     """A data set of one's own in Pascal VOC's layout; see :class:`det_inception.formats.voc.VOC`.
 
-    ``ann_file`` lists the images, one name a line; see :mod:`det_inception.formats.lists`.
+    ``ann_file`` lists the images, one name a line; see :mod:`det_inception.formats.lists`. Where there is no such list,
+    a folder of its name with images and XML files is taken, as Roboflow writes it.
 
     Args:
         ann_file: E.g. ``'ImageSets/Main/train.txt'``, relative to ``data_root``; ``''``: all images of the folder.
@@ -217,6 +222,8 @@ class VOCFolderDataset(DetectionDataset):
         root, source = _root_and_source(settings)
         images = root / settings.get('image_folder', 'JPEGImages')
         annotations = root / settings.get('annotation_folder', 'Annotations')
+        if (elsewhere := _part_elsewhere('voc', root, source)) is not None:
+            return elsewhere
         (split,) = FORMATS['voc'].split_of(root, source)
         return replace(split, images=images, annotations=annotations)
 
@@ -229,7 +236,8 @@ class COCOFormatDataset(DetectionDataset):
     ``classes`` whatever the order of the file, and in its error messages.
 
     Args:
-        ann_file: The JSON file, relative to ``data_root``.
+        ann_file: The JSON file, relative to ``data_root``. Where there is none, ``train/_annotations.coco.json`` or the
+            like is taken, as Roboflow writes it.
         **kwargs: See :class:`DetectionDataset`; ``data_prefix=dict(img=...)`` is the folder of the images.
     """
 
@@ -239,6 +247,8 @@ class COCOFormatDataset(DetectionDataset):
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> Split:
         root, source = _root_and_source(settings)
+        if (elsewhere := _part_elsewhere('coco', root, source)) is not None:
+            return elsewhere
         (split,) = FORMATS['coco'].split_of(root, source, _image_prefix(settings) or root)
         return split
 
@@ -267,6 +277,19 @@ class YOLODataset(DetectionDataset):
 def _root_and_source(settings: Mapping[str, Any]) -> tuple[Path, Path | None]:
     root = Path(settings.get('data_root') or '')
     return root, root / settings['ann_file'] if settings.get('ann_file') else None
+
+
+def _part_elsewhere(format: str, root: Path, source: Path | None) -> Split | None:
+    """The part of a data set whose list is not where the config says, but where its format finds it: with Roboflow's
+    exports, ``train/_annotations.coco.json``, or XML files in ``train``. None if there is nothing to be found."""
+    if source is None or source.exists() or role(source.stem) is None:
+        return None
+    try:
+        if FORMATS[format].claim(root) is None:
+            return None
+        return choose_split(FORMATS[format].splits(root).splits, role(source.stem))
+    except DataError:
+        return None
 
 
 def _image_prefix(settings: Mapping[str, Any]) -> Path | None:

@@ -108,6 +108,7 @@ class Format(ABC):
         classes: Those of every data set in this format; None: they are each data set's own.
         takes_image_root: Whether the images may lie in a folder that only the user knows.
         reads_lists: Whether :meth:`split_of` takes a list of images.
+        states_sizes: Whether annotations say the sizes of the images, which otherwise are read from them.
     """
 
     name: ClassVar[str]
@@ -116,6 +117,7 @@ class Format(ABC):
     classes: ClassVar[tuple[str, ...] | None] = None
     takes_image_root: ClassVar[bool] = False
     reads_lists: ClassVar[bool] = True
+    states_sizes: ClassVar[bool] = True
 
     @abstractmethod
     def claim(self, path: Path) -> str | None:

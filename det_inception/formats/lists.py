@@ -17,6 +17,7 @@ from pathlib import Path
 
 from det_inception.formats.folders import walk
 from det_inception.formats.records import DataError
+from det_inception.utils.errors import some
 from det_inception.utils.images import IMAGE_SUFFIXES
 
 _NUMBER_BEHIND = re.compile(r'\s+(-?\d+)$')
@@ -37,9 +38,11 @@ def numbered_lines(path: str | Path) -> list[tuple[int, str]]:
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
+        others = sorted(file.name for file in Path(path).parent.glob('*.txt')) if isinstance(error, OSError) else []
+        advice = f'; there is {some(others)}, which tools/split_data.py divides' if others else ''
         raise DataError(
-            f'{path}: the list of images cannot be read ({getattr(error, "strerror", None) or error}); check data_root '
-            'and ann_file.'
+            f'{path}: the list of images cannot be read ({getattr(error, "strerror", None) or error}){advice}; check '
+            'data_root and ann_file.'
         ) from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b'\0' in content[:1000]:
         raise DataError(

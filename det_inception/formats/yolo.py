@@ -37,6 +37,7 @@ class YOLO(Format):
     name = 'yolo'
     title = 'YOLO layout'
     layout = 'YOLO (data.yaml, images, labels)'
+    states_sizes = False
 
     def claim(self, path: Path) -> str | None:
         if path.is_file():

@@ -41,6 +41,7 @@ MAX_PIXELS = 178_956_970
 
 _MAX_FILE_SIZE = 2**31
 _MAX_SCANS = 500  # Of a progressive JPEG; each takes as long as decoding the whole image.
+_ORIENTATION = 0x0112  # the tag of EXIF
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 for _plugin in ('Avif', 'Bmp', 'Gif', 'Jpeg2K', 'Jpeg', 'Png', 'Ppm', 'Tiff', 'WebP'):
@@ -143,13 +144,23 @@ def image_size(path: str | Path) -> tuple[int, int]:
         with _open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
             if image.format != 'TIFF':  # Pillow and OpenCV do not turn the same ones.
                 width, height = image.size
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 return (width, height) if turned else (height, width)
     except ImageError:
         raise
     except Exception:  # Pillow reads fewer formats than OpenCV, and explains less.
         pass
     return read_image(path).shape[:2]
+
+
+def exif_orientation(path: str | Path) -> int:
+    """Returns how EXIF data turn and mirror an image file: 1 not at all, 3 by 180 degrees, 6 and 8 by 90 degrees."""
+    try:
+        with _open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
+            orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow raises nearly anything for damaged bytes; that the image is damaged, others say.
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _require_decodable(content: bytes, name: str) -> None:

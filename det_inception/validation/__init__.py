@@ -5,6 +5,6 @@ looks at images, at proposals, and at what training and test have in common. ``t
 """
 
 from det_inception.validation.check import CheckResult, check_data
-from det_inception.validation.splits import CheckedSplit, find_splits, select_splits
+from det_inception.validation.splits import CheckedSplit, find_splits, missing_parts, select_splits
 
-__all__ = ['CheckResult', 'CheckedSplit', 'check_data', 'find_splits', 'select_splits']
+__all__ = ['CheckResult', 'CheckedSplit', 'check_data', 'find_splits', 'missing_parts', 'select_splits']

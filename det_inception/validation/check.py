@@ -20,6 +20,18 @@ from det_inception.validation.scan import Scan, scan_split
 from det_inception.validation.splits import CheckedSplit
 from det_inception.validation.stores import StoreCheck
 
+_QUARTERS = 'turn it by 90 degrees and mirror it', 'turn it by 90 degrees'
+_TURNS = {
+    2: 'mirror it',
+    3: 'turn it by 180 degrees',
+    4: 'mirror it',
+    5: _QUARTERS[0],
+    6: _QUARTERS[1],
+    7: _QUARTERS[0],
+    8: _QUARTERS[1],
+}
+"""What each EXIF orientation does to an image."""
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -164,6 +176,15 @@ def _check_images(scan: Scan, files: ImageFiles, problems: Problems) -> None:
                 'else replace the image.'
             )
             problems.add('image size', severity, split.name, path, text)
+        elif (turn := _TURNS.get(int(files.orientations[index]))) and (
+            # A size that is annotated as turned says that the boxes are, too.
+            turn not in _QUARTERS or actual[0] == actual[1] or not split.format.states_sizes
+        ):
+            text = (
+                f'{path}: its EXIF data {turn}, and so it is trained on; if its boxes were drawn into the picture as '
+                'it is stored, as LabelImg does, remove its EXIF orientation.'
+            )
+            problems.add('turned', WARNING, split.name, path, text)
 
 
 def _check_shared(scans: list[Scan], files: ImageFiles, problems: Problems) -> None:

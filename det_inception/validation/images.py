@@ -20,6 +20,7 @@ from det_inception.proposals.records import ImageIdentity
 from det_inception.proposals.sources import read_image
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
+from det_inception.utils.images import exif_orientation
 
 CELLS = 16
 """Cells on a side of an image's thumbnail."""
@@ -33,6 +34,7 @@ class ImageFiles:
         faults: What is wrong with those that cannot be read, by index.
         sizes: int64 (P, 2), height and width; 0 of those that were not, or could not be, read.
         thumbnails: uint8 (P, CELLS, CELLS), mean gray of each cell.
+        orientations: uint8 (P,), how EXIF data turn it; 1: not at all, or not read.
         fingerprints: uint64 (P,), hash of the file; 0 as above.
         file_sizes: int64 (P,), bytes.
     """
@@ -47,6 +49,7 @@ class ImageFiles:
     def _make_room(self, count: int) -> None:
         self.sizes = np.zeros((count, 2), np.int64)
         self.thumbnails = np.zeros((count, CELLS, CELLS), np.uint8)
+        self.orientations = np.ones(count, np.uint8)
         self.fingerprints = np.zeros(count, np.uint64)
         self.file_sizes = np.zeros(count, np.int64)
 
@@ -76,7 +79,7 @@ class ImageFiles:
                 if isinstance(seen, str):
                     self.faults[index] = seen
                     continue
-                identity, self.sizes[index], self.thumbnails[index] = seen
+                identity, self.sizes[index], self.thumbnails[index], self.orientations[index] = seen
                 self.fingerprints[index] = np.frombuffer(identity.fingerprint, np.uint64)[0]
                 self.file_sizes[index] = identity.file_size
 
@@ -112,7 +115,7 @@ class ImageFiles:
         return f' (did you mean {found}?)' if found and found != name else ''
 
 
-_Seen = str | tuple[ImageIdentity, tuple[int, int], np.ndarray]
+_Seen = str | tuple[ImageIdentity, tuple[int, int], np.ndarray, int]
 
 
 def _in_order(executor: ThreadPoolExecutor, paths: list[str], ahead: int) -> Iterator[_Seen]:
@@ -133,4 +136,4 @@ def _look_at(path: str) -> _Seen:
         return str(error)
     height, width = image.shape[:2]
     small = cv2.resize(image, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    return identity, (height, width), cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    return identity, (height, width), cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), exif_orientation(path)

@@ -23,6 +23,9 @@ from det_inception.validation.problems import ERROR, WARNING, Problems
 from det_inception.validation.splits import CheckedSplit
 from det_inception.validation.statistics import Statistics
 
+MARKS = 'difficult (VOC: difficult, COCO: iscrowd or ignore)'
+"""What objects that do not count are marked as."""
+
 _LARGEST = 2**40  # as an image's side; a file may say anything
 
 
@@ -143,7 +146,7 @@ class _Scanner:
             if not record.objects:
                 reason, advice = 'the image has no object', 'annotate what it shows, if there is something'
             elif any(item.ignored for item in usable_objects(record)):
-                reason, advice = 'all its objects are marked as difficult', 'unmark some if they are to be learned'
+                reason, advice = f'all its objects are marked as {MARKS}', 'unmark some if they are to be learned'
             then = 'it is left out of training' if split.filter_empty else 'it shows background alone'
             self.note('no object', WARNING, record.path, f'{reason}, so that {then}; {advice}.')
 
@@ -191,10 +194,18 @@ class _Scanner:
             text = f'none of its {images} images has an annotated object, so there are no classes to learn.'
             self.note('no object', ERROR, source, text)
         elif not scan.statistics.total('boxes'):
-            text = (
-                f'none of its {images} images has a usable object of the classes {some(scan.classes, 10)}; check the '
-                'annotations and the classes.'
-            )
+            text = f'none of its {images} images has a usable object of the classes {some(scan.classes, 10)}'
+            if ignored := scan.statistics.total('ignored'):
+                text += f': all {ignored} are marked as {MARKS}; set these marks to 0.'
+            else:
+                text += '; check the annotations and the classes.'
             self.note('no object', ERROR, source, text)
-        elif not any(scan.used):
+        elif (ignored := scan.statistics.total('ignored')) > (boxes := scan.statistics.total('boxes')):
+            text = (
+                f'{ignored} of {ignored + boxes} objects are marked as {MARKS}, so that they count neither for nor '
+                'against a detector; some programs mark single objects as crowds: set these marks to 0 if they should '
+                'count.'
+            )
+            self.note('ignored', WARNING, source, text)
+        if images and scan.classes and scan.statistics.total('boxes') and not any(scan.used):
             self.note('no object', ERROR, source, 'filter_cfg leaves no image for training; ask for less.')

@@ -81,6 +81,20 @@ def select_splits(splits: Sequence[CheckedSplit], names: Sequence[str]) -> list[
     return [split for split in splits if split.name in names]
 
 
+def missing_parts(root: str | Path, splits: Sequence[CheckedSplit]) -> str | None:
+    """Says which parts a training on a data set's folder would look for in vain; None if all are there."""
+    missing = [name for name in ('train', 'val') if not any(split.files.role == name for split in splits)]
+    files = splits[0].files
+    if not missing or files.name == 'all':  # Of a folder without lists it is said already.
+        return None
+    suffix = files.lists[0].suffix if files.lists else ''
+    wanted = ' and no '.join(f'{name}{suffix}' for name in missing)
+    command = f'"tools/split_data.py {files.source} --parts train=80 val=20"'
+    advice = f'divide the images with {command}' if files.lists else 'add it'
+    found = ', '.join(split.name for split in splits)
+    return f'{root}: there is no {wanted}, which a training reads, but {found}; {advice}.'
+
+
 def _used_by_its_name(split: Split) -> CheckedSplit:
     test_mode = split.role in ('val', 'test')
     if isinstance(split, ILSVRCDetSplit) and not test_mode:

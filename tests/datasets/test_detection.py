@@ -1,6 +1,7 @@
 """Data sets in the layouts of Pascal VOC, COCO and ILSVRC: boxes, classes, and what bad data get."""
 
 import json
+from pathlib import Path
 
 import pytest
 from mmengine.logging import MMLogger
@@ -420,3 +421,49 @@ def test_warnings_go_to_the_log(voc, capsys):
     MMLogger.get_instance('test_detection')
     voc.add('one', ('ant', 5, 5, 500, 9)).load()
     assert '1 boxes are empty or leave their image' in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------- Roboflow's exports
+
+
+def test_xml_files_beside_the_images_of_each_part(tmp_path, warnings):
+    for part, name in (('train', 'a'), ('train', 'b'), ('valid', 'c')):
+        write_image(tmp_path / part / f'{name}.jpg')
+        write_xml(tmp_path / part / f'{name}.xml', [('ant', 1, 1, 20, 10)])
+    sets = [
+        VOCFolderDataset(f'ImageSets/Main/{name}.txt', data_root=str(tmp_path), test_mode=name == 'val')
+        for name in ('train', 'val')
+    ]
+    assert [[Path(info['img_path']).name for info in data.load_data_list()] for data in sets] == [
+        ['a.jpg', 'b.jpg'],
+        ['c.jpg'],
+    ]
+    assert boxes(sets[0]) == [[0, 0, 20, 10]]
+    assert f'{tmp_path}/ImageSets/Main/train.txt: is not there; {tmp_path}/train is taken.' in warnings
+    with pytest.raises(DataError, match='JPEGImages: no such folder of images'):
+        VOCFolderDataset('ImageSets/Main/test.txt', data_root=str(tmp_path))
+
+
+def test_a_coco_file_beside_the_images_of_each_part(tmp_path, warnings):
+    categories = [dict(id=0, name='ants', supercategory='none'), dict(id=1, name='ant', supercategory='ants')]
+    for part, name in (('train', 'a'), ('valid', 'c')):
+        write_image(tmp_path / part / f'{name}.jpg')
+        content = dict(
+            images=[dict(id=0, file_name=f'{name}.jpg', width=WIDTH, height=HEIGHT)],
+            annotations=[dict(id=0, image_id=0, category_id=1, bbox=[1, 2, 10, 20])],
+            categories=categories,
+        )
+        (tmp_path / part / '_annotations.coco.json').write_text(json.dumps(content))
+    for name, part in (('train', 'train'), ('val', 'valid')):
+        dataset = COCOFormatDataset(
+            f'annotations/{name}.json', data_root=str(tmp_path), data_prefix=dict(img=name), test_mode=name == 'val'
+        )
+        assert dataset.metainfo['classes'] == ('ant',) and boxes(dataset) == [[1, 2, 11, 22]]
+        assert Path(dataset.get_data_info(0)['img_path']).parent.name == part
+        assert any(f'annotations/{name}.json: is not there; ' in text for text in warnings)
+
+
+def test_a_missing_list_says_what_else_is_there(voc):
+    (voc.root / 'ImageSets/Main/default.txt').write_text('one\n')
+    with pytest.raises(DataError, match=r'train\.txt: .*; there is default\.txt, which tools/split_data\.py divides'):
+        voc.load()

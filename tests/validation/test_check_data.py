@@ -404,6 +404,53 @@ def test_copies_within_a_split(tmp_path):
     assert [p.kind for p in check(tmp_path)] == ['same file']
 
 
+def test_images_that_exif_turns_without_changing_their_size(tmp_path):
+    """Programs annotate the picture as it is stored, or as it is shown; only the size may tell."""
+    data = VOC(tmp_path / 'set').add('val', 'sound')
+    for orientation, name in {1: 'one', 2: 'two', 3: 'three', 4: 'four'}.items():
+        data.add('train', name, content=turned_jpeg(20 + orientation, orientation))
+    data.add('train', 'shown', size=(HEIGHT, WIDTH), content=turned_jpeg(25, 6))
+    data.add('train', 'square', size=(HEIGHT, HEIGHT), content=turned_jpeg(26, 8, HEIGHT))
+    problems = check(data.root)
+    assert [(Path(p.file).stem, p.message.split('EXIF data ')[1].split(',')[0]) for p in problems] == [
+        ('two', 'mirror it'),
+        ('three', 'turn it by 180 degrees'),
+        ('four', 'mirror it'),
+        ('square', 'turn it by 90 degrees'),
+    ]
+    assert {(p.kind, p.severity) for p in problems} == {('turned', 'warning')}
+    yolo = YOLO(tmp_path / 'yolo').add('val', 'sound').add('train', 'shown', content=turned_jpeg(27, 6)).save()
+    assert len(said(check(yolo.root), 'turned')) == 1  # Its labels say no size.
+
+
+@pytest.mark.parametrize('kind', ['voc', 'coco'])
+@pytest.mark.parametrize('marked', [1, 2, 3])
+def test_objects_that_are_marked_as_difficult(kind, marked, tmp_path):
+    """Some programs mark every object as a crowd."""
+    if kind == 'voc':
+        data = VOC(tmp_path).add('val', 'v', ('ant', 1, 1, 20, 20))
+        for number in range(3):
+            data.add('train', f'{number}', ('ant', 1, 1, 20, 20, *([1] if number < marked else [])))
+    else:
+        data = COCO(tmp_path).add('val', 'v')
+        for number in range(3):
+            data.add('train', f'{number}')
+        for item in data.content['train']['annotations'][:marked]:
+            item['iscrowd'] = 1
+        data.save()
+    problems = check(data.root)
+    assert all(
+        'difficult (VOC: difficult, COCO: iscrowd or ignore)' in p.message for p in problems if 'mark' in p.message
+    )
+    warnings, errors = said(problems, 'ignored', 'warning'), said(problems, 'no object', 'error')
+    assert [len(warnings), sum('train' in text and 'set these marks to 0' in text for text in errors)] == {
+        1: [0, 0],
+        2: [1, 0],
+        3: [0, 1],
+    }[marked]
+    assert len(said(problems, 'no object', 'warning')) == marked  # Each image.
+
+
 # --------------------------------------------------------------------------------------------------------- proposals
 
 

@@ -140,3 +140,24 @@ def test_proposals_of_a_config_and_of_the_command(broken, validate):
 def test_refused(arguments, said, validate):
     status, _, err = validate(*arguments)
     assert status == 2 and said in err and 'Traceback' not in err
+
+
+@pytest.mark.parametrize(
+    'lists, missing',
+    [
+        (['default'], 'no train.txt and no val.txt, which a training reads, but default; divide the images with '),
+        (['test'], 'no train.txt and no val.txt'),
+        (['train'], 'no val.txt, which a training reads, but train; '),
+        (['train', 'valid'], None),
+    ],
+)
+def test_parts_that_a_training_would_look_for_in_vain(lists, missing, tmp_path, validate):
+    data = VOC(tmp_path)
+    for number, name in enumerate(lists):
+        data.add(name, f'{number}')
+    status, out, _ = validate(tmp_path)
+    assert status == (missing is not None)
+    if missing is not None:
+        assert f'error: Lists and folders (1)\n  {tmp_path}: there is {missing}' in out
+        assert f'"tools/split_data.py {tmp_path}/ImageSets/Main/{lists[0]}.txt --parts train=80 val=20"' in out
+        assert validate(tmp_path, '--split', lists[0])[0] == 0
