@@ -22,7 +22,7 @@ from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS
 from det_inception.ilsvrc.scoring import AnnotationTable
 from det_inception.utils.errors import InputError, some
 from det_inception.utils.mat_files import MatError, Value, read_mat
-from det_inception.utils.text_files import explain_read_errors, open_text
+from det_inception.utils.text_files import Inflated, explain_read_errors, open_text
 
 _MATLAB_FIELDS = ('gt_img_ids', 'gt_obj_labels', 'gt_obj_bboxes', 'num_pos_per_class')
 
@@ -171,7 +171,7 @@ def _folder_annotations(folder: Path, image_list: Mapping[str, int] | None) -> I
 def _tar_annotations(path: Path, image_list: Mapping[str, int] | None) -> Iterator[tuple[str, str, bytes]]:
     """The same from an archive, in one pass and without unpacking it to disk."""
     try:
-        with explain_read_errors(path), tarfile.open(path, 'r:*') as archive:
+        with explain_read_errors(path), Inflated(path) as file, tarfile.open(fileobj=file, mode='r:') as archive:
             for member in archive:
                 name = PurePosixPath(member.name)
                 if not member.isfile() or name.suffix != '.xml':

@@ -1,6 +1,7 @@
 """Ground truth from folders, archives and MATLAB files: equal results, and errors that name the file."""
 
 import io
+import lzma
 import tarfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from det_inception.ilsvrc import (
     read_ground_truth,
     read_image_list,
 )
+from det_inception.utils import text_files
 from det_inception.utils.errors import InputError
 
 KIT_MAT = 'ILSVRC2015_det_validation_ground_truth.mat'
@@ -299,3 +301,30 @@ def test_class_lists(tmp_path: Path):
         path.write_text(text)
         with pytest.raises(InputError, match='empty or names a class twice'):
             read_class_names(path)
+
+
+def test_archives_that_inflate_without_end(tmp_path, monkeypatch):
+    """A member of zeros, and a header of them, which tarfile would read at once."""
+    monkeypatch.setattr(text_files, 'ANY_INFLATION', 1 << 20)
+    for kind in (tarfile.REGTYPE, b'x', b'g', b'L'):
+        member = tarfile.TarInfo('a.bin')
+        member.type, member.size = kind, 30_000_000
+        path = tmp_path / 'bomb.tar.xz'
+        path.write_bytes(lzma.compress(member.tobuf() + bytes(member.size + 1024), preset=0))
+        with pytest.raises(InputError, match=r'bomb\.tar\.xz: inflates to more than 100 times'):
+            read_ground_truth(path)
+
+
+def test_archives_of_links_and_paths_elsewhere(tmp_path):
+    path = tmp_path / 'odd.tar'
+    with tarfile.open(path, 'w') as archive:
+        for name, kind, target in (
+            ('link.xml', tarfile.SYMTYPE, '/etc/passwd'),
+            ('hard.xml', tarfile.LNKTYPE, '/etc/passwd'),
+            ('fifo.xml', tarfile.FIFOTYPE, ''),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, target
+            archive.addfile(member)
+    with pytest.raises(InputError, match=r'holds no \.xml file'):
+        read_ground_truth(path)
