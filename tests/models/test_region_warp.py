@@ -66,6 +66,33 @@ def test_context_is_sixteen_pixels_of_the_crop():
     assert torch.all(crop[:16] == 0) and torch.all(crop[:, 208:] == 0)
 
 
+@pytest.mark.parametrize(
+    ('box', 'window'),
+    [
+        # In MATLAB's pixels, which count from 1, the first and the last that belong to the window:
+        # 11 to 38: 25 - 16 = 9 and 25 + 16 = 41.
+        ((10, 20, 38, 48), (8, 18, 41, 51)),
+        # 1 to 28: 15 - 16 = -1 and 15 + 16 = 31.
+        ((0, 0, 28, 28), (-2, -2, 31, 31)),
+        # 4 to 10: 7.5 - 4 = 3.5, which becomes 4, and 11.5, which becomes 12.
+        ((3, 3, 10, 10), (3, 3, 12, 12)),
+        # 1 to 7: 4.5 - 4 = 0.5, which becomes 1, and 8.5, which becomes 9.
+        ((0, 0, 7, 7), (0, 0, 9, 9)),
+    ],
+)
+def test_windows_of_whole_pixels_are_those_of_rcnn(box, window):
+    warp = RegionWarp(size=32, context=2, whole_pixels=True)
+    assert warp.windows(torch.tensor([box], dtype=torch.float32)).tolist() == [list(map(float, window))]
+    assert 'whole_pixels=True' in repr(warp)
+
+
+def test_a_crop_of_whole_pixels_copies_them():
+    image = torch.arange(3 * 40 * 40, dtype=torch.float32).view(1, 3, 40, 40)
+    # Without context, pixels 3 to 17 become 3 to 18: 16 of them.
+    crop = RegionWarp(size=16, context=0, whole_pixels=True)(image, torch.tensor([[0, 3.0, 5, 18, 20]]), [(40, 40)])
+    torch.testing.assert_close(crop[0], image[0, :, 5:21, 3:19], rtol=1e-5, atol=0.01)
+
+
 def test_outside_the_image_is_the_mean():
     image = torch.ones(1, 3, 50, 60)
     crop = RegionWarp(size=32, context=8)(image, torch.tensor([[0.0, 0, 0, 60, 50]]), [(50, 60)])[0]

@@ -29,18 +29,24 @@ class RegionWarp(nn.Module):
         size: Side of the crop in pixels.
         context: Pixels around the box, in crop coordinates: 16 in R-CNN, 0 for the tight box.
         interpolation: ``'bilinear'``, ``'bicubic'`` or ``'nearest'``.
+        whole_pixels: Round the enlarged box as R-CNN's MATLAB code does (``rcnn_im_crop.m``): to whole pixels, the last
+            of which belongs to it, so that it is one pixel wider and higher on average. False: exactly the box.
     """
 
-    def __init__(self, size: int = 224, context: int = 16, interpolation: str = 'bilinear') -> None:
+    def __init__(
+        self, size: int = 224, context: int = 16, interpolation: str = 'bilinear', whole_pixels: bool = False
+    ) -> None:
         super().__init__()
         if size < 1 or not 0 <= 2 * context < size:
             raise ValueError(f'a crop of {size} pixels has no room for a context of {context} on both sides')
         if interpolation not in INTERPOLATIONS:
             raise ValueError(f'interpolation is one of {", ".join(INTERPOLATIONS)}, not {interpolation!r}')
         self.size, self.context, self.interpolation = size, context, interpolation
+        self.whole_pixels = whole_pixels
 
     def extra_repr(self) -> str:
-        return f'size={self.size}, context={self.context}, interpolation={self.interpolation!r}'
+        said = f'size={self.size}, context={self.context}, interpolation={self.interpolation!r}'
+        return f'{said}, whole_pixels=True' if self.whole_pixels else said
 
     def forward(self, images: Tensor, rois: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
         """Warps the regions of a batch.
@@ -64,17 +70,22 @@ class RegionWarp(nn.Module):
         return crops
 
     def windows(self, boxes: Tensor) -> Tensor:
-        """Returns what a crop of each box (R, 4) shows, with its context: (R, 4), also beyond the image."""
-        corners = boxes.double()
-        half = (corners[:, 2:] - corners[:, :2]) * (self.size / (self.size - 2 * self.context) / 2)
-        centers = (corners[:, :2] + corners[:, 2:]) / 2
-        return torch.cat([centers - half, centers + half], dim=1)
+        """Returns what a crop of each box (R, 4) shows, with its context: float64 (R, 4), also beyond the image."""
+        low, high = boxes.double().chunk(2, dim=1)  # A position of 10,000 pixels keeps its fraction.
+        length = (high - low) * (self.size / (self.size - 2 * self.context))
+        start = (low + high - length) / 2
+        if self.whole_pixels:
+            # MATLAB counts pixels from 1, and rounds halves away from zero.
+            start, end = (_round_away(edge + 1) - 1 for edge in (start, start + length))
+            length = end + 1 - start
+        return torch.cat([start, start + length], dim=1)
 
     def _warp(self, image: Tensor, boxes: Tensor) -> Tensor:
         """Warps boxes (R, 4) of one image (3, H, W)."""
         height, width = image.shape[-2:]
-        x, inside_x = self._positions(boxes[:, 0], boxes[:, 2], width)
-        y, inside_y = self._positions(boxes[:, 1], boxes[:, 3], height)
+        left, top, right, bottom = self.windows(boxes).unbind(dim=1)
+        x, inside_x = self._positions(left, right, width)
+        y, inside_y = self._positions(top, bottom, height)
         # grid_sample counts from -1 at the left edge of the first pixel to 1 at the right edge of the last.
         side = len(boxes), self.size, self.size
         grid = torch.stack(
@@ -91,10 +102,11 @@ class RegionWarp(nn.Module):
         return crops.masked_fill_(~inside, 0) if not crops.requires_grad else crops.masked_fill(~inside, 0)
 
     def _positions(self, low: Tensor, high: Tensor, extent: int) -> tuple[Tensor, Tensor]:
-        """Returns where the crop's pixel centers fall along one axis, (R, S), and which of them are in the image."""
-        low, high = low.double(), high.double()  # A position of 10,000 pixels keeps its fraction.
-        length = (high - low) * (self.size / (self.size - 2 * self.context))
-        start = (low + high - length) / 2
+        """Returns where the windows' pixel centers fall along one axis, (R, S), and which are in the image."""
         steps = (torch.arange(self.size, device=low.device, dtype=low.dtype) + 0.5) / self.size
-        positions = start[:, None] + length[:, None] * steps
+        positions = low[:, None] + (high - low)[:, None] * steps
         return positions, (positions >= 0) & (positions < extent)
+
+
+def _round_away(values: Tensor) -> Tensor:
+    return values.sign() * (values.abs() + 0.5).floor()
