@@ -25,13 +25,15 @@ def apply_weights(cfg: Config, weights: str) -> None:
     """Starts a detector from other weights than its config's.
 
     Args:
-        cfg: Changed in place: ``init_cfg``, the network that the weights are of, and what must fit it.
+        cfg: Changed in place: ``init_cfg``, the network that the weights are of, and what must fit it. A detector in
+            ``load_from`` is not loaded.
         weights: A file or an address; of timm, a file or ``timm://``. ``'none'``: random weights, and since these must
             all learn, no layer is frozen.
 
     Raises:
         InputError: The weights cannot be read, or are for another kind of backbone.
     """
+    cfg.load_from = None
     if weights == RANDOM:
         for part in network_parts(cfg.model):
             part.update(init_cfg=None, norm_eval=False)
@@ -90,11 +92,14 @@ def apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path]) -> None:
     if any(map(is_score_file, checkpoints)):
         _apply_score_files(cfg, checkpoints)
         return
+    if cfg.model.get('type') == 'ImageNetRCNN' and len(checkpoints) == 1:
+        fit_to_weights(cfg.model, checkpoints[0])  # Its file is one of public weights.
+        return
     content = read_checkpoint(checkpoints[0])
     classes = checkpoint_classes(content)
     if is_class_agnostic(cfg):
         cfg.model.bbox_head.priors = None
-    elif classes and cfg.model.get('type') != 'ImageNetRCNN':
+    elif classes:
         set_classes(cfg, classes)
     fit_to_checkpoint(cfg.model, content, checkpoints[0])
     if cfg.model.get('type') == 'RCNN' and holds_svms(content):

@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from det_inception.formats.synsets import DET_CLASSES
+
 
 class Leaf(NamedTuple):
     """One class of ImageNet classification.
@@ -54,6 +56,36 @@ IMAGENET_WNIDS: tuple[str, ...] = tuple(leaf.wnid for leaf in IMAGENET)
 DET_OF_LEAF: np.ndarray = np.array([leaf.det_id for leaf in IMAGENET]) - 1
 """int64 (C,): each class's DET label, 0 to 199; -1 for none."""
 DET_OF_LEAF.setflags(write=False)
+
+DET_OF_VOC: dict[str, tuple[str, ...]] = dict(
+    aeroplane=('airplane',),
+    bicycle=('bicycle',),
+    bird=('bird',),
+    boat=('watercraft',),
+    bottle=('water_bottle', 'wine_bottle'),
+    bus=('bus',),
+    car=('car',),
+    cat=('domestic_cat',),
+    chair=('chair',),
+    cow=('cattle',),
+    diningtable=('table',),
+    dog=('dog',),
+    horse=('horse',),
+    motorbike=('motorcycle',),
+    person=('person',),
+    pottedplant=('flower_pot',),
+    sheep=('sheep',),
+    sofa=('sofa',),
+    train=('train',),
+    tvmonitor=('tv_or_monitor',),
+)
+"""Pascal VOC's 20 classes, and the DET classes that each of them is."""
+
+VOC_OF_LEAF: np.ndarray = np.full(len(IMAGENET), -1)
+"""int64 (C,): each class's VOC label, 0 to 19; -1 for none."""
+for _label, _names in enumerate(DET_OF_VOC.values()):
+    VOC_OF_LEAF[np.isin(DET_OF_LEAF, [DET_CLASSES.index(name) for name in _names])] = _label
+VOC_OF_LEAF.setflags(write=False)
 
 
 def leaves_of(det_id: int) -> tuple[Leaf, ...]:

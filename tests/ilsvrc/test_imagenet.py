@@ -5,7 +5,15 @@ import pytest
 import scipy.io
 
 from det_inception.ilsvrc import DET_CLASSES, DET_SYNSETS
-from det_inception.ilsvrc.imagenet import IMAGENET, IMAGENET_CLASSES, IMAGENET_WNIDS, leaves_of
+from det_inception.ilsvrc.imagenet import (
+    DET_OF_LEAF,
+    DET_OF_VOC,
+    IMAGENET,
+    IMAGENET_CLASSES,
+    IMAGENET_WNIDS,
+    VOC_OF_LEAF,
+    leaves_of,
+)
 
 ADDED = {'n02123159'}  # tiger cat, see the module's docstring
 
@@ -54,3 +62,15 @@ def test_assignment_is_that_of_the_development_kit(shared_data):
         *('apple', 'bird', 'butterfly', 'chair', 'dog', 'domestic_cat', 'frog', 'lizard', 'lobster', 'monkey'),
         *('motorcycle', 'person', 'seal', 'snake', 'sofa', 'squirrel', 'train', 'turtle', 'watercraft', 'whale'),
     }
+
+
+def test_pascal_vocs_classes():
+    from mmdet.datasets import VOCDataset
+
+    assert tuple(DET_OF_VOC) == VOCDataset.METAINFO['classes']
+    names = np.array(IMAGENET_CLASSES)
+    for voc, some in (('cat', 'tabby'), ('dog', 'beagle'), ('boat', 'speedboat'), ('bottle', 'wine bottle')):
+        assert some in names[list(DET_OF_VOC).index(voc) == VOC_OF_LEAF]
+    # Every class has leaves, and no leaf of DET that is none of VOC's has a label.
+    assert set(range(20)) == set(VOC_OF_LEAF[VOC_OF_LEAF >= 0])
+    assert VOC_OF_LEAF[names == 'toaster'] == -1 and (DET_OF_LEAF[VOC_OF_LEAF >= 0] >= 0).all()

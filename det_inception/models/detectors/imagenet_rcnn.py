@@ -6,8 +6,8 @@ evidence for a class lies (class activation maps: Zhou et al., arXiv 1512.04150)
 promising regions are warped and classified. :mod:`det_inception.models.layers.evidence` brings the two together;
 docs/photo.md says how that was chosen.
 
-Shape legend: R regions, C = 1000 classes of ImageNet, K classes of the detector (the 200 of DET, or the 1000), L of
-them that occur in an image, F channels of the backbone's last stage, G cells along each side of a grid over the image.
+Shape legend: R regions, C = 1000 classes of ImageNet, K classes of the detector (DET's 200, VOC's 20 or the 1000), L of
+them in an image, F channels of the backbone's last stage, G cells along each side of a grid over the image.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from det_inception.ilsvrc import DET_CLASSES
-from det_inception.ilsvrc.imagenet import DET_OF_LEAF, IMAGENET_CLASSES
+from det_inception.ilsvrc.imagenet import DET_OF_LEAF, DET_OF_VOC, IMAGENET_CLASSES, VOC_OF_LEAF
 from det_inception.models.classifiers.googlenet_classifier import load_classifier
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
 from det_inception.models.layers.class_maps import GRID, STRIDE, map_scales, pool_boxes, sample_grid
@@ -34,7 +34,12 @@ from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.initializer import PretrainedModule
 
-CLASS_SETS = {'det': DET_CLASSES, 'imagenet': IMAGENET_CLASSES}
+CLASS_SETS = {
+    'det': (DET_CLASSES, DET_OF_LEAF),
+    'imagenet': (IMAGENET_CLASSES, np.arange(len(IMAGENET_CLASSES))),
+    'voc': (tuple(DET_OF_VOC), VOC_OF_LEAF),
+}
+"""The names of the K classes, and int (C,): which of them each of the 1000 belongs to, -1 for none."""
 
 
 @MODELS.register_module()
@@ -46,7 +51,8 @@ class ImageNetRCNN(PretrainedModule, RCNN):
     :func:`~det_inception.models.layers.postprocess.nms_per_class`), ``score_thr``, ``max_per_img``, ``chunk_size``.
 
     Args:
-        class_set: ``'det'``: the 200 classes of DET, each the sum of its leaves; ``'imagenet'``: the 1000.
+        class_set: ``'det'``: the 200 classes of DET, each the sum of its leaves; ``'imagenet'``: the 1000; ``'voc'``:
+            Pascal VOC's 20, which are among DET's.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with any GoogLeNet that tells the 1000 classes apart.
         **kwargs: As for :class:`RCNN`.
     """
@@ -55,8 +61,7 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         super().__init__(init_cfg=init_cfg, **kwargs)
         if class_set not in CLASS_SETS:
             raise InputError(f'model.class_set is one of {", ".join(CLASS_SETS)}, not {class_set!r}.')
-        self.classes = CLASS_SETS[class_set]
-        leaves = DET_OF_LEAF if class_set == 'det' else np.arange(len(IMAGENET_CLASSES))
+        self.classes, leaves = CLASS_SETS[class_set]
         # (C, K): which leaves make up a class.
         groups = torch.from_numpy(leaves[:, None] == np.arange(len(self.classes))).float()
         self.register_buffer('groups', groups, persistent=False)
