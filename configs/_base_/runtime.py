@@ -12,7 +12,7 @@ default_hooks = dict(
     divergence=dict(type='StopOnDivergenceHook'),
     resume_settings=dict(type='ResumeSettingsHook'),
 )
-custom_hooks = [dict(type='BackboneNormalizationHook')]
+custom_hooks = [dict(type='BackboneNormalizationHook'), dict(type='TransferHeadHook')]
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 env_cfg = dict(cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0))

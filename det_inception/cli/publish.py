@@ -13,6 +13,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('source', help='checkpoint that tools/train.py wrote')
     parser.add_argument('target', help='file to write')
+    parser.add_argument('--half', action='store_true', help='store float16: half the size')
     return parser.parse_args()
 
 
@@ -21,5 +22,5 @@ def main() -> None:
     require_output(args.target, 'TARGET')
     from det_inception.weights.export import publish
 
-    size = publish(args.source, args.target)
+    size = publish(args.source, args.target, args.half)
     print(f'{args.target}: {size / 1e6:.1f} MB')

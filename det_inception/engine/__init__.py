@@ -8,6 +8,7 @@ from det_inception.engine.hooks.divergence import StopOnDivergenceHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
 from det_inception.engine.hooks.resume_settings import ResumeSettingsHook
+from det_inception.engine.hooks.transfer_head import TransferHeadHook
 from det_inception.engine.loops import ReshufflingTrainLoop
 from det_inception.engine.optim_wrapper import CPUAmpOptimWrapper
 
@@ -21,4 +22,5 @@ __all__ = [
     'ReshufflingTrainLoop',
     'ResumeSettingsHook',
     'StopOnDivergenceHook',
+    'TransferHeadHook',
 ]

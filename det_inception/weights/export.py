@@ -17,14 +17,14 @@ from det_inception.version import __version__
 from det_inception.weights.checkpoints import read_checkpoint
 from det_inception.weights.files import CheckpointError
 from det_inception.weights.layouts import Weights
-from det_inception.weights.normalization import stated_normalization
+from det_inception.weights.normalization import PREPROCESSOR, stated_normalization
 
 AUXILIARIES = ('aux4a.', 'aux4d.')
 """What a classifier has while it trains and not when it is used."""
 KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
 
 
-def publish(source: str | Path, target: str | Path) -> int:
+def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
     """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalization.
 
     Optimizer, log, the config with its paths and a classifier's auxiliary classifiers are left out.
@@ -32,6 +32,7 @@ def publish(source: str | Path, target: str | Path) -> int:
     Args:
         source: Checkpoint that ``tools/train.py`` wrote.
         target: File to write.
+        half: Store float16: half the size, and three digits of each weight. A model computes in float32 all the same.
 
     Returns:
         The size of the new file in bytes.
@@ -46,6 +47,10 @@ def publish(source: str | Path, target: str | Path) -> int:
             raise CheckpointError(
                 f'{source}: holds values in {key} that are not finite; its training has diverged, so name another.'
             )
+        if half and value.is_floating_point() and not key.startswith(PREPROCESSOR):
+            state_dict[key] = value.half()
+            if (state_dict[key].isinf() & value.isfinite()).any():
+                raise CheckpointError(f'{source}: {key} holds values too large for float16; leave --half away.')
     buffer = io.BytesIO()
     torch.save(dict(state_dict=state_dict, meta=export_metadata(checkpoint)), buffer)
     write_bytes(target, buffer.getvalue())
