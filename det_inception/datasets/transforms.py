@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmcv.transforms.utils import cache_randomness
 
 from det_inception.formats.records import DataError
 from det_inception.proposals import ProposalStore, build_method
@@ -151,7 +152,12 @@ class BatchResize(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Resizes image and boxes, as MMDetection's ``Resize`` does."""
+        return self._of_this_image()(results)
+
+    @cache_randomness
+    def _of_this_image(self) -> BaseTransform:
+        """Draws for the first image of a batch. A ``ProposalBroadcaster`` asks once for objects and proposals."""
         if not self._left:
             self._left, self._now = self.batch_size, self.resizes[np.random.randint(len(self.resizes))]
         self._left -= 1
-        return self._now(results)
+        return self._now
