@@ -21,8 +21,9 @@ import numpy as np
 from tqdm import tqdm
 
 from det_inception.formats.annotation_xml import AnnotatedObject, ImageAnnotation, read_xml
+from det_inception.utils.cache import read_entry, write_entry
 from det_inception.utils.errors import ErrorHandler, raise_error
-from det_inception.utils.files import cache_folder, read_cache, write_cache
+from det_inception.utils.files import cache_folder
 from det_inception.utils.images import ImageError, image_size
 
 _VERSION = 3
@@ -109,7 +110,7 @@ def _kept(
 ) -> _Content:
     folder = cache_folder(kind, cache_dir)
     path = None if folder is None else folder / f'{_digest(kind, sources, states)}.npz'
-    if path is not None and (kept := read_cache(path)) is not None:
+    if path is not None and (kept := read_entry(path)) is not None:
         with np.load(BytesIO(kept), allow_pickle=False) as arrays:
             return unpack(arrays)
     content = read()
@@ -118,7 +119,7 @@ def _kept(
             if (arrays := pack(content)) is not None:
                 file = BytesIO()
                 np.savez(file, **arrays)
-                write_cache(path, file.getvalue())
+                write_entry(path, file.getvalue())
     return content
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from det_inception.proposals.methods import ProposalMethod
 from det_inception.proposals.mixing import Mixed
-from det_inception.utils.files import read_cache, write_cache
+from det_inception.utils.cache import read_entry, write_entry
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Cached:
         digest.update(str(image.shape).encode())
         digest.update(np.ascontiguousarray(image))
         path = self.folder / digest.hexdigest()[:2] / f'{digest.hexdigest()}.npy'
-        if (kept := read_cache(path)) is not None:
+        if (kept := read_entry(path)) is not None:
             return np.load(io.BytesIO(kept), allow_pickle=False), None
         boxes = np.asarray(self.method(image)[0], np.float32).reshape(-1, 4)
         content = io.BytesIO()
         np.save(content, boxes)
-        write_cache(path, content.getvalue())
+        write_entry(path, content.getvalue())
         return boxes, None
 
     @property

@@ -6,7 +6,6 @@ import bz2
 import contextlib
 import errno
 import gzip
-import hashlib
 import itertools
 import lzma
 import os
@@ -20,7 +19,6 @@ import numpy as np
 
 from det_inception.utils.errors import InputError
 
-_CHECKSUM_SIZE = 16
 _COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 
@@ -114,28 +112,9 @@ def require_writable(
 
 
 def write_cache(path: str | os.PathLike, content: bytes) -> None:
-    """Writes what can be computed again; does nothing where it cannot be written. See :func:`atomic_write`.
-
-    A checksum follows the content, which :func:`read_cache` takes off.
-    """
+    """Writes what can be computed again; does nothing where it cannot be written. See :func:`atomic_write`."""
     with contextlib.suppress(InputError), atomic_write(path, make_folder=True, durable=False) as temporary:
-        temporary.write_bytes(content + _checksum(path, content))
-
-
-def read_cache(path: str | os.PathLike) -> bytes | None:
-    """Returns what :func:`write_cache` wrote under this name; None if there is nothing, or it is damaged."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError:
-        return None
-    content, checksum = content[:-_CHECKSUM_SIZE], content[-_CHECKSUM_SIZE:]
-    return content if checksum == _checksum(path, content) else None
-
-
-def _checksum(path: str | os.PathLike, content: bytes) -> bytes:
-    """Also of the name, so that an entry does not pass for another."""
-    name = os.fsencode(os.path.basename(path))
-    return hashlib.blake2b(content, digest_size=_CHECKSUM_SIZE, key=hashlib.blake2b(name).digest()).digest()
+        temporary.write_bytes(content)
 
 
 def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
