@@ -1,10 +1,9 @@
-"""What a file is that somebody took for an image."""
+"""What a file is that somebody took for an image or for weights."""
 
 from __future__ import annotations
 
 _VIDEO = 'a video', 'make pictures of it, such as with "ffmpeg -i VIDEO frame_%05d.jpg", and name those'
 _HEIC = 'a photo in HEIC format', 'convert it to JPEG'
-_PAGE = 'a web page', 'download the image itself'
 _KINDS = (
     # (first byte, beginning, what it is and what to do)
     (0, b'version https://git-lfs', ('a pointer of Git LFS', 'run "git lfs pull"')),
@@ -34,17 +33,22 @@ def unlike_an_image(content: bytes) -> str:
         'this is no image that OpenCV or Pillow can read but a PDF; export its pictures'
     """
     text = 'this is no image that OpenCV or Pillow can read'
-    found = next((found for start, magic, found in _KINDS if content[start : start + len(magic)] == magic), None)
-    if content[4:8] == b'ftyp':
-        found = _HEIC if content[8:12] in _IMAGES_OF_ISO_FILES else _VIDEO
-        if content[8:12] in (b'avif', b'avis'):
-            found = 'a photo in AVIF format', 'install Pillow 11.3 or later, or convert it to JPEG'
-    elif content[:1] == b'G' and content[188:189] == content[376:377] == b'G' and content[:3] != b'GIF':
-        found = _VIDEO  # MPEG transport stream
-    elif found is None:
-        beginning = content[:1000].lstrip(b'\xef\xbb\xbf \t\r\n').lower()
-        if beginning.startswith((b'<!doctype html', b'<html')):
-            found = _PAGE
-        elif b'<svg' in beginning:
-            found = 'a drawing in SVG format', 'export it as PNG'
+    found = kind_of(content)
     return f'{text}; replace it' if found is None else f'{text} but {found[0]}; {found[1]}'
+
+
+def kind_of(content: bytes) -> tuple[str, str] | None:
+    """Returns what a file is by its first thousand bytes, and what to do to get what is wanted; None if unknown."""
+    if content[4:8] == b'ftyp':
+        if content[8:12] in (b'avif', b'avis'):
+            return 'a photo in AVIF format', 'install Pillow 11.3 or later, or convert it to JPEG'
+        return _HEIC if content[8:12] in _IMAGES_OF_ISO_FILES else _VIDEO
+    if content[:1] == b'G' and content[188:189] == content[376:377] == b'G' and content[:3] != b'GIF':
+        return _VIDEO  # MPEG transport stream
+    for start, magic, found in _KINDS:
+        if content[start : start + len(magic)] == magic:
+            return found
+    beginning = content[:1000].lstrip(b'\xef\xbb\xbf \t\r\n').lower()
+    if beginning.startswith((b'<!doctype html', b'<html')):
+        return 'a web page', 'download the file itself'
+    return ('a drawing in SVG format', 'export it as PNG') if b'<svg' in beginning else None

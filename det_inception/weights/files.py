@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from det_inception.utils.errors import InputError, first_line
+from det_inception.utils.file_kinds import kind_of
 from det_inception.utils.files import atomic_write
 from det_inception.utils.npy import read_npy
 from det_inception.utils.pickles import scan_pickle
@@ -93,6 +94,15 @@ def read_file(path: Path) -> RawCheckpoint:
         return _read_npz(path) if _is_npz(path) else _unpack(load_pickle(path), str(path))
     if start[:1] == b'\x80':  # a pickle: PyTorch's format before 1.6, in which torchvision's file is written
         return _unpack(load_pickle(path), str(path))
+    with open(path, 'rb') as file:
+        content = file.read(1000)
+    if content[8:9] == b'{' and 0 < int.from_bytes(content[:8], 'little') < path.stat().st_size:
+        raise CheckpointError(
+            f'{path}: is a file of safetensors, which is not read; convert it with '
+            'torch.save(safetensors.torch.load_file(FILE), "weights.pth").'
+        )
+    if (found := kind_of(content)) is not None:
+        raise CheckpointError(f'{path}: holds no weights but is {found[0]}; {found[1]}.')
     return _read_caffe(path)
 
 
@@ -149,6 +159,8 @@ def _require_honest_sizes(path: Path, start: bytes) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        if any(member.filename.endswith('/constants.pkl') for member in members):
+            raise ValueError('a TorchScript archive')
         packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
         if packed or sum(member.file_size for member in members) > size:
             raise OversizeError('a part of it is larger than the file says; PyTorch compresses nothing')
@@ -258,6 +270,11 @@ def _unreadable(name: str, error: Exception) -> CheckpointError:
         )
     if isinstance(error, OSError) and error.errno:
         return CheckpointError(f'{name}: cannot be read ({error.strerror}); check its permissions and the disk.')
+    if 'torchscript' in str(error).lower():
+        return CheckpointError(
+            f'{name}: is a TorchScript program and no file of weights; save torch.jit.load(FILE).state_dict() with '
+            'torch.save.'
+        )
     if isinstance(error, pickle.UnpicklingError):
         if refused := re.search(r'GLOBAL ([\w.]+)', str(error)):
             return CheckpointError(
@@ -275,14 +292,20 @@ def _unpack(checkpoint: object, name: str) -> RawCheckpoint:
     meta = {}
     if isinstance(checkpoint, Mapping):
         meta = checkpoint.get('meta')
-        for key in ('state_dict', 'model'):  # MMEngine's name, and that of torchvision's training script
-            if isinstance(checkpoint.get(key), Mapping):
-                checkpoint = checkpoint[key]
-                break
+        checkpoint = _state_dict(checkpoint)
     if not isinstance(checkpoint, Mapping):
         raise CheckpointError(f'{name}: holds a {type(checkpoint).__name__} and no state_dict; save a state_dict.')
     tensors = {str(key): value for key, value in checkpoint.items() if isinstance(value, Tensor)}
     return RawCheckpoint(tensors, dict(meta) if isinstance(meta, Mapping) else {})
+
+
+def _state_dict(checkpoint: Mapping) -> Mapping:
+    """The part of a checkpoint that holds the network's tensors: MMEngine, torchvision, PyTorch's tutorials and others
+    each have another name for it."""
+    if any(isinstance(checkpoint.get(key), Mapping) for key in ('state_dict', 'model')):
+        return next(checkpoint[key] for key in ('state_dict', 'model') if isinstance(checkpoint.get(key), Mapping))
+    parts = [part for part in (checkpoint, *checkpoint.values()) if isinstance(part, Mapping)]
+    return max(parts, key=lambda part: sum(isinstance(value, Tensor) for value in part.values()))
 
 
 # -------------------------------------------------------------------------------------------------------- addresses

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from det_inception.utils.errors import some
 from det_inception.weights.files import CheckpointError, RawCheckpoint, find_raw, sha256_of
 from det_inception.weights.normalization import stated_normalization
 
@@ -125,7 +126,7 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
     Raises:
         CheckpointError: They do not.
     """
-    tensors = {key.removeprefix('module.'): value for key, value in raw.tensors.items()}
+    tensors = _without_prefix(raw.tensors, layout)
     if any(key.startswith('backbone.') for key in tensors):
         inside = {
             key.removeprefix(place): value
@@ -145,7 +146,7 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
         classifier = {key: value for key, value in tensors.items() if key.startswith('fc.')}
     known = tuple(f'{unit.own}.' for unit in layout.units)
     if not any(key.startswith(known) and key.count('.') > 1 for key in backbone):
-        example = f' (its first is {next(iter(tensors))!r})' if tensors else ''
+        example = f' (they are {some(map(repr, tensors), 3)})' if tensors else ''
         raise CheckpointError(
             f'{name}: holds {len(tensors)} arrays and none of them fits {layout.name}{example}; '
             f"give torchvision's or Caffe's {layout.name}, or a checkpoint of this project."
@@ -176,6 +177,16 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
         classes=_classes(raw.meta, classifier),
         source=name,
     )
+
+
+def _without_prefix(tensors: Mapping[str, Tensor], layout: NetworkLayout) -> dict[str, Tensor]:
+    """The arrays without what a wrapper puts before their names: ``module.``, ``model.``, ``_orig_mod.``."""
+    first = layout.units[0]
+    ends = (f'{first.caffe}.weight', f'{first.torchvision}.bn.weight', f'{first.own}.conv.weight')
+    found = {key.removesuffix(end) for key in tensors for end in ends if key == end or key.endswith(f'.{end}')}
+    # Several networks, as in an ensemble, have several.
+    prefix = found.pop().removesuffix('backbone.') if len(found) == 1 else 'module.'
+    return {key.removeprefix(prefix): value for key, value in tensors.items()}
 
 
 def _as_float(tensor: Tensor) -> Tensor:

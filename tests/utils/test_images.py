@@ -206,7 +206,7 @@ def png_that_promises(width, height):
     [
         (b'', 'is empty'),
         (b'no image', 'no image that OpenCV or Pillow can read; replace it'),
-        (b' <!DOCTYPE html><html>404</html>', 'but a web page; download the image itself'),
+        (b' <!DOCTYPE html><html>404</html>', 'but a web page; download the file itself'),
         (b'<?xml version="1.0"?><svg xmlns=', 'but a drawing in SVG format'),
         (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n', 'but a pointer of Git LFS; run'),
         (b'%PDF-1.7 ' + bytes(99), 'but a PDF'),

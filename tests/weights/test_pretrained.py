@@ -291,6 +291,47 @@ def test_torchvisions_auxiliary_heads_and_batch_counters_may_be_there_or_not(tmp
 # ---------------------------------------------------------------------------------------------- this project's own
 
 
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda weights: dict(epoch=1, model_state_dict=weights, optimizer_state_dict=dict(state={}), loss=0.1),
+        lambda weights: dict(state_dict={f'model.{name}': value for name, value in weights.items()}),
+        lambda weights: {f'_orig_mod.module.{name}': value for name, value in weights.items()},
+        lambda weights: dict(net=weights, ema_decay=torch.tensor(0.9)),
+    ],
+    ids=['tutorial', 'lightning', 'compiled', 'net'],
+)
+def test_weights_are_found_under_the_names_of_other_programs(wrap, tmp_path):
+    network = GoogLeNet('torchvision', width=0.125)
+    network.init_weights()
+    torch.save(wrap(dict(network.state_dict())), tmp_path / 'a.pth')
+    read = GoogLeNet.read_weights(tmp_path / 'a.pth').backbone
+    assert all(torch.equal(read[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        (
+            b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 52147035\n',
+            'is a pointer of Git LFS; run "git',
+        ),
+        (b'<!DOCTYPE html><html><title>Too many downloads', 'is a web page; download the file itself'),
+        (b'\x02\0\0\0\0\0\0\0{}', 'is a file of safetensors, which is not read; convert it with torch.save'),
+    ],
+)
+def test_files_that_are_often_taken_for_weights(content, said, tmp_path):
+    (tmp_path / 'a.pth').write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf'a\.pth: .*{said}'):
+        GoogLeNet.read_weights(tmp_path / 'a.pth')
+
+
+def test_a_torchscript_program_is_called_one(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / 'a.pt')
+    with pytest.raises(CheckpointError, match=r'a\.pt: is a TorchScript program .*\.state_dict\(\)'):
+        GoogLeNet.read_weights(tmp_path / 'a.pt')
+
+
 @pytest.mark.parametrize('variant', VARIANTS)
 @pytest.mark.parametrize('width', [1, 0.5, 0.3, 1 / 3, 0.01, 1.5])
 def test_variant_and_width_are_told_from_the_arrays_alone(tmp_path, variant, width):
@@ -551,7 +592,7 @@ BAD_FILES = {
     'cut.pth': 'damaged or was cut off',
     'cut_old.pth': 'damaged or was cut off',
     'garbage.caffemodel': 'no whole .caffemodel',
-    'page.pth': 'no whole .caffemodel',  # what a download behind a login leaves
+    'page.pth': 'is a web page',  # what a download behind a login leaves
     'empty.pth': 'is empty',
     'folder': 'is a directory',
     'absent.pth': 'no such checkpoint',
