@@ -21,7 +21,7 @@ _UNKNOWN_TYPE = re.compile(r'([\w.]+) is not in the [\w: ]*registry')
 # What a constructor raises when it gets a wrong argument.
 _WRONG_ARGUMENT = (TypeError, ValueError, AssertionError, AttributeError, KeyError)
 # What the machine refuses, and a user can mend.
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+_REFUSALS = tuple(getattr(errno, name) for name in 'ENOSPC EDQUOT EFBIG EIO EACCES EPERM EROFS ENAMETOOLONG'.split())
 
 
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +69,9 @@ def require_output(path: str | Path | None, option: str) -> None:
 def run(main: Callable[[], int | None]) -> None:
     """Runs a tool and ends the process.
 
-    Exit status 0 on success, 2 for an :class:`InputError`, 130 for Ctrl-C. Other exceptions are faults of the program:
-    they keep their traceback, as they do for everything with ``DET_INCEPTION_TRACEBACK=1``.
+    Exit status 0 on success, 2 for an :class:`InputError`, 130 for Ctrl-C, 141 where nobody reads the output any more.
+    Other exceptions are faults of the program: they keep their traceback, as they do for everything with
+    ``DET_INCEPTION_TRACEBACK=1``.
     """
     logging.raiseExceptions = False  # A log on a full disk costs its lines, not a traceback for each.
     with printable_output():
@@ -79,6 +80,9 @@ def run(main: Callable[[], int | None]) -> None:
         except KeyboardInterrupt:
             print('\nInterrupted.', file=sys.stderr)
             sys.exit(130)
+        except BrokenPipeError:  # Of "... | head", which has read enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends.
+            sys.exit(141)
         except Exception as error:
             sentence = explain(error)
             if sentence is None or os.environ.get('DET_INCEPTION_TRACEBACK') == '1':

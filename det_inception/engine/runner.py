@@ -99,4 +99,5 @@ def build_runner(cfg: Config) -> Runner:
         keep_freed_memory()
     if cfg.get('launcher', 'none') != 'none':
         join_processes(cfg)
-    return Runner.from_cfg(cfg)
+    with explain_disk_errors(cfg.work_dir):
+        return Runner.from_cfg(cfg)

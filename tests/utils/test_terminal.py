@@ -1,6 +1,7 @@
 """What reaches the terminal."""
 
 import io
+import subprocess
 import sys
 
 import pytest
@@ -60,3 +61,13 @@ def test_outputs_are_checked_before_the_work(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'a\.json cannot be written there .*; choose another --out\.'):
         require_output(tmp_path / 'file/a.json', '--out')
+
+
+def test_nobody_reads_the_output():
+    main = 'for number in range(100_000): print(number)'
+    program = f'from det_inception.cli.common import run\ndef main():\n    {main}\nrun(main)'
+    with subprocess.Popen([sys.executable, '-c', program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 141 and not said
