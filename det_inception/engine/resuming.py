@@ -66,9 +66,10 @@ def require_state(checkpoint: dict, path: str | Path) -> None:
 def _candidates(folder: Path) -> list[Path]:
     """The checkpoint that ``last_checkpoint`` names, and the others of the folder, the newest first."""
     try:
-        named = (folder / LAST).read_bytes().decode(errors='replace').strip('\0\n\r\t ')
+        content = (folder / LAST).read_bytes() if (folder / LAST).is_file() else b''
     except OSError:
-        named = ''
+        content = b''
+    named = content.decode(errors='replace').strip('\0\n\r\t ')
     stated = [folder / Path(named).name, Path(named)] if named and '\0' not in named else []
     others = [path for pattern in ('epoch_*.pth', 'iter_*.pth') for path in folder.glob(pattern)]
     paths = [path for path in stated if path.is_file()][:1]

@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import re
+import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -127,8 +128,12 @@ def load_pickle(path: Path) -> object:
 
 def _first_bytes(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise CheckpointError(f'{path}: is a device or a pipe; name a file.')
         with open(path, 'rb') as file:
             start = file.read(2)
+    except CheckpointError:
+        raise
     except IsADirectoryError as error:
         raise CheckpointError(
             f'{path}: is a directory and no such checkpoint; name the file with the weights in it.'

@@ -45,3 +45,5 @@ def test_a_document_names_only_files_that_there_are():
     for document in TEXTS:
         for target in re.findall(r'\]\((?!https?:)([^)#]+)', document.read_text()):
             assert (document.parent / target).exists(), f'{document.name}: {target}'
+        for test in re.findall(r'`(tests/[\w./-]+)`', document.read_text()):
+            assert (REPO / test).exists(), f'{document.name}: {test}'

@@ -1,6 +1,7 @@
 """Small files that say large things: refused before they fill the memory or take forever."""
 
 import io
+import os
 import resource
 import struct
 import zipfile
@@ -211,6 +212,15 @@ def test_names_that_no_file_can_have(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(CheckpointError):
         read_raw(tmp_path / 'file/a.pth')
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='there are no pipes')
+def test_files_without_end(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for path in (tmp_path / 'pipe', '/dev/zero'):
+        for read in (read_raw, read_checkpoint):
+            with pytest.raises(CheckpointError, match='is a device or a pipe'):
+                read(path)
 
 
 @pytest.mark.parametrize(
