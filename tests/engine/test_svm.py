@@ -392,13 +392,13 @@ def test_images_without_objects_give_negatives(data, tmp_path):
 def test_the_fingerprint_is_of_all_that_decides_a_feature(data):
     cfg = config(data)
 
-    def fingerprint(change=lambda model: None, how='eager'):
+    def fingerprint(change=lambda model: None, variant='paper'):
         torch.manual_seed(0)
         model = MODELS.build(cfg.model)
         model.init_weights()
         with torch.no_grad():
             change(model)
-        return network_fingerprint(model, [how])
+        return network_fingerprint(model, dict(variant=variant))
 
     known = fingerprint()
     assert fingerprint() == fingerprint(lambda model: model.bbox_head.fc_cls.weight.add_(1)) == known
@@ -406,7 +406,7 @@ def test_the_fingerprint_is_of_all_that_decides_a_feature(data):
         fingerprint(lambda model: next(model.backbone.parameters())[0].add_(1)),
         fingerprint(lambda model: model.data_preprocessor.mean[0].add_(1)),
         fingerprint(lambda model: setattr(model.region_warp, 'context', 3)),
-        fingerprint(how='openvino'),
+        fingerprint(variant='torchvision'),
     ]
     assert len({known, *others}) == 5
 

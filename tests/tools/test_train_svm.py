@@ -30,7 +30,9 @@ def test_train_and_test(data, tool, tmp_path):
     status, text, _ = tool('train_svm', *arguments, options=TINY)
     assert status == 0 and 'blue thing, 6, ' in text and text.endswith(f'Written to {checkpoint}.\n')
 
-    arguments = (SVM, checkpoint, '--data-root', data, '--work-dir', tmp_path / 'work')
+    published = tmp_path / 'published.pth'
+    assert tool('publish_checkpoint', checkpoint, published)[0] == 0
+    arguments = (CONFIG, published, '--data-root', data, '--work-dir', tmp_path / 'work')
     status, text, _ = tool('test', *arguments, options=TINY)
     assert status == 0 and 'voc/mAP: ' in text
     said = tool.refused('test', *arguments, '--save-region-scores', tmp_path / 'scores.h5', options=TINY)

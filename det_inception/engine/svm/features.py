@@ -115,17 +115,16 @@ def open_folder(folder: Path, fingerprint: str) -> None:
         ) from error
     if known != fingerprint:
         raise InputError(
-            f'{folder}: holds features of another network (or of other crops or another precision); name a new folder, '
-            'or delete this one.'
+            f'{folder}: holds features of another network or of other crops; name a new folder, or delete this one.'
         )
 
 
 def network_fingerprint(model: RCNN, settings: object) -> str:
-    """Returns a digest of everything that decides the feature of a crop.
+    """Returns a digest of everything that decides the feature of a crop, but the precision it is computed in.
 
     Args:
         model: Its backbone's and its data preprocessor's state, and its crops.
-        settings: What the state does not say, such as the backbone's config and the precision; anything for JSON.
+        settings: What the state does not say, such as the backbone's config; anything for JSON.
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([settings, model.region_warp.extra_repr()], sort_keys=True, default=str).encode())
@@ -166,7 +165,8 @@ def compute_features(
             rois = bbox2roi([torch.from_numpy(regions['box'].copy()).to(data['inputs'].device)])
             with precision:
                 features = model.region_scores(data['inputs'], rois, data['data_samples']).scores
-            regions['feature'] = features.cpu().numpy()
+            with np.errstate(over='ignore'):
+                regions['feature'] = features.cpu().numpy()
             if not np.isfinite(regions['feature']).all():
                 raise InputError(
                     f'{sample.metainfo["img_path"]}: the network gives features that are not finite, or beyond 65,504; '

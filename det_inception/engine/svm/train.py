@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
 from mmengine.runner import set_random_seed
 from torch.utils.data import ConcatDataset, DataLoader
 from tqdm import tqdm
@@ -67,7 +68,7 @@ def train_svm(
     out: str | Path,
     checkpoint: str | Path | None = None,
     features: str | Path | None = None,
-    prepare: Callable[[torch.nn.Module], str] | None = None,
+    prepare: Callable[[torch.nn.Module], object] | None = None,
     amp: bool = False,
     settings: SVMSettings = SVMSettings(),
     ridge: float = 1000.0,
@@ -82,7 +83,7 @@ def train_svm(
         checkpoint: A trained R-CNN, of any classes, whose network gives the features; None: the config's ``load_from``
             or pretrained weights.
         features: Folder in which features are kept; None: a temporary one beside ``out``.
-        prepare: Called with the model that computes features, for example to accelerate it; returns what it does.
+        prepare: Called with the model that computes features, for example to accelerate it.
         amp: Compute features in mixed precision.
         settings: Of the SVMs.
         ridge: Weight of the squared weights of the box regression.
@@ -177,7 +178,11 @@ def _build(cfg: Config, checkpoint: str | Path | None) -> RCNN:
     """Builds the detector with the weights that its features are computed with."""
     if checkpoint is None:
         model = MODELS.build(cfg.model)
+        logger = MMLogger.get_current_instance()
+        level = logger.level
+        logger.setLevel('WARNING')  # It would tell of every layer.
         model.init_weights()
+        logger.setLevel(level)
         cfg.model.backbone.init_cfg = None  # The checkpoint will hold its weights.
         return model
     content = read_checkpoint(checkpoint)
@@ -195,7 +200,7 @@ def _compute(
     parts: Sequence,
     cfg: Config,
     folder: Path,
-    prepare: Callable[[torch.nn.Module], str] | None,
+    prepare: Callable[[torch.nn.Module], object] | None,
     amp: bool,
 ) -> RegionFiles:
     """Computes the features of all training images by a copy of the model."""
@@ -206,10 +211,11 @@ def _compute(
     extractor.bbox_head = PooledFeatures()
     extractor.to(device).eval()
     precision = torch.autocast(device.type, torch.bfloat16) if amp else nullcontext()
-    how = prepare(extractor).partition(', on ')[0] if prepare else 'mixed' if amp else 'float32'
+    if prepare is not None:
+        prepare(extractor)
     learning = ('init_cfg', 'frozen_stages', 'norm_eval')  # Of no effect on features.
     network = {key: value for key, value in cfg.model.backbone.to_dict().items() if key not in learning}
-    fingerprint = network_fingerprint(model, [network, how])
+    fingerprint = network_fingerprint(model, network)
     open_folder(folder, fingerprint)
     workers = cfg.train_dataloader.get('num_workers', 0)
     loader = DataLoader(ConcatDataset(parts), num_workers=workers, collate_fn=pseudo_collate)
