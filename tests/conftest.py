@@ -17,6 +17,13 @@ torch.set_num_threads(1)
 REPO = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup('fuzz', 'tests/fuzz')
+    group.addoption('--fuzz-seconds', type=float, default=3, help='time for each reader (default: 3)')
+    group.addoption('--fuzz-seed', type=int, default=0, help='other inputs (default: 0)')
+    group.addoption('--fuzz-only', metavar='SEED:NUMBER', help='one input alone')
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """Real weights, images and annotations, which do not come with the project; without them the test is skipped."""

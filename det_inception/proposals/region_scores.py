@@ -145,10 +145,10 @@ class RegionScores:
             if self._file.attribute('format') != FORMAT:
                 raise InputError(f'{path}: is no file of region scores; write one with {_WRITE}.')
             version = self._file.attribute('version')
+            if not isinstance(version, np.ndarray) or version.dtype.kind not in 'iu' or version.size != 1:
+                raise ValueError('the version is no whole number')
             if version != VERSION:
-                raise InputError(
-                    f'{path}: has version {version} of the format, and this is version {VERSION}; write it again.'
-                )
+                raise InputError(f'{path}: has version {version.item()} of the format, not {VERSION}; write it again.')
             self._read_index(self._file.attribute('classes'), self._file.dataset('images'))
         except InputError:
             raise

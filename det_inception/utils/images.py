@@ -125,6 +125,8 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     image = _decode_with_opencv(content)
     if image is None:
         image = _decode_with_pillow(content, name)
+    if not _is_tiff(content):
+        image = _turned(image, exif_orientation(io.BytesIO(content)))
     try:
         image = to_8_bits(image)
     except ValueError as error:
@@ -144,8 +146,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
         with _open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
             if image.format != 'TIFF':  # Pillow and OpenCV do not turn the same ones.
                 width, height = image.size
-                turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                return (width, height) if turned else (height, width)
+                return (width, height) if _orientation(image) >= 5 else (height, width)
     except ImageError:
         raise
     except Exception:  # Pillow reads fewer formats than OpenCV, and explains less.
@@ -153,13 +154,24 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return read_image(path).shape[:2]
 
 
-def exif_orientation(path: str | Path) -> int:
+def exif_orientation(source: str | Path | BinaryIO) -> int:
     """Returns how EXIF data turn and mirror an image file: 1 not at all, 3 by 180 degrees, 6 and 8 by 90 degrees."""
     try:
-        with _open_regular(path) as file, Image.open(file, formats=_FORMATS) as image:
-            orientation = image.getexif().get(_ORIENTATION, 1)
+        file = _open_regular(source) if isinstance(source, (str, Path)) else source
+        with file, Image.open(file, formats=_FORMATS) as image:
+            return _orientation(image)
     except Exception:  # Pillow raises nearly anything for damaged bytes; that the image is damaged, others say.
         return 1
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8, of the EXIF data alone: OpenCV and MMDetection do not ask for others, such as XMP."""
+    exif = Image.Exif()
+    if image.format == 'TIFF':
+        exif = image.getexif()
+    else:
+        exif.load(image.info.get('exif', b''))
+    orientation = exif.get(_ORIENTATION, 1)
     return orientation if orientation in range(1, 9) else 1
 
 
@@ -237,11 +249,28 @@ def _require_complete(content: bytes, name: str) -> None:
 
 
 def _decode_with_opencv(content: bytes) -> np.ndarray | None:
-    """The pixels as they are stored, (H, W, 3) BGR or (H, W); None if OpenCV cannot read them."""
-    pixels = _opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    """The pixels in their stored depth, (H, W, 3) BGR or (H, W); None if OpenCV cannot read them."""
+    turn = 0 if _is_tiff(content) else cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = _opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | turn)
     if pixels is None:  # It replicates no gray floats.
         pixels = _opencv(content, cv2.IMREAD_UNCHANGED)
-        pixels = _opencv(content, cv2.IMREAD_ANYDEPTH) if pixels is not None and pixels.ndim == 2 else None
+        pixels = _opencv(content, cv2.IMREAD_ANYDEPTH | turn) if pixels is not None and pixels.ndim == 2 else None
+    return pixels
+
+
+def _is_tiff(content: bytes) -> bool:
+    """Whether the decoders turn the image themselves. Of others, damaged EXIF data must mean the same to everybody."""
+    return content[:2] in (b'II', b'MM')
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, ...) as EXIF's orientation, 1 to 8, wants them seen."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
     return pixels
 
 
@@ -258,7 +287,8 @@ def _opencv(content: bytes, flags: int) -> np.ndarray | None:
 def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            image = ImageOps.exif_transpose(image)
+            if _is_tiff(content):
+                image = ImageOps.exif_transpose(image)
             if image.mode.startswith(('I', 'F')):  # Gray of more than 8 bits.
                 return np.asarray(image)
             rgb = np.asarray(image.convert('RGB'))
