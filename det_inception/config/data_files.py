@@ -39,10 +39,16 @@ class SafeYamlHandler(YamlHandler):
         Raises:
             ValueError: Its aliases multiply what it says without end.
         """
-        content = yaml.load(file, **dict(kwargs, Loader=_Loader))
-        if _count(content, {}) > MAX_VALUES:
-            raise ValueError('its aliases make more of it than a config can have')
-        return content
+        loader = _Loader(file)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if _count(node, {}) > MAX_VALUES:  # Before anything is built of it, or hashed.
+                raise ValueError('its aliases make more of it than a config can have')
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
 
 
 def read_config_file(path: Path) -> Config:
@@ -74,14 +80,15 @@ def read_config_file(path: Path) -> Config:
     return cfg
 
 
-def _count(node: object, known: dict[int, float]) -> float:
-    """Counts the values of nested lists and dicts, each as often as it occurs; endless if it contains itself."""
-    if not isinstance(node, (dict, list, tuple)):
+def _count(node: yaml.Node, known: dict[yaml.Node, float]) -> float:
+    """Counts the values of a tree, each as often as it occurs; endless if it contains itself."""
+    if isinstance(node, yaml.ScalarNode):
         return 1
-    if id(node) not in known:
-        known[id(node)] = float('inf')
-        known[id(node)] = 1 + sum(_count(value, known) for value in (node.values() if isinstance(node, dict) else node))
-    return known[id(node)]
+    if node not in known:
+        known[node] = float('inf')
+        pairs = node.value if isinstance(node, yaml.MappingNode) else zip(node.value)
+        known[node] = 1 + sum(_count(part, known) for pair in pairs for part in pair)
+    return known[node]
 
 
 def _types(node: object) -> list:

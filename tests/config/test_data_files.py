@@ -42,6 +42,12 @@ FOREIGN = {
     'endless aliases': 'a: &a [x,x,x,x,x,x,x,x,x,x]\n'
     + '\n'.join(f'{b}: &{b} [{",".join([f"*{a}"] * 10)}]' for a, b in zip('abcdefghij', 'bcdefghijk'))
     + '\nmodel: *k',
+    'a key that is never hashed': 'a: &a !!python/tuple [1, 2]\n'
+    + '\n'.join(
+        f'b{n}: &b{n} !!python/tuple [*{"a" if not n else f"b{n - 1}"}, *{"a" if not n else f"b{n - 1}"}]'
+        for n in range(60)
+    )
+    + '\n? *b59\n: 1',
     'itself': 'model: &a {{b: *a}}',
     'deep nesting': '[' * 20_000,
     'no config': '- 5',
