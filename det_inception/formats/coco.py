@@ -202,16 +202,24 @@ def _records(
 
 
 def _inside(folder: Path, name: str, source: Path) -> Path:
-    r"""The path of an image, which must lie in the folder; ``\`` may stand for ``/``."""
+    r"""The path of an image, which must lie in the folder; ``\` may stand for ``/``.
+
+    Of a path of another machine (``C:\me\images\a.jpg``, ``../images/a.jpg``) the longest end that is there is taken.
+    """
     if '\\' in name and not (folder / name).exists():
         name = name.replace('\\', '/')
     path = folder / name
     relative = os.path.relpath(path, folder) if os.path.isabs(name) else os.path.normpath(name)
-    if relative == '..' or relative.startswith(f'..{os.sep}'):
-        raise DataError(
-            f'{source}: the image {name!r} lies outside the folder of images {folder}; name the folder that holds all '
-            'of them, or correct the file.'
-        )
+    is_outside = relative == '..' or relative.startswith(f'..{os.sep}')
+    if is_outside or name[1:3] == ':/':
+        parts = [part for part in name.split('/') if part not in ('', '.', '..')]
+        ends = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
+        path = next(filter(_is_file, ends), path)
+        if is_outside and path == folder / name:
+            raise DataError(
+                f'{source}: the image {name!r} lies outside the folder of images {folder}; name the folder that holds '
+                'all of them, or correct the file.'
+            )
     return path
 
 
