@@ -142,4 +142,5 @@ def _has_pairs(folder: Path) -> bool:
     sources = list(islice(folder.glob('*.xml'), _LOOK_AT))
     if not sources:
         return False
-    return any(path.with_suffix(suffix).exists() for path in sources for suffix in ('.jpg', '.jpeg', '.png', '.JPG'))
+    suffixes = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))
+    return any(path.with_suffix(suffix).exists() for path in sources for suffix in suffixes)

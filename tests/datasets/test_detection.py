@@ -444,6 +444,13 @@ def test_xml_files_beside_the_images_of_each_part(tmp_path, warnings):
         VOCFolderDataset('ImageSets/Main/test.txt', data_root=str(tmp_path))
 
 
+@pytest.mark.parametrize('suffix', ['.jfif', '.PNG', '.tiff'])
+def test_xml_files_beside_images_of_any_suffix(suffix, tmp_path):
+    write_image(tmp_path / f'train/a{suffix}')
+    write_xml(tmp_path / 'train/a.xml', [('ant', 1, 1, 20, 10)])
+    assert len(VOCFolderDataset('ImageSets/Main/train.txt', data_root=str(tmp_path))) == 1
+
+
 def test_a_coco_file_beside_the_images_of_each_part(tmp_path, warnings):
     categories = [dict(id=0, name='ants', supercategory='none'), dict(id=1, name='ant', supercategory='ants')]
     for part, name in (('train', 'a'), ('valid', 'c')):
