@@ -156,8 +156,10 @@ def _without_group(content: dict, names: dict[Hashable, str]) -> dict[Hashable, 
     """The categories without that of id 0 which only groups the others, as Roboflow writes it."""
     if 0 not in names or len(names) == 1:
         return names
-    groups = {item.get('supercategory') for item in content['categories'] if isinstance(item, dict)}
-    used = any(isinstance(item, dict) and item.get('category_id') == 0 for item in content.get('annotations') or ())
+    groups = [item.get('supercategory') for item in content['categories'] if isinstance(item, dict)]
+    annotations = content.get('annotations')
+    items = annotations if isinstance(annotations, list) else ()  # Else the caller says so.
+    used = any(isinstance(item, dict) and item.get('category_id') == 0 for item in items)
     return names if used or names[0] not in groups else {key: name for key, name in names.items() if key != 0}
 
 

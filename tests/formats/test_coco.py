@@ -1,9 +1,11 @@
-"""COCO's format: where the images of a file are."""
+"""COCO's format: where the images of a file are, and files that are not as they should be."""
+
+import json
 
 import pytest
 from sets_on_disk import make_coco, write_image
 
-from det_inception.formats import FORMATS, DataError
+from det_inception.formats import FORMATS, DataError, read_split
 
 
 def paths(root, name):
@@ -40,3 +42,20 @@ def test_names_of_other_machines(name, found, tmp_path):
 def test_names_outside_the_folder(name, tmp_path):
     with pytest.raises(DataError, match='lies outside the folder of images'):
         paths(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        dict(images=[], annotations=1.5, categories=[dict(id=0, name='group'), dict(id=1, name='cat')]),
+        dict(images=[], annotations=7, categories=[dict(id=0, name='a', supercategory=[]), dict(id=1, name='cat')]),
+        dict(images=7, annotations=[], categories=[dict(id=0, name='a', supercategory={}), dict(id=1, name='cat')]),
+    ],
+)
+def test_parts_of_another_type_are_one_sentence(content, tmp_path):
+    """Also where a category of id 0 makes the reader look for a group."""
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content))
+    (split,) = FORMATS['coco'].split_of(tmp_path, path, tmp_path)
+    with pytest.raises(DataError, match=r"^\S*a\.json: this is not COCO's format"):
+        list(read_split(split).records)

@@ -60,21 +60,21 @@ def odd_json(random: np.random.Generator, depth: int = 0):
 
 
 def odd_text(random: np.random.Generator, sound) -> str:
-    """JSON in which one or more values of a sound one are odd, or that is nested without end."""
+    """JSON in which few or many values of a sound one are odd, or that is nested without end."""
     if random.random() < 0.02:
         return '[' * 50_000
-    return json.dumps(replaced(random, sound))
+    return json.dumps(replaced(random, sound, pick(random, [0.02, 0.1])))
 
 
-def replaced(random: np.random.Generator, value):
-    """The same value with parts that are odd."""
-    if random.random() < 0.15:
+def replaced(random: np.random.Generator, value, share: float):
+    """The same value with this share of its parts odd, and as many missing."""
+    if random.random() < share:
         return odd_json(random)
     if isinstance(value, dict):
-        kept = {key: replaced(random, each) for key, each in value.items() if random.random() > 0.05}
-        return kept if random.random() > 0.1 else kept | {pick(random, ODD_TEXTS): odd_json(random)}
+        kept = {key: replaced(random, each, share) for key, each in value.items() if random.random() > share}
+        return kept if random.random() > share else kept | {pick(random, ODD_TEXTS): odd_json(random)}
     if isinstance(value, list):
-        return [replaced(random, each) for each in value if random.random() > 0.05]
+        return [replaced(random, each, share) for each in value if random.random() > share]
     return value
 
 

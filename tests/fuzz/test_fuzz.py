@@ -14,7 +14,10 @@ import traceback
 
 import numpy as np
 import pytest
+from annotation_targets import ANNOTATION_TARGETS
 from targets import TARGETS
+
+ALL = TARGETS | ANNOTATION_TARGETS
 
 MAX_SECONDS = 5
 MAX_FAILURES = 5
@@ -36,10 +39,10 @@ def limited_memory():
 
 
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.parametrize('name', TARGETS)
+@pytest.mark.parametrize('name', ALL)
 def test_readers_withstand(name, tmp_path, pytestconfig, monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-    target = TARGETS[name](tmp_path)
+    target = ALL[name](tmp_path)
     seed, only = pytestconfig.getoption('fuzz_seed'), pytestconfig.getoption('fuzz_only')
     if only:
         seed, number = map(int, only.split(':'))
