@@ -60,6 +60,8 @@ class Xml(Target):
 class DataSet(Target):
     """A data set of one image, read in a format of ``det_inception.formats``."""
 
+    says_names = True
+
     def sound_files(self) -> list[bytes]:
         for name in ('images', 'labels'):
             (self.folder / name).mkdir(exist_ok=True)

@@ -35,9 +35,11 @@ class Target:
 
     Attributes:
         allowed: The errors that bad input may cause.
+        says_names: Errors quote names of the input, which may hold line feeds; the commands write those out.
     """
 
     allowed: tuple[type[Exception], ...] = (InputError,)
+    says_names = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

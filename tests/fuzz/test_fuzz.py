@@ -63,7 +63,7 @@ def test_readers_withstand(name, tmp_path, pytestconfig, monkeypatch):
                 target.try_one(np.random.default_rng([seed, number]))
             except target.allowed as error:
                 refused += 1
-                if '\n' in str(error):
+                if '\n' in str(error) and not target.says_names:
                     failures.append(f'--fuzz-only {seed}:{number}: more than one line: {error}')
             except Exception:
                 failures.append(f'--fuzz-only {seed}:{number}:\n{traceback.format_exc(limit=-6)}')
