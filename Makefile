@@ -1,4 +1,4 @@
-# make demo: sets up, makes the mini set, tests the small checkpoint on it and draws boxes.
+# make demo: sets up, finds objects in photos, then makes the mini set and tests the small checkpoint on it.
 # make test: sets up and runs the tests.
 # Both put everything into .venv, with pip as you have configured it. PYTHON=python3.12 chooses another interpreter.
 
@@ -25,11 +25,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup
+	$(PY) tools/demo.py examples/photos --out-dir $(DEMO)/photos
 	$(PY) tools/make_mini.py data/mini
 	$(PY) tools/test.py configs/googlenet_rcnn_mini.py checkpoints/googlenet_rcnn_mini.pth --work-dir $(DEMO)/test
 	$(PY) tools/demo.py data/mini/Data/DET/val/mini_val_00000[1-9].JPEG --config configs/googlenet_rcnn_mini.py \
-		--checkpoint checkpoints/googlenet_rcnn_mini.pth --out-dir $(DEMO)
-	@echo "Pictures with boxes: $(DEMO)/*.png"
+		--checkpoint checkpoints/googlenet_rcnn_mini.pth --out-dir $(DEMO)/mini
+	@echo "Photos with boxes: $(DEMO)/photos/*.png; drawn test images: $(DEMO)/mini/*.png"
 
 test: setup
 	$(VENV)/bin/ruff format --check .

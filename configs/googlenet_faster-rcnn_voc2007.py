@@ -1,47 +1,29 @@
 """The detector in checkpoints/: Faster R-CNN with the paper's GoogLeNet on Pascal VOC 2007, for two cores.
 
-Images are smaller and regions fewer than in published recipes: a step of two images takes 1.2 s on two cores, of which
-about half is the network up to inception 4e and half the last stage of 40 regions. Large anchors fill such an image, so
-those that leave it train as well.
+Start it with --weights and Caffe's GoogLeNet. Images are smaller and regions fewer than in published recipes: a step of
+two images takes 1.2 s on two cores, of which about half is the network up to inception 4e and half the last stage of 40
+regions.
 """
 
-_base_ = ['_base_/models/faster-rcnn.py', '_base_/datasets/voc.py', '_base_/runtime.py']
+_base_ = ['_base_/models/faster-rcnn_small.py', '_base_/datasets/voc.py', '_base_/runtime.py']
 
-model = dict(
-    rpn_head=dict(feat_channels=112, anchor_generator=dict(scales=[2, 4, 8, 14, 24])),
-    roi_head=dict(bbox_head=dict(dropout=0.0)),
-    train_cfg=dict(
-        rpn=dict(sampler=dict(num=128), allowed_border=-1),
-        rpn_proposal=dict(nms_pre=2000, max_per_img=500),
-        rcnn=dict(sampler=dict(num=20, pos_fraction=0.4)),
-    ),
-    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=150)),
-)
-
-sides, batch = [256, 288, 320, 352, 384], 2
-load, annotations = dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)
+load_from = None
 train_pipeline = [
-    load,
-    annotations,
-    dict(type='BatchResize', sides=sides, batch_size=batch),
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='BatchResize', sides=[256, 288, 320, 352, 384], batch_size=2),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'instances')
-test_pipeline = [
-    load,
-    dict(type='Resize', scale=(800, 480), keep_ratio=True),
-    annotations,
-    dict(type='PackDetInputs', meta_keys=meta_keys),
-]
+model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=20))))
 train_dataloader = dict(
-    batch_size=batch,
+    batch_size=2,
     num_workers=1,
     sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(pipeline=train_pipeline),
 )
-val_dataloader = test_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
+val_dataloader = test_dataloader = dict(num_workers=1, dataset=dict(pipeline={{_base_.test_pipeline}}))
 val_evaluator = test_evaluator = dict(type='VOCBoxMetric', iou_thrs=0.5, eval_mode='11points')
 
 # A custom key overrides bias_decay_mult, so the heads' biases need keys of their own; the longest key counts.
@@ -59,6 +41,5 @@ train_cfg = dict(type='ReshufflingTrainLoop', max_iters=20000, val_interval=1000
 param_scheduler = [dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=300)]
 # The average looks at the last fifth of the training until that is 2,500 steps.
 average = dict(type='EMAHook', ema_type='MomentumAnnealingEMA', momentum=0.0004, gamma=4, priority='ABOVE_NORMAL')
-custom_hooks = [dict(type='BackboneNormalizationHook'), average]
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=2))
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=200, max_keep_ckpts=2), average=average)
 log_processor = dict(by_epoch=False, window_size=20)

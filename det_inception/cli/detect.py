@@ -8,20 +8,26 @@ from det_inception.cli.common import add_config_options, add_speed_options
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Finds objects in images, without annotations or a proposal file. Writes a picture with boxes for '
-        'every image, and detections.json with all boxes. With --config and --checkpoint, by a trained detector; '
-        "without, the 200 classes of ILSVRC DET by an ImageNet classifier: torchvision's GoogLeNet, which is "
-        'downloaded, or the file that --weights names.',
+        'every image, and detections.json with all boxes. Without options, the included detector finds the 20 classes '
+        'of Pascal VOC: people, animals, vehicles, furniture. With --config and --checkpoint, a detector of your own '
+        'finds its classes.',
         epilog='Examples: tools/demo.py photo.jpg; tools/demo.py holiday/*.jpg --config configs/googlenet_rcnn_voc.py '
         '--checkpoint work_dirs/googlenet_rcnn_voc/epoch_8.pth --out-dir found',
     )
     parser.add_argument('images', nargs='+', metavar='IMAGE', help='image files, folders or globs')
+    parser.add_argument(
+        '--classes',
+        choices=('voc', 'det'),
+        help="voc: Pascal VOC's 20 (default); det: the 200 of ILSVRC DET, by an ImageNet classifier that was never "
+        "trained on boxes: torchvision's GoogLeNet, which is downloaded, or the file that --weights names",
+    )
     parser.add_argument('--config', help="config of the checkpoint; default with a checkpoint: the mini set's")
     parser.add_argument(
         '--checkpoint',
         nargs='+',
-        help='trained detector, or several as an ensemble; default with a config: the small one of the mini set',
+        help='trained detector, or several as an ensemble; default with a config: the included one of the same name',
     )
-    parser.add_argument('--weights', metavar='FILE', help='ImageNet classifier to use in the place of a detector')
+    parser.add_argument('--weights', metavar='FILE', help='ImageNet classifier for --classes det')
     parser.add_argument(
         '--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)'
     )
@@ -55,6 +61,7 @@ def main() -> int:
         args.config,
         args.checkpoint,
         args.weights,
+        args.classes,
         device=args.device,
         amp=args.amp,
         options=read_options(args.cfg_options),

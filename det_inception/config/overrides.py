@@ -8,7 +8,7 @@ Most name a setting of the config, such as ``model.test_cfg.rcnn.score_thr=0.1``
 ``proposals.KEY``                ``KEY`` of every ``LoadRegionProposals``, or of its method
 ``proposal_store``               their ``store``
 ``multibox.KEY``                 ``config``, ``checkpoint`` and ``number`` of a MultiBox, mixed into their method
-``image_size``                   width and height of every ``Resize``
+``image_size``                   width and height of every ``Resize`` and ``BatchResize``
 ``ensemble.KEY``                 ``combine``, ``mirror`` and ``members`` of the ensemble that several checkpoints make
 ``synsets``                      of a classifier: the list of its classes
 ===============================  =======================================================================================
@@ -176,3 +176,5 @@ def _apply_image_size(cfg: Config, size: object) -> None:
         raise ConfigError(f'{cfg.filename}: image_size is {size!r} and should be width,height of at least 32 pixels.')
     for step in pipeline_steps(cfg, 'Resize'):
         step['scale'] = tuple(size)
+    for step in pipeline_steps(cfg, 'BatchResize'):
+        step.update(sides=[min(size)], max_ratio=max(size) / min(size))

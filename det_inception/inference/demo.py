@@ -24,8 +24,13 @@ from det_inception.weights.files import CheckpointError
 
 REPO = Path(__file__).resolve().parents[2]
 IMAGENET_CONFIG = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
+VOC_CONFIG = REPO / 'configs/googlenet_faster-rcnn_voc2007.py'
 MINI_CONFIG = REPO / 'configs/googlenet_rcnn_mini.py'
-MINI_CHECKPOINT = REPO / 'checkpoints/googlenet_rcnn_mini.pth'
+CHECKPOINTS = REPO / 'checkpoints'
+"""The detectors that come with the project, each by the name of its config."""
+
+CLASSES = ('voc', 'det')
+"""The 20 of Pascal VOC, by the included detector, or the 200 of ILSVRC DET, by an ImageNet classifier."""
 
 DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
@@ -35,35 +40,48 @@ def demo_detector(
     config: str | Path | None = None,
     checkpoint: str | Path | Sequence[str | Path] | None = None,
     weights: str | Path | None = None,
+    classes: str | None = None,
     **settings,
 ) -> Detector:
-    """Builds the detector that config, checkpoint and weights describe.
-
-    With neither config nor checkpoint, it is the ImageNet classifier of ``weights`` (None: torchvision's). With one of
-    them, the other is the mini set's.
+    """Builds the detector that the arguments describe; without any, the included one of Pascal VOC's 20 classes.
 
     Args:
-        config: As for :class:`Detector`.
-        checkpoint: Likewise.
-        weights: Likewise.
+        config: As for :class:`Detector`. None with a checkpoint: the mini set's.
+        checkpoint: Likewise. None with a config: the included one of the same name.
+        weights: An ImageNet classifier to find the 200 classes of DET with; None: torchvision's.
+        classes: One of :data:`CLASSES`, instead of a config and a checkpoint. None: ``'voc'``, or ``'det'`` if
+            ``weights`` are given.
         **settings: The other arguments of :class:`Detector`.
 
     Raises:
-        InputError: See :class:`Detector`.
+        InputError: See :class:`Detector`; or the arguments contradict one another.
     """
-    if config is None and checkpoint is None:
-        try:
-            return Detector(IMAGENET_CONFIG, weights=weights, **settings)
-        except CheckpointError as error:
-            if weights is not None:
-                raise
-            raise InputError(
-                f'without --weights FILE (an ImageNet GoogLeNet), --config and --checkpoint: {error}'
-            ) from error
-    config = config or MINI_CONFIG
-    if checkpoint is None and read_config(config).model.get('type') != 'ImageNetRCNN':
-        checkpoint = MINI_CHECKPOINT
-    return Detector(config, checkpoint, weights=weights, **settings)
+    if config is not None or checkpoint is not None:
+        if classes is not None:
+            raise InputError(f'--classes {classes} chooses a detector, and so does --config or --checkpoint; give one.')
+        config = config or MINI_CONFIG
+        if checkpoint is None and read_config(config).model.get('type') != 'ImageNetRCNN':
+            checkpoint = _included_checkpoint(config)
+        return Detector(config, checkpoint, weights=weights, **settings)
+    if classes is None:
+        classes = 'voc' if weights is None else 'det'
+    if classes == 'voc':
+        if weights is not None:
+            raise InputError(f'{weights}: an ImageNet classifier is for --classes det; leave --weights away.')
+        return Detector(VOC_CONFIG, _included_checkpoint(VOC_CONFIG), **settings)
+    try:
+        return Detector(IMAGENET_CONFIG, weights=weights, **settings)
+    except CheckpointError as error:
+        if weights is not None:
+            raise
+        raise InputError(f'--classes det without --weights FILE (an ImageNet GoogLeNet): {error}') from error
+
+
+def _included_checkpoint(config: str | Path) -> Path:
+    path = CHECKPOINTS / f'{Path(config).stem}.pth'
+    if not path.is_file():
+        raise InputError(f'{config}: describes a detector that must be trained; name its checkpoint as well.')
+    return path
 
 
 @dataclass(frozen=True)

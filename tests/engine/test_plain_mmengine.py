@@ -27,7 +27,8 @@ data = dict(data_root='{root}', metainfo=dict(classes={classes}))
 train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=data)
 test_dataloader = dict(num_workers=0, persistent_workers=False, dataset=data)
 val_dataloader = val_cfg = val_evaluator = None
-network = dict(variant='paper', width=0.125, init_cfg=dict(checkpoint='{weights}'))
+network = dict(variant='paper', width=0.125, init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='{weights}'))
+load_from = None
 model = {model}
 train_cfg = dict(max_epochs=1)
 custom_hooks = [dict(type='BackboneNormalizationHook'), dict(type='KeepLosses')]

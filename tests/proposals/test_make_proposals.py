@@ -361,7 +361,7 @@ def test_make_proposals_refuses(tmp_path, monkeypatch, capsys, bad_files, argume
         ('{0}/a.json --stores {0}/good.h5 --only-stored --limits 0', 'at least 1'),
         ('{0}/a.json --stores {0}/good.h5 {0}/good.h5 --only-stored', 'would be called'),
         ('{0}/a.json --stores {0}/good.h5 --only-stored --plot {0}/a.xyz', '.png'),
-        ('{0}/a.json --stores {0}/good.h5 --only-stored --plot {0}/nowhere/a.png', 'nowhere'),
+        ('{0}/a.json --stores {0}/good.h5 --only-stored --plot {0}/a.json/a.png', 'a.json'),
     ],
 )
 def test_proposal_recall_refuses(tmp_path, monkeypatch, capsys, bad_files, arguments, words):

@@ -14,6 +14,7 @@ from det_inception.proposals import ProposalStore
 from det_inception.registry import TRANSFORMS
 
 REPO = Path(__file__).resolve().parent.parent.parent
+MINI_CHECKPOINT = REPO / 'checkpoints/googlenet_rcnn_mini.pth'
 
 EDGE_BOXES = """
 from dataclasses import dataclass
@@ -123,7 +124,8 @@ def test_in_the_demo(tool, config, method, photo, tmp_path, monkeypatch):
 
     monkeypatch.setattr(method, '__call__', counted)
     out = tmp_path / 'out'
-    status, _, stderr = tool('demo', photo, '--config', config, '--out-dir', out, '--device', 'cpu')
+    model = ('--config', config, '--checkpoint', MINI_CHECKPOINT)
+    status, _, stderr = tool('demo', photo, *model, '--out-dir', out, '--device', 'cpu')
     assert status == 0 and calls == [(60, (150, 200, 3))], stderr
     assert list(json.loads((out / 'detections.json').read_text())['images']) == [str(photo)]
 

@@ -1,4 +1,4 @@
-"""tools/demo.py without a trained detector, and tools/eval_photos.py, with tiny random weights in a file."""
+"""tools/demo.py with the included detector and with an ImageNet classifier, and tools/eval_photos.py."""
 
 import json
 import shutil
@@ -74,8 +74,9 @@ def test_demo_without_weights_and_internet(tool, photos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(weight_files, 'urlopen', offline)
     monkeypatch.setattr(weight_files.torch.hub, 'get_dir', lambda: str(tmp_path / 'cache'))
-    sentence = tool.refused('demo', photos, '--out-dir', tmp_path / 'out')
-    assert '--weights FILE' in sentence and 'torchvision://googlenet: cannot be downloaded' in sentence
+    sentence = tool.refused('demo', photos, '--classes', 'det', '--out-dir', tmp_path / 'out')
+    assert '--classes det without --weights FILE' in sentence
+    assert 'torchvision://googlenet: cannot be downloaded' in sentence
     assert not (tmp_path / 'out').exists()
     assert 'none.pth: no such' in tool.refused('demo', photos, '--weights', tmp_path / 'none.pth')
 
@@ -86,6 +87,37 @@ def test_demo_with_weights_of_something_else(tool, photos, tmp_path):
     assert 'holds no classifier, and the 1000 classes of ImageNet are needed' in sentence
     both = ('--weights', mini, '--checkpoint', mini)
     assert 'a trained detector has weights of its own' in tool.refused('demo', photos, *both, '--out-dir', tmp_path)
+
+
+def test_demo_finds_people_and_a_cat_in_the_photos(tool, tmp_path):
+    status, stdout, stderr = tool('demo', REPO / 'examples/photos', '--out-dir', tmp_path, '--device', 'cpu')
+    assert status == 0 and '5 images' in stdout, stderr
+    assert 'coffee.jpg: nothing found with a score of 0.5 or more' in stdout + stderr
+    found = json.loads((tmp_path / 'detections.json').read_text())['images']
+    best = {
+        Path(name).stem: max(boxes, key=lambda box: box['score'])['label'] for name, boxes in found.items() if boxes
+    }
+    del best['coffee']
+    assert best == dict(astronaut='person', camera='person', chelsea='cat', grace_hopper='person')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'part'),
+    [
+        (('--classes', 'voc', '--weights', 'a.npz'), 'a.npz: an ImageNet classifier is for --classes det'),
+        (('--classes', 'voc', '--config', 'a.py'), '--classes voc chooses a detector, and so does --config'),
+        (('--classes', 'det', '--checkpoint', 'a.pth'), '--classes det chooses a detector, and so does'),
+        (('--config', REPO / 'configs/googlenet_rcnn_voc.py'), 'describes a detector that must be trained'),
+    ],
+)
+def test_demo_with_options_that_do_not_go_together(tool, photos, tmp_path, arguments, part):
+    assert part in tool.refused('demo', photos, *arguments, '--out-dir', tmp_path)
+
+
+def test_the_included_detector_with_another_config(tool, photos, tmp_path):
+    included = ('--checkpoint', REPO / 'checkpoints/googlenet_faster-rcnn_voc2007.pth', '--out-dir', tmp_path)
+    sentence = tool.refused('demo', photos, '--config', REPO / 'configs/googlenet_rcnn_voc.py', *included)
+    assert 'use the config that the checkpoint was trained with' in sentence
 
 
 def test_demo_takes_the_config_by_name(tool, photos, weights, tmp_path):
@@ -117,3 +149,17 @@ def test_eval_photos_and_eval_detections_agree(tool, photos, weights, tmp_path):
 
     listed.write_text('other 1\n')
     assert 'is in the image list' in tool.refused('eval_photos', *images, *arguments, '--weights', weights)
+
+
+def test_an_imagenet_classifier_on_pascal_voc(tool, photos, weights, tmp_path):
+    for folder in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
+        (tmp_path / folder).mkdir(parents=True)
+    for name, label in (('a', 'dog'), ('b', 'aeroplane')):
+        shutil.copy(photos / f'{name}.png', tmp_path / 'JPEGImages')
+        (tmp_path / f'Annotations/{name}.xml').write_text(XML.format(label))
+    (tmp_path / 'ImageSets/Main/val.txt').write_text('a\nb\n')
+    config = REPO / 'configs/googlenet_rcnn_imagenet1k_voc.py'
+    arguments = (config, weights, '--data-root', tmp_path, '--work-dir', tmp_path / 'work')
+    status, stdout, stderr = tool('test', *arguments, options=SMALL)
+    assert status == 0 and 'voc/AP50' in stdout, stderr
+    assert '| aeroplane   | 1 ' in stdout and '| tvmonitor   | 0 ' in stdout
