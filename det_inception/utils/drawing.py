@@ -20,7 +20,7 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, captions: Sequence[str], co
     Args:
         image: uint8 (H, W, 3), BGR; not changed.
         boxes: (N, 4): x1, y1, x2, y2 in pixels, continuous coordinates.
-        captions: N texts, each written inside its box's upper left corner.
+        captions: N texts, each written inside its box's upper left corner, and inside the image as far as it fits.
         colors: N BGR colors.
 
     Returns:
@@ -28,7 +28,7 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, captions: Sequence[str], co
     """
     drawn = image.copy()
     height, width = drawn.shape[:2]
-    letters = int(np.clip(0.025 * np.sqrt(height * width), 9, 160))
+    letters = int(np.clip(0.03 * np.sqrt(height * width), 9, 160))
     line = max(1, round(letters / 7))
     corners = np.clip(np.nan_to_num(boxes).reshape(-1, 4), 0, [width, height, width, height])
     corners = np.round(corners - [0, 0, 1, 1]).astype(int)  # A box's last pixel ends where the box does.
@@ -36,7 +36,9 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, captions: Sequence[str], co
         cv2.rectangle(drawn, (x1, y1), (max(x1, x2), max(y1, y2)), color, line)
         if caption:
             tile = _caption(caption, letters, color)
-            part = drawn[y1 : y1 + tile.shape[0], x1 : x1 + tile.shape[1]]
+            # Further left or up where it would end beyond the image.
+            x, y = max(0, min(x1, width - tile.shape[1])), max(0, min(y1, height - tile.shape[0]))
+            part = drawn[y : y + tile.shape[0], x : x + tile.shape[1]]
             part[:] = tile[: part.shape[0], : part.shape[1]]
     return drawn
 
@@ -56,7 +58,7 @@ def _caption(text: str, letters: int, color: Color) -> np.ndarray:
     left, top, right, bottom = font.getbbox(text)
     margin = letters // 4 + 1
     tile = Image.new('RGB', (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), (25, 25, 25))
-    bright = tuple(int(255 - (255 - value) * 0.6) for value in color[::-1])
+    bright = tuple(int(255 - (255 - value) * 0.4) for value in color[::-1])
     ImageDraw.Draw(tile).text((margin - left, margin - top), text, fill=bright, font=font)
     return np.asarray(tile)[:, :, ::-1]
 

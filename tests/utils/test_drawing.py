@@ -44,3 +44,14 @@ def test_a_large_image_takes_a_copy():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.5 * image.nbytes
+
+
+def test_a_caption_at_the_edge_is_written_whole():
+    image = np.full((120, 200, 3), 255, np.uint8)
+    left = draw_boxes(image, np.array([[20.0, 10, 60, 50]]), ['traffic light: 98'], [(0, 0, 255)])
+    edge = draw_boxes(image, np.array([[170.0, 110, 199, 119]]), ['traffic light: 98'], [(0, 0, 255)])
+    dark = [(drawn < 40).all(axis=2) for drawn in (left, edge)]
+    rows, columns = (np.flatnonzero(dark[0].any(axis=axis)) for axis in (1, 0))
+    size = len(rows), len(columns)
+    rows, columns = (np.flatnonzero(dark[1].any(axis=axis)) for axis in (1, 0))
+    assert (len(rows), len(columns)) == size and rows[-1] == 119 and columns[-1] == 199
