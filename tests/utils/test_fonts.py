@@ -8,7 +8,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
 
-from det_inception.utils import fonts
+from det_inception.utils import drawing, fonts
 from det_inception.utils.drawing import draw_boxes
 
 
@@ -38,10 +38,10 @@ def system(monkeypatch):
     files = []
     monkeypatch.setattr(font_manager, 'findSystemFonts', lambda: files)
     monkeypatch.setattr(fonts, '_found', [])
-    for function in (fonts.font_for, fonts._warn):
+    for function in (fonts.font_for, fonts._warn, drawing._caption):
         function.cache_clear()
     yield files
-    for function in (fonts.font_for, fonts._warn):
+    for function in (fonts.font_for, fonts._warn, drawing._caption):
         function.cache_clear()
 
 
