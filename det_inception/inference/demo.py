@@ -29,9 +29,6 @@ MINI_CONFIG = REPO / 'configs/googlenet_rcnn_mini.py'
 CHECKPOINTS = REPO / 'checkpoints'
 """The detectors that come with the project, each by the name of its config."""
 
-CLASSES = ('voc', 'det')
-"""The 20 of Pascal VOC, by the included detector, or the 200 of ILSVRC DET, by an ImageNet classifier."""
-
 DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
 
@@ -49,8 +46,8 @@ def demo_detector(
         config: As for :class:`Detector`. None with a checkpoint: the mini set's.
         checkpoint: Likewise. None with a config: the included one of the same name.
         weights: An ImageNet classifier to find the 200 classes of DET with; None: torchvision's.
-        classes: One of :data:`CLASSES`, instead of a config and a checkpoint. None: ``'voc'``, or ``'det'`` if
-            ``weights`` are given.
+        classes: Instead of a config and a checkpoint. ``'voc'``: Pascal VOC's 20, by the included detector; ``'det'``:
+            ILSVRC DET's 200, by an ImageNet classifier; None: ``'voc'``, or ``'det'`` if ``weights`` are given.
         **settings: The other arguments of :class:`Detector`.
 
     Raises:

@@ -27,7 +27,7 @@ from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, DET_OF_VOC, IMAGENET_CLASSES, VOC_OF_LEAF
 from det_inception.models.classifiers.googlenet_classifier import load_classifier
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
-from det_inception.models.layers.class_maps import GRID, STRIDE, map_scales, pool_boxes, sample_grid
+from det_inception.models.layers.class_maps import GRID, image_maps, pool_boxes, sample_grid
 from det_inception.models.layers.evidence import cam_iou, coverage, rescore
 from det_inception.models.layers.postprocess import select_detections
 from det_inception.registry import MODELS
@@ -105,8 +105,7 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         settings = self.test_cfg['rcnn']
         height, width = sample.metainfo['img_shape'][:2]
         boxes = self._candidates(sample)
-        scales = map_scales(height, width, settings['map_sides'])
-        maps = [(scale, self._feature_map(inputs[:, :, :height, :width], scale)) for scale in scales]
+        maps = image_maps(self.backbone, inputs[:, :, :height, :width], settings['map_sides'])
         with self._in_float32():
             pooled = pool_boxes(maps, boxes, self.region_warp.size, self.backbone.first_center)
             rough = self.fc(pooled).softmax(dim=1)
@@ -131,12 +130,6 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         boxes = torch.cat([proposals.new_tensor([[0, 0, width, height]]), proposals])
         order = torch.linspace(1, 0, len(boxes), device=boxes.device)
         return boxes[nms(boxes, order, settings['proposal_iou'])[: settings['proposals'] + 1]]
-
-    def _feature_map(self, image: Tensor, scale: float) -> Tensor:
-        """Returns the last map (F, h, w) of the image at another size."""
-        size = [max(STRIDE, round(side * scale)) for side in image.shape[-2:]]
-        resized = nn.functional.interpolate(image, size=size, mode='bilinear', align_corners=False)
-        return self.backbone(resized)[-1][0].float()
 
     def _most_promising(self, rough: Tensor, boxes: Tensor, image_area: float) -> Tensor:
         """Returns the positions of the regions that deserve the second look; of equal ones, the larger."""

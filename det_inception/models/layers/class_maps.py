@@ -23,6 +23,20 @@ def map_scales(height: int, width: int, sides: Sequence[int]) -> list[float]:
     return [min(side / min(height, width), LONGEST / max(height, width)) for side in sides]
 
 
+def image_maps(backbone: nn.Module, image: Tensor, sides: Sequence[float]) -> list[tuple[float, Tensor]]:
+    """Runs a backbone on a whole image (1, 3, H, W) at several shorter sides.
+
+    Returns:
+        For each, the scale of the image, see :func:`map_scales`, and the last map (F, h, w), float32.
+    """
+    maps = []
+    for scale in map_scales(*image.shape[-2:], sides):
+        size = [max(STRIDE, round(side * scale)) for side in image.shape[-2:]]
+        resized = nn.functional.interpolate(image, size=size, mode='bilinear', align_corners=False)
+        maps.append((scale, backbone(resized)[-1][0].float()))
+    return maps
+
+
 def pool_boxes(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float, first_center: float) -> Tensor:
     """Averages maps inside boxes, each on the map on which the box has about the size that the classifier is used to.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from det_inception.models.layers.class_maps import STRIDE, map_scales, pool_boxes
+from det_inception.models.layers.class_maps import STRIDE, image_maps, pool_boxes
 from det_inception.utils.errors import InputError
 
 SETTINGS = dict(regions=-1, map_sides=(320, 640), iou_threshold=0.95)
@@ -86,12 +86,7 @@ def pooled_features(backbone: nn.Module, image: Tensor, windows: Tensor, sides: 
     Returns:
         float32 (R, F).
     """
-    maps = []
-    for scale in map_scales(*image.shape[-2:], sides):
-        shape = [max(STRIDE, round(side * scale)) for side in image.shape[-2:]]
-        resized = nn.functional.interpolate(image, size=shape, mode='bilinear', align_corners=False)
-        found = backbone(resized)
-        maps.append((scale, (found[-1] if isinstance(found, tuple) else found)[0].float()))
+    maps = image_maps(backbone, image, sides)
     with torch.autocast(image.device.type, enabled=False):
         # Only timm's networks do not say where their first cell looks.
         center = STRIDE / 2 if backbone.first_center is None else backbone.first_center
