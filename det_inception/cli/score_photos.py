@@ -1,11 +1,8 @@
 """Runs a detector on photos that have DET ground truth and prints the official score, also for a few photos."""
 
 import argparse
-from pathlib import Path
 
 from det_inception.cli.common import add_config_options, require_output
-
-REPO = Path(__file__).resolve().parent.parent.parent
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--image-list', required=True, metavar='FILE', help='lines "<image name> <index>": val.txt')
     parser.add_argument('--blacklist', metavar='FILE', help="the development kit's, of the same image list")
-    parser.add_argument('--config', default=str(REPO / 'configs/googlenet_rcnn_imagenet1k.py'))
+    parser.add_argument('--config', default='googlenet_rcnn_imagenet1k')
     parser.add_argument('--checkpoint', nargs='+', help='trained detector, or several as an ensemble')
     parser.add_argument('--weights', metavar='FILE', help="ImageNet classifier; default: torchvision's, downloaded")
     parser.add_argument('--out', metavar='FILE', help='write the detections as a submission file')

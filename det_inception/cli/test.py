@@ -18,10 +18,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file that the checkpoint was trained with')
     parser.add_argument(
         'checkpoint',
-        nargs='+',
-        help='checkpoint file; several are averaged as an ensemble (for detectors --cfg-options '
-        'ensemble.combine=logits, ensemble.mirror=True); for a detector also files of region scores (.h5), which stand '
-        'for the networks that wrote them, for a classifier also a file of Caffe or torchvision',
+        nargs='*',
+        help='checkpoint file; default: the one that comes with the config; several are averaged as an ensemble (for '
+        'detectors --cfg-options ensemble.combine=logits, ensemble.mirror=True); for a detector also files of '
+        'region scores (.h5), which stand for the networks that wrote them, for a classifier also a file of Caffe or '
+        'torchvision',
     )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
@@ -62,11 +63,15 @@ def main() -> None:
     from det_inception.engine.test import test
     from det_inception.inference.acceleration import accelerate
     from det_inception.utils.files import write_text
+    from det_inception.utils.included import checkpoint_of
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
+    checkpoints = args.checkpoint or [checkpoint_of(args.config)]
+    if checkpoints == [None]:
+        raise InputError(f'{args.config}: no checkpoint comes with this config; name the one to test.')
     cfg = load_config(
-        args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=args.checkpoint
+        args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=checkpoints
     )
     cfg.launcher = args.launcher
     apply_work_dir(cfg, args.work_dir)
@@ -79,11 +84,11 @@ def main() -> None:
     if args.show_dir:
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='DrawDetectionsHook', folder=args.show_dir)]
     if args.report:
-        add_report(cfg, args.report, ', '.join(Path(path).name for path in args.checkpoint), args.report_pictures)
+        add_report(cfg, args.report, ', '.join(Path(path).name for path in checkpoints), args.report_pictures)
     if args.save_region_scores:
         save_region_scores(cfg, args.save_region_scores)
     prepare = None if args.engine is None else lambda model: accelerate(model, args.engine)
-    metrics = test(cfg, args.checkpoint, prepare)
+    metrics = test(cfg, checkpoints, prepare)
     if is_main_process():
         for name, value in metrics.items():
             print(f'{name}: {value:.4f}')

@@ -28,6 +28,7 @@ from det_inception.config.data_files import read_config_file
 from det_inception.config.errors import ConfigError, explain_config_errors
 from det_inception.config.overrides import apply_options
 from det_inception.config.weights import apply_checkpoints, apply_weights, checkpoint_list, is_score_file
+from det_inception.utils.included import CONFIGS, advice, find_checkpoint, find_config
 
 __all__ = [
     'LOADERS',
@@ -54,7 +55,7 @@ def load_config(
     """Reads a config file and completes it.
 
     Args:
-        path: The file.
+        path: The file, or the bare name of one of the project's configs.
         options: Settings that override the file's, dotted names allowed, as ``--cfg-options`` gives them.
         data_root: The folder of all data sets, instead of the config's.
         weights: What to start from instead of the config's ``init_cfg``, a file or an address; ``'none'``: random
@@ -101,9 +102,9 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
     Raises:
         ConfigError: The file is missing or no config, or an option does not fit it.
     """
-    path = Path(path)
+    path = find_config(path)
     if not path.is_file():
-        raise ConfigError(f'{path}: no such config file; the project keeps its own in configs/.')
+        raise ConfigError(f'{path}: no such config file; {advice(path, CONFIGS)}')
     try:
         cfg = read_config_file(path)
     except ConfigError:
@@ -129,6 +130,8 @@ def _override(cfg: Config, options: dict, data_root: str | Path | None) -> None:
         for dataset in datasets(cfg):
             dataset.data_root = root
     apply_options(cfg, options)
+    if isinstance(cfg.get('load_from'), str) and '://' not in cfg.load_from:
+        cfg.load_from = str(find_checkpoint(cfg.load_from))
     if not isinstance(cfg.get('model'), dict):
         raise ConfigError(
             f'{cfg.filename}: the config describes no model; the project keeps complete ones in configs/.'

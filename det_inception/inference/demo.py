@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from det_inception.config.loading import read_config
 from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import leaves_of
 from det_inception.inference.detector import Detector
@@ -22,12 +21,10 @@ from det_inception.utils.files import atomic_write, output_names, require_apart,
 from det_inception.utils.images import read_image
 from det_inception.weights.files import CheckpointError
 
-REPO = Path(__file__).resolve().parents[2]
-IMAGENET_CONFIG = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
-VOC_CONFIG = REPO / 'configs/googlenet_faster-rcnn_voc2007.py'
-MINI_CONFIG = REPO / 'configs/googlenet_rcnn_mini.py'
-CHECKPOINTS = REPO / 'checkpoints'
-"""The detectors that come with the project, each by the name of its config."""
+IMAGENET_CONFIG = 'googlenet_rcnn_imagenet1k'
+VOC_CONFIG = 'googlenet_faster-rcnn_voc2007'
+MINI_CONFIG = 'googlenet_rcnn_mini'
+"""Bare names of configs that come with the project, of which the last two have a checkpoint."""
 
 DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
@@ -44,7 +41,7 @@ def demo_detector(
 
     Args:
         config: As for :class:`Detector`. None with a checkpoint: the mini set's.
-        checkpoint: Likewise. None with a config: the included one of the same name.
+        checkpoint: Likewise.
         weights: An ImageNet classifier to find the 200 classes of DET with; None: torchvision's.
         classes: Instead of a config and a checkpoint. ``'voc'``: Pascal VOC's 20, by the included detector; ``'det'``:
             ILSVRC DET's 200, by an ImageNet classifier; None: ``'voc'``, or ``'det'`` if ``weights`` are given.
@@ -56,29 +53,19 @@ def demo_detector(
     if config is not None or checkpoint is not None:
         if classes is not None:
             raise InputError(f'--classes {classes} chooses a detector, and so does --config or --checkpoint; give one.')
-        config = config or MINI_CONFIG
-        if checkpoint is None and read_config(config).model.get('type') != 'ImageNetRCNN':
-            checkpoint = _included_checkpoint(config)
-        return Detector(config, checkpoint, weights=weights, **settings)
+        return Detector(config or MINI_CONFIG, checkpoint, weights=weights, **settings)
     if classes is None:
         classes = 'voc' if weights is None else 'det'
     if classes == 'voc':
         if weights is not None:
             raise InputError(f'{weights}: an ImageNet classifier is for --classes det; leave --weights away.')
-        return Detector(VOC_CONFIG, _included_checkpoint(VOC_CONFIG), **settings)
+        return Detector(VOC_CONFIG, **settings)
     try:
         return Detector(IMAGENET_CONFIG, weights=weights, **settings)
     except CheckpointError as error:
         if weights is not None:
             raise
         raise InputError(f'--classes det without --weights FILE (an ImageNet GoogLeNet): {error}') from error
-
-
-def _included_checkpoint(config: str | Path) -> Path:
-    path = CHECKPOINTS / f'{Path(config).stem}.pth'
-    if not path.is_file():
-        raise InputError(f'{config}: describes a detector that must be trained; name its checkpoint as well.')
-    return path
 
 
 @dataclass(frozen=True)

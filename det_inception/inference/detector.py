@@ -11,13 +11,14 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 
 from det_inception.config.classifier import is_classifier
-from det_inception.config.loading import checkpoint_list, load_config
+from det_inception.config.loading import checkpoint_list, load_config, read_config
 from det_inception.inference.acceleration import accelerate
 from det_inception.inference.detections import Detections
 from det_inception.registry import MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.images import read_image
+from det_inception.utils.included import checkpoint_of
 from det_inception.weights.checkpoints import holds_multibox, load_detectors, read_checkpoint, require_classes
 
 
@@ -25,9 +26,11 @@ class Detector:
     """A detector that is ready for images.
 
     Args:
-        config: Config file.
-        checkpoint: Checkpoint that ``tools/train.py`` wrote with it; several make an ensemble. None for a config that
-            needs no training, :class:`~det_inception.models.ImageNetRCNN`'s.
+        config: Config file, or the bare name of one of the project's configs, such as
+            ``'googlenet_faster-rcnn_voc2007'``.
+        checkpoint: Checkpoint that ``tools/train.py`` wrote with it, or the bare name of one of the project's; several
+            make an ensemble. None: the one that comes with the project's config, or none for a config that needs no
+            training, :class:`~det_inception.models.ImageNetRCNN`'s.
         device: ``'cuda'``, ``'cpu'``, ...; None: a GPU where there is one.
         amp: Mixed precision; bfloat16 on a processor.
         options: Settings that override the config's, dotted names allowed.
@@ -39,7 +42,7 @@ class Detector:
         InputError: Config, checkpoint or weights cannot be used, or do not belong together.
 
     Example:
-        >>> detector = Detector('configs/googlenet_rcnn_mini.py', 'checkpoints/mini.pth')  # doctest: +SKIP
+        >>> detector = Detector('googlenet_faster-rcnn_voc2007')  # doctest: +SKIP
         >>> detector.detect(cv2.imread('photo.jpg')).above(0.5).as_dicts()  # doctest: +SKIP
     """
 
@@ -53,10 +56,12 @@ class Detector:
         engine: str | None = None,
         weights: str | Path | None = None,
     ) -> None:
+        if checkpoint is None and weights is None:
+            checkpoint = checkpoint_of(config)
         if checkpoint is None:
-            cfg = load_config(config, options=options, weights=weights)
-            if cfg.model.get('type') != 'ImageNetRCNN':
+            if read_config(config, options=options).model.get('type') != 'ImageNetRCNN':
                 raise InputError(f'{config}: describes a detector that must be trained; name its checkpoint as well.')
+            cfg = load_config(config, options=options, weights=weights)
         elif weights is not None:
             raise InputError(f'{weights}: a trained detector has weights of its own; name these or a checkpoint.')
         else:

@@ -8,7 +8,6 @@ import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from mmengine.dataset import pseudo_collate
 from det_inception.config.loading import is_class_agnostic, load_config
 from det_inception.inference.detector import Detector
 from det_inception.utils.errors import InputError
+from det_inception.utils.included import find_checkpoint
 from det_inception.weights.checkpoints import holds_multibox, read_checkpoint
 from det_inception.weights.files import CheckpointError
 
@@ -102,6 +102,6 @@ def _identity(config: str, checkpoint: str) -> dict[str, str]:
         raise CheckpointError(f'{checkpoint}: holds no priors of MultiBox; name a checkpoint that it was trained to.')
     settings = dict(model=cfg.model.to_dict(), pipeline=cfg.to_dict()['test_dataloader']['dataset']['pipeline'])
     return dict(
-        checkpoint=hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=16).hexdigest(),
+        checkpoint=hashlib.blake2b(find_checkpoint(checkpoint).read_bytes(), digest_size=16).hexdigest(),
         model=hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16).hexdigest(),
     )

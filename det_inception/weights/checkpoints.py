@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from torch import nn
 
 from det_inception.utils.errors import InputError
+from det_inception.utils.included import find_checkpoint
 from det_inception.weights.files import CheckpointError, load_pickle
 from det_inception.weights.normalization import PREPROCESSOR, add_normalization
 
@@ -17,13 +18,16 @@ from det_inception.weights.normalization import PREPROCESSOR, add_normalization
 def read_checkpoint(path: str | Path) -> dict:
     """Reads a checkpoint of MMEngine, without running any code that it may hold.
 
+    Args:
+        path: The file, or the bare name of one of the project's checkpoints.
+
     Returns:
         ``state_dict`` (of tensors), ``meta`` (a dict, perhaps empty) and what else the file holds.
 
     Raises:
         CheckpointError: The file is missing, damaged, unsafe or no checkpoint.
     """
-    content = load_pickle(Path(path))
+    content = load_pickle(find_checkpoint(path))
     content = content if isinstance(content, dict) else {}
     weights = content.get('state_dict')
     if not isinstance(weights, dict) or not all(

@@ -28,6 +28,7 @@ from torch import Tensor
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.file_kinds import kind_of
 from det_inception.utils.files import atomic_write
+from det_inception.utils.included import CHECKPOINTS, advice, find_checkpoint
 from det_inception.utils.npy import read_npy
 from det_inception.utils.pickles import scan_pickle
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
@@ -71,7 +72,8 @@ def read_raw(source: str | Path) -> RawCheckpoint:
     """Reads all arrays of a file of weights, of whatever network.
 
     Args:
-        source: A file, ``'torchvision://googlenet'``, or an ``http://`` or ``https://`` address of a file.
+        source: A file, the bare name of one of the project's checkpoints, ``'torchvision://googlenet'``, or an
+            ``http://`` or ``https://`` address of a file.
 
     Raises:
         CheckpointError: The file cannot be read, or could run code.
@@ -84,7 +86,7 @@ def find_raw(source: str | Path) -> tuple[Path, RawCheckpoint]:
     source = os.fspath(source)
     if '://' in source:
         return fetch(source)
-    path = Path(source).expanduser()
+    path = find_checkpoint(Path(source).expanduser())
     return path, read_file(path)
 
 
@@ -139,7 +141,7 @@ def _first_bytes(path: Path) -> bytes:
             f'{path}: is a directory and no such checkpoint; name the file with the weights in it.'
         ) from error
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a null character.
-        raise CheckpointError(f'{path}: no such checkpoint; correct the path.') from error
+        raise CheckpointError(f'{path}: no such checkpoint; {advice(path, CHECKPOINTS)}') from error
     except OSError as error:
         raise CheckpointError(f'{path}: cannot be read ({error.strerror}); check its permissions.') from error
     if not start:

@@ -186,7 +186,7 @@ def test_wrong_weights(tmp_path, weights):
     with pytest.raises(InputError, match=r'backbone\.pth: holds no classifier'):
         Detector(CONFIG, weights=tmp_path / 'backbone.pth', device='cpu')
     with pytest.raises(InputError, match='must be trained; name its checkpoint'):
-        Detector(REPO / 'configs/googlenet_rcnn_mini.py', device='cpu')
+        Detector('googlenet_rcnn_voc', device='cpu')
     with pytest.raises(InputError, match='has weights of its own'):
         Detector(CONFIG, REPO / 'checkpoints/googlenet_rcnn_mini.pth', weights=weights)
     with pytest.raises(InputError, match='class_set is one of det, imagenet'):
