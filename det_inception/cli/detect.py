@@ -1,4 +1,4 @@
-"""Finds objects in images: draws their boxes, names and scores, and writes them as JSON."""
+"""Finds objects in images and videos: draws their boxes, names and scores, and writes them as JSON."""
 
 import argparse
 
@@ -7,14 +7,20 @@ from det_inception.cli.common import add_config_options, add_speed_options
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Finds objects in images, without annotations or a proposal file. Writes a picture with boxes for '
-        'every image, and detections.json with all boxes. Without options, the included detector finds the 20 classes '
-        'of Pascal VOC: people, animals, vehicles, furniture. With --config and --checkpoint, a detector of your own '
-        'finds its classes.',
+        description='Finds objects in images and videos, without annotations or a proposal file. Writes a picture with '
+        'boxes for every image, detections.json with all boxes, and for a video a line of JSON per frame. Without '
+        'options, the included detector finds the 20 classes of Pascal VOC: people, animals, vehicles, furniture. With '
+        '--config and --checkpoint, a detector of your own finds its classes.',
         epilog='Examples: tools/demo.py photo.jpg; tools/demo.py holiday/*.jpg --config configs/googlenet_rcnn_voc.py '
         '--checkpoint work_dirs/googlenet_rcnn_voc/epoch_8.pth --out-dir found',
     )
-    parser.add_argument('images', nargs='+', metavar='IMAGE', help='image files, folders or globs')
+    parser.add_argument(
+        'images',
+        nargs='+',
+        metavar='IMAGE',
+        help='image files, folders with their sub-folders, globs, http and https addresses of images, video files, '
+        'camera:0, or - for an image from standard input',
+    )
     parser.add_argument(
         '--classes',
         choices=('voc', 'det'),
@@ -37,6 +43,19 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-boxes', type=int, default=30, help='at most so many boxes a picture (default: %(default)s)'
     )
+    parser.add_argument(
+        '--save-as',
+        nargs='+',
+        default=[],
+        choices=('coco', 'csv', 'yolo', 'voc'),
+        help='also write the boxes of images as coco.json, as detections.csv, as labels/*.txt of YOLO (of --score or '
+        'more) or as Annotations/*.xml of Pascal VOC (likewise)',
+    )
+    parser.add_argument(
+        '--every', type=int, default=1, metavar='N', help='of a video, only each N-th frame (default: %(default)s)'
+    )
+    parser.add_argument('--frames', type=int, metavar='N', help='of a video or camera, at most N frames')
+    parser.add_argument('--save-video', action='store_true', help='of a video or camera, also an MP4 with boxes')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
     add_speed_options(parser)
     add_config_options(parser, 'settings that override the config')
@@ -49,14 +68,16 @@ def main() -> int:
     import cv2
 
     from det_inception.config.options import read_options
-    from det_inception.inference import find_images, passed_over
-    from det_inception.inference.demo import demo_detector, draw_photos, is_trained, known_people
+    from det_inception.inference import find_sources, passed_over
+    from det_inception.inference.demo import demo_detector, known_people
+    from det_inception.inference.detecting import Wanted, detect_all, is_trained
     from det_inception.utils.errors import printable
 
     cv2.setNumThreads(1)
-    paths = find_images(args.images)
-    if unread := passed_over(args.images):
-        print(f'Passed over are {printable(unread)}')
+    wanted = Wanted(args.score, args.max_boxes, args.save_as, args.every, args.frames, args.save_video)
+    sources = find_sources(args.images)
+    if unread := str(passed_over(args.images)):
+        print(f'Passed over: {printable(unread)}.')
     detector = demo_detector(
         args.config,
         args.checkpoint,
@@ -67,11 +88,16 @@ def main() -> int:
         options=read_options(args.cfg_options),
         engine=args.engine,
     )
-    drawn = draw_photos(detector, paths, args.out_dir, args.score, args.max_boxes)
+    done = detect_all(detector, sources, args.out_dir, wanted)
+    for sentence in done.ended_early:
+        print(f'warning: {printable(sentence)}')
+    counts = [f'{done.images} images'] if done.images else []
+    counts += [f'{done.frames} frames of videos'] if done.frames else []
+    skipped = f', {len(done.unreadable)} skipped' if done.unreadable else ''
     print(
-        f'{drawn.images} images, {drawn.boxes} boxes of score {drawn.score} or more; pictures and detections.json in '
+        f'{", ".join(counts)}, {done.boxes} boxes of score {done.score} or more{skipped}; pictures and JSON are in '
         f'{args.out_dir}'
     )
     if not is_trained(detector):
         print(f'Found by an ImageNet classifier that was never trained on boxes; {known_people(detector)}')
-    return 1 if drawn.unreadable else 0
+    return 1 if done.unreadable or done.ended_early else 0

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from det_inception.utils.images import IMAGE_SUFFIXES
 
 
-def walk(root: str | os.PathLike, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> list[str]:
+def walk(root: str | os.PathLike, suffixes: Iterable[str] | None = IMAGE_SUFFIXES) -> list[str]:
     """Lists the files below a folder.
 
     Links to folders are followed, but no folder is visited twice, so that there are no circles. A folder is preferred
@@ -18,12 +18,12 @@ def walk(root: str | os.PathLike, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> l
 
     Args:
         root: The folder; one that does not exist has no files.
-        suffixes: What the names end in, in small letters.
+        suffixes: What the names end in, in small letters; None: anything.
 
     Returns:
         POSIX paths relative to ``root``, sorted.
     """
-    suffixes = frozenset(suffixes)
+    suffixes = None if suffixes is None else frozenset(suffixes)
     keys: list[str] = []
     seen: set[tuple[int, int]] = set()
     folders, links = [''], []
@@ -44,6 +44,6 @@ def walk(root: str | os.PathLike, suffixes: Iterable[str] = IMAGE_SUFFIXES) -> l
             path = os.path.join(relative, entry.name)
             if entry.is_dir():
                 (links if entry.is_symlink() else folders).append(path)
-            elif os.path.splitext(entry.name)[1].lower() in suffixes:
+            elif suffixes is None or os.path.splitext(entry.name)[1].lower() in suffixes:
                 keys.append(PurePath(path).as_posix())
     return sorted(keys)

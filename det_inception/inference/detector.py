@@ -14,6 +14,8 @@ from det_inception.config.classifier import is_classifier
 from det_inception.config.loading import checkpoint_list, load_config, read_config
 from det_inception.inference.acceleration import accelerate
 from det_inception.inference.detections import Detections
+from det_inception.inference.sources import ImageSource, as_bgr, open_image
+from det_inception.inference.video import Video, is_video_source
 from det_inception.registry import MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
@@ -43,7 +45,8 @@ class Detector:
 
     Example:
         >>> detector = Detector('googlenet_faster-rcnn_voc2007')  # doctest: +SKIP
-        >>> detector.detect(cv2.imread('photo.jpg')).above(0.5).as_dicts()  # doctest: +SKIP
+        >>> found = detector('photo.jpg', score=0.5)  # doctest: +SKIP
+        >>> found.save('found.png'), found.to_supervision(), found.to_coco()  # doctest: +SKIP
     """
 
     def __init__(
@@ -91,11 +94,55 @@ class Detector:
         steps = cfg.test_dataloader.dataset.pipeline
         self.pipeline = Compose([_without_annotations(step) for step in steps if step['type'] != 'LoadAnnotations'])
 
+    def __call__(
+        self, source: ImageSource | Sequence[ImageSource], score: float | None = None
+    ) -> Detections | list[Detections] | Iterator[Detections]:
+        """Finds the objects of whatever holds images.
+
+        Args:
+            source: One of these.
+
+                * An image: a path, an http or https address, a picture of Pillow, or a NumPy array, gray, BGR or BGRA
+                  (OpenCV's order; ``rgb[..., ::-1]`` makes it of RGB). See
+                  :func:`~det_inception.inference.sources.open_image`.
+                * A list of images. All of them stay in memory; take one at a time where they are many.
+                * A video file, or ``'camera:0'``; :meth:`detect_video` has more settings.
+            score: Lowest score, 0 to 1; None: all that the config's ``test_cfg`` lets through.
+
+        Returns:
+            The detections of an image; a list for a list; for a video an iterator, which reads it frame by frame.
+
+        Raises:
+            InputError: An image cannot be read, or the score is none.
+        """
+        require_score(score)
+        if isinstance(source, (list, tuple)):
+            return [self._detect_source(one, score) for one in source]
+        if is_video_source(source):
+            return self.detect_video(Video(source), score)
+        return self._detect_source(source, score)
+
+    def _detect_source(self, source: ImageSource, score: float | None) -> Detections:
+        found = self.detect(*open_image(source))
+        return found if score is None else found.above(score)
+
+    def detect_video(self, video: Video, score: float | None = None) -> Iterator[Detections]:
+        """Yields the detections of the frames of a video, each with its frame.
+
+        Args:
+            video: Such as ``Video('clip.mp4', every=5)``.
+            score: As for a call.
+        """
+        require_score(score)
+        for frame in video:
+            found = self.detect(frame.image, f'{video.source}, frame {frame.number}')
+            yield found if score is None else found.above(score)
+
     def detect(self, image: np.ndarray, path: str | Path = '') -> Detections:
         """Finds the objects of one image.
 
         Args:
-            image: uint8 (H, W, 3), BGR.
+            image: An array; see :func:`~det_inception.inference.sources.open_image`.
             path: Its file, for messages and for a proposal store, which refuses that of another image.
         """
         return self.detect_batch([image], [path])[0]
@@ -103,22 +150,33 @@ class Detector:
     @torch.no_grad()
     def detect_batch(self, images: Sequence[np.ndarray], paths: Sequence[str | Path]) -> list[Detections]:
         """Finds the objects of several images at once; see :meth:`detect`."""
-        for image in images:
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-                raise InputError(f'an image is uint8 (H, W, 3) in BGR, not {image.dtype} {image.shape}.')
+        images = [as_bgr(image) for image in images]
         samples = [
             self.pipeline(dict(img=image, img_path=str(path), img_id=str(path))) for image, path in zip(images, paths)
         ]
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
         with precision:
             results = self.model.test_step(pseudo_collate(samples))
-        return [Detections.from_instances(result.pred_instances, self.classes) for result in results]
+        return [
+            Detections.from_instances(result.pred_instances, self.classes, image, str(path))
+            for result, image, path in zip(results, images, paths)
+        ]
 
     def detect_files(self, paths: Iterable[str | Path]) -> Iterator[tuple[Path, np.ndarray, Detections]]:
         """Yields path, image and detections of each file, in order."""
         for path in paths:
             image = read_image(path)
             yield Path(path), image, self.detect(image, path)
+
+
+def require_score(score: float | None) -> None:
+    """Makes sure that a lowest score is one.
+
+    Raises:
+        InputError: It is not 0 to 1.
+    """
+    if score is not None and not 0 <= score <= 1:
+        raise InputError(f'a lowest score of {score:g}: scores are 0 to 1, such as 0.5.')
 
 
 def _usable_device(name: str) -> torch.device:

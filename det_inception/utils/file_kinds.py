@@ -37,6 +37,11 @@ def unlike_an_image(content: bytes) -> str:
     return f'{text}; replace it' if found is None else f'{text} but {found[0]}; {found[1]}'
 
 
+def is_video(content: bytes) -> bool:
+    """Whether a file is a video by its first thousand bytes: a container, not a playlist that names other files."""
+    return kind_of(content) == _VIDEO
+
+
 def kind_of(content: bytes) -> tuple[str, str] | None:
     """Returns what a file is by its first thousand bytes, and what to do to get what is wanted; None if unknown."""
     if content[4:8] == b'ftyp':

@@ -30,11 +30,11 @@ IMAGE_SUFFIXES = tuple(
 )
 """What the names of images end in, in small letters, where a folder is searched for them."""
 
-UNREAD_SUFFIXES = tuple(
-    '.heic .heif .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .psd .svg .pdf .eps .dcm '
-    '.mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp'.split()
-)
-"""What the names of photos and videos end in that are not read; in a folder they are passed over."""
+UNREAD_SUFFIXES = tuple('.heic .heif .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .psd .svg .pdf .eps .dcm'.split())
+"""What the names of photos end in that are not read; in a folder they are passed over."""
+
+VIDEO_SUFFIXES = tuple('.mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .3gp .ts .ogv'.split())
+"""What the names of videos end in; in a folder they are passed over, too."""
 
 MAX_PIXELS = 178_956_970
 """Images of more pixels are refused; it is where Pillow takes an image for an attack, and half a gigabyte as BGR."""

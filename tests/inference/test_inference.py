@@ -1,22 +1,19 @@
 """Detecting in images without annotations, and what surrounds it."""
 
-import dataclasses
-import itertools
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from det_inception.config.loading import load_config
-from det_inception.inference import Detections, Detector, demo, draw, find_images, passed_over
-from det_inception.inference.demo import draw_photos
-from det_inception.inference.drawing import class_color
+from det_inception.inference import Detector, find_images, find_sources, passed_over
+from det_inception.inference.video import VideoWriter
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write, output_names, write_bytes, write_image
+from det_inception.utils.files import output_names, write_bytes, write_image
 from det_inception.utils.images import ImageError
 
 MINI = Path(__file__).resolve().parent.parent.parent / 'configs/googlenet_rcnn_mini.py'
@@ -75,15 +72,7 @@ def test_images_of_every_size(detector, shape):
     image = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)
     found = detector.detect(image)
     assert (found.boxes[:, 2:] <= (shape[1], shape[0])).all()
-    assert draw(image, found).shape == image.shape
-
-
-@pytest.mark.parametrize(
-    'image', [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), 'u1')]
-)
-def test_arrays_that_are_no_images(detector, image):
-    with pytest.raises(InputError, match='an image is uint8'):
-        detector.detect(image)
+    assert found.draw().shape == image.shape
 
 
 def test_mixed_precision_is_nearly_the_same(checkpoint, scene):
@@ -104,6 +93,31 @@ def test_files_in_order(detector, scene, tmp_path):
         next(detector.detect_files([tmp_path / 'none.png']))
 
 
+def test_a_call_takes_whatever_holds_images(detector, scene, tmp_path):
+    path = tmp_path / 'a.png'
+    cv2.imwrite(str(path), scene)
+    expected = detector.detect(scene)
+    found = detector([path, str(path), scene, Image.fromarray(scene[:, :, ::-1])])
+    for one in (*found, detector(path)):
+        assert (one.boxes == expected.boxes).all() and (one.scores == expected.scores).all()
+        assert (one.image == scene).all()
+    assert [one.name for one in found] == [str(path), str(path), '', '']
+    score = float(expected.scores[len(expected) // 2])
+    count = int((expected.scores >= score).sum())
+    assert len(detector(scene, score=score)) == len(detector((scene,), score)[0]) == count < len(expected)
+    with VideoWriter(tmp_path / 'clip.mp4', 5) as writer:
+        for _ in range(3):
+            writer.add(scene)
+    frames = detector(tmp_path / 'clip.mp4', score=score)
+    first = next(frames)
+    assert first.name.endswith('clip.mp4, frame 0') and first.image.shape == scene.shape and len(list(frames)) == 2
+    for wrong in (1.5, -1, float('nan')):
+        with pytest.raises(InputError, match='scores are 0 to 1'):
+            detector(scene, score=wrong)
+    with pytest.raises(InputError, match=r'an image is a path.* no list'):
+        detector([[scene]])
+
+
 def test_wrong_checkpoints(checkpoint, tmp_path):
     content = torch.load(checkpoint, weights_only=True)
     torch.save(dict(content, meta={}), tmp_path / 'nameless.pth')
@@ -115,36 +129,6 @@ def test_wrong_checkpoints(checkpoint, tmp_path):
         Detector(MINI, tmp_path / 'other.pth', device='cpu', options=OPTIONS)
     with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
         Detector(MINI, checkpoint, device='abacus', options=OPTIONS)
-
-
-DETECTIONS = Detections(
-    boxes=np.array([[1, 2, 30.06, 40], [5, 5, 50, 50], [0, 0, 9, 9]], np.float32),
-    scores=np.array([0.91234, 0.5, 0.1], np.float32),
-    labels=np.array([2, 0, 1]),
-    classes=CLASSES,
-)
-
-
-def test_detections():
-    assert len(DETECTIONS) == 3
-    assert DETECTIONS.above(0.5).labels.tolist() == [2, 0] and DETECTIONS.above(0, limit=1).labels.tolist() == [2]
-    assert len(DETECTIONS.above(0.95)) == 0
-    assert DETECTIONS.as_dicts()[0] == dict(label='owl', score=0.9123, box=[1.0, 2.0, 30.1, 40.0])
-
-
-def test_drawing(scene):
-    before = scene.copy()
-    drawn = draw(scene, DETECTIONS)
-    assert drawn.shape == scene.shape and drawn.dtype == np.uint8 and drawn.flags.c_contiguous
-    assert (scene == before).all() and (drawn != scene).any()
-    # Far from the boxes and their names nothing changes.
-    assert np.array_equal(drawn[60:, 100:], scene[60:, 100:])
-    # Every class has a color of its own, and its boxes are drawn in it.
-    green = dataclasses.replace(DETECTIONS.above(0.95), boxes=np.array([[5, 5, 130, 85]], np.float32))
-    green = dataclasses.replace(green, scores=np.array([1], np.float32), labels=np.array([1]))
-    assert draw(np.zeros_like(scene), green)[60, 5].tolist() == list(class_color(1))
-    assert len({class_color(label) for label in range(20)}) == 20
-    assert np.array_equal(draw(scene, DETECTIONS.above(0.95)), scene)
 
 
 def test_find_images(tmp_path, monkeypatch):
@@ -162,84 +146,34 @@ def test_find_images(tmp_path, monkeypatch):
             find_images(['b.jpg', pattern])
 
 
-def test_photos_and_videos_in_a_folder_that_are_not_read(tmp_path):
-    assert passed_over([tmp_path, 'none.jpg']) is None
-    for name in ('a.jpg', 'b.JFIF', 'sub/IMG_1.HEIC', 'clip.mp4', 'notes.txt'):
+def test_files_in_a_folder_that_are_not_read(tmp_path):
+    assert str(passed_over([tmp_path, 'none.jpg'])) == ''
+    for name in ('a.jpg', 'b.JFIF', 'sub/IMG_1.HEIC', 'clip.mp4', 'notes.txt', '.hidden.txt', 'more/clip.AVI'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [path.name for path in find_images([tmp_path])] == ['a.jpg', 'b.JFIF']
-    said = passed_over([tmp_path / 'a.jpg', tmp_path])
-    assert 'sub/IMG_1.HEIC' in said and 'clip.mp4' in said and 'notes' not in said
+    found = passed_over([tmp_path / 'a.jpg', tmp_path])
+    assert [Path(name).name for name in found.videos] == ['clip.mp4', 'clip.AVI'] and found.others == 1
+    assert (
+        '2 videos' in str(found) and 'sub/IMG_1.HEIC; convert' in str(found) and '1 files that are no im' in str(found)
+    )
     with pytest.raises(
-        InputError, match=r'sub: no image but files of formats that are not read: .*IMG_1\.HEIC; convert'
+        InputError, match=r'sub: no image but 1 files of formats that are not read .*IMG_1\.HEIC; convert'
     ):
         find_images([tmp_path / 'sub'])
-    for address in ('https://example.com/cat.jpg', 'rtsp://camera/1', 's3://bucket/cat.jpg'):
-        with pytest.raises(InputError, match=f'{address}: addresses are not read; download'):
-            find_images([address])
+    with pytest.raises(
+        InputError, match=r'more: no image but 1 videos .*clip.AVI\), which are read when they are named'
+    ):
+        find_images([tmp_path / 'more'])
 
 
-class FakeDetector:
-    """Finds a box in every image, refuses strips, and lacks memory for large ones."""
-
-    model, classes = None, CLASSES
-
-    def __init__(self, after=lambda path: None):
-        self.after = after
-
-    def detect(self, image, path):
-        if image.shape[0] > 100:
-            raise RuntimeError('DefaultCPUAllocator: not enough memory: you tried to allocate 12 bytes')
-        if image.shape[1] < 10:
-            raise InputError(f'{path}: is a strip; cut it.')
-        self.after(Path(path))
-        return DETECTIONS
-
-
-def read_json(folder):
-    return json.loads((folder / 'detections.json').read_text())
-
-
-def test_one_bad_image_costs_no_other(tmp_path, scene, capsys):
-    names = ['a.png', 'strip.png', 'large.png', 'broken.png', 'caf\udce9.png', 'b.png']  # One is in Latin-1.
-    paths = [tmp_path / name for name in names]
-    for path in paths:
-        image = {'strip': scene[:, :3], 'large': np.zeros((101, 50, 3), np.uint8)}.get(path.stem, scene)
-        write_bytes(path, b'no image' if path.stem == 'broken' else cv2.imencode('.png', image)[1].tobytes())
-    drawn = draw_photos(FakeDetector(), paths, tmp_path / 'out', score=0.05)
-    assert (drawn.images, drawn.boxes) == (3, 9) and drawn.unreadable == tuple(map(str, paths[1:4]))
-    found = read_json(tmp_path / 'out')
-    assert list(found['images']) == [str(paths[0]), *map(str, paths[4:])]
-    assert [Path(path).name for path in found['unreadable']] == names[1:4]
-    assert len(list((tmp_path / 'out').glob('*.png'))) == 3
-    said = capsys.readouterr().out
-    assert said.count('skipped: ') == 3 and 'strip.png: is a strip' in said and 'more memory than there is' in said
-    with pytest.raises(InputError, match=r'none of the 2 images can be used; the first: .*strip\.png: is a strip'):
-        draw_photos(FakeDetector(), paths[1:3], tmp_path / 'none')
-    assert not (tmp_path / 'none').exists()
-
-
-def test_what_was_found_is_on_the_disk_after_every_image(tmp_path, scene, monkeypatch):
-    monkeypatch.setattr(demo.time, 'monotonic', lambda: 0.0)  # Writing takes no time.
-    paths = [tmp_path / f'{number}.png' for number in range(4)]
-    for path in paths:
-        cv2.imwrite(str(path), scene)
-
-    def look(path):
-        if path != paths[0]:  # As if the process were killed here.
-            assert list(read_json(tmp_path / 'out')['images']) == list(map(str, paths[: paths.index(path)]))
-        if path == paths[3]:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        draw_photos(FakeDetector(look), paths, tmp_path / 'out')
-    assert len(read_json(tmp_path / 'out')['images']) == 3
-    # Where it takes long, it is not done every time, but at the end.
-    monkeypatch.setattr(demo.time, 'monotonic', itertools.count().__next__)
-    written = []
-    monkeypatch.setattr(demo, 'atomic_write', lambda *args, **kwargs: written.append(kwargs) or atomic_write(*args))
-    draw_photos(FakeDetector(), paths, tmp_path / 'slow')
-    assert [kwargs['durable'] for kwargs in written] == [False, True]
+def test_sources_that_are_no_files(tmp_path):
+    (tmp_path / 'a.jpg').touch()
+    named = ['https://example.com/cat.jpg', 'camera:0', '-', str(tmp_path), 'camera:0']
+    assert find_sources(named) == [*named[:3], tmp_path / 'a.jpg']
+    for address in ('rtsp://camera/1', 's3://bucket/cat.jpg'):
+        with pytest.raises(InputError, match=f'{address}: such addresses are not read; download'):
+            find_sources([address])
 
 
 def test_output_names():
