@@ -17,20 +17,15 @@ setup: $(READY)
 
 # Depends on what decides the content of the environment, so that it is renewed when that changes.
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "Python 3.10 to 3.13 is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "Python 3.10 to 3.14 is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --upgrade -c constraints.txt pip setuptools wheel
 	$(PY) -m pip install -c constraints.txt --no-build-isolation -e '.[test]'
 	@touch $@
 
 demo: setup
-	$(PY) tools/demo.py examples/photos --out-dir $(DEMO)/photos
-	$(PY) tools/make_mini.py data/mini
-	$(PY) tools/test.py configs/googlenet_rcnn_mini.py checkpoints/googlenet_rcnn_mini.pth --work-dir $(DEMO)/test
-	$(PY) tools/demo.py data/mini/Data/DET/val/mini_val_00000[1-9].JPEG --config configs/googlenet_rcnn_mini.py \
-		--checkpoint checkpoints/googlenet_rcnn_mini.pth --out-dir $(DEMO)/mini
-	@echo "Photos with boxes: $(DEMO)/photos/*.png; drawn test images: $(DEMO)/mini/*.png"
+	$(PY) -m det_inception demo --out-dir $(DEMO)
 
 test: setup
 	$(VENV)/bin/ruff format --check .
@@ -49,4 +44,4 @@ mini-checkpoint: setup
 	$(PY) tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth checkpoints/googlenet_rcnn_mini.pth
 
 clean:
-	rm -rf $(DEMO) work_dirs data/mini
+	rm -rf $(DEMO) work_dirs data/mini build dist

@@ -7,6 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / 'det_inception'
 ROOMS = (
+    '__main__',
     'cli',
     'inference',
     'engine',
@@ -20,15 +21,16 @@ ROOMS = (
     'compat',
     'proposals',
     'ilsvrc',
+    'mini_set',
     'formats',
     'utils',
     'version',
 )
 """From the top of the house to the ground; an import points down this list."""
 
-GROUND_FLOOR = ('proposals', 'ilsvrc', 'formats', 'utils')
+GROUND_FLOOR = ('proposals', 'ilsvrc', 'mini_set', 'formats', 'utils')
 GROUND_LIBRARIES = {'numpy', 'scipy', 'numba', 'cv2', 'h5py', 'tqdm', 'PIL', 'yaml', 'platformdirs', 'rich'}
-LOOSE = {'__init__.py', 'version.py', 'registry.py', 'py.typed'}
+LOOSE = {'__init__.py', '__main__.py', 'version.py', 'registry.py', 'py.typed'}
 
 
 def module_name(path: Path) -> str:
@@ -68,6 +70,7 @@ def room_of(module: str) -> str | None:
 def test_nothing_lies_loose():
     assert {path.name for path in PACKAGE.iterdir() if path.is_file()} <= LOOSE
     assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.rglob('*.py'))} == set(ROOMS) - {
+        '__main__',
         'registry',
         'version',
     }
@@ -122,6 +125,12 @@ def test_a_command_imports_late(module):
             ('det_inception.cli', 'det_inception.utils.errors', 'det_inception.utils.terminal', 'det_inception.version')
         )
         assert light or not at_import, f'{module}:{line} imports {imported} before it has parsed its arguments'
+
+
+def test_albumentations_is_imported_where_it_is_used():
+    for module in MODULES:
+        for imported, line, at_import in imports_of(module):
+            assert not (at_import and imported.split('.')[0] == 'albumentations'), f'{module}:{line}'
 
 
 def test_the_walk_sees_what_it_should(tmp_path, monkeypatch):

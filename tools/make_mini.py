@@ -1,72 +1,8 @@
-"""Makes `data/mini`, the detection set that the project draws itself."""
+#!/usr/bin/env python3
+"""Draws the mini set, the detection set that the project makes itself: ``det-inception mini``."""
 
-from __future__ import annotations
-
-import argparse
-import sys
-import textwrap
-from pathlib import Path
-
-import cv2
-
-from det_inception.cli import common as cli
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'examples'))
-from mini_set import CLASSES, contact_sheet, cut_objects, make_mini
-
-DESCRIPTION = f"""
-Makes a small detection set in the folder layout of ILSVRC DET: {len(CLASSES)} of its 200 classes, drawn by
-code in varying shapes, colors, poses, light and size, at times half hidden or cut off, before cluttered
-textured backgrounds; 1 to 6 objects an image. Nothing is downloaded. Equal parameters give equal files,
-whatever the number of workers. A set that lies there complete is left as it is.
-
-classes:
-{textwrap.indent(textwrap.fill(', '.join(name for _, name in CLASSES), 100), '  ')}
-"""
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'root', nargs='?', default='data/mini', type=Path, help='folder of the set (default: data/mini)'
-    )
-    parser.add_argument('--train', type=int, default=800, metavar='N', help='training images (default: 800)')
-    parser.add_argument('--val', type=int, default=150, metavar='N', help='validation images (default: 150)')
-    parser.add_argument('--seed', type=int, default=2014, help='another seed gives another set (default: 2014)')
-    parser.add_argument('--workers', type=int, metavar='N', help='processes (default: one a usable core, at most 8)')
-    parser.add_argument(
-        '--force',
-        action='store_true',
-        help='make anew a set that lies there',
-    )
-    parser.add_argument(
-        '--objects',
-        type=Path,
-        metavar='DIR',
-        help='also cut the objects out, as a classification set: DIR/{train,val}/CLASS/*.JPEG',
-    )
-    parser.add_argument('--quiet', action='store_true', help='show no progress bar')
-    parser.add_argument(
-        '--contact-sheet',
-        type=Path,
-        metavar='FILE.png',
-        help='also draw 24 random samples with their boxes and names',
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    args = parse_args()
-    root = make_mini(args.root, args.train, args.val, args.seed, args.workers, not args.quiet, args.force)
-    print(f'{root}: {args.train} training and {args.val} validation images of {len(CLASSES)} classes.')
-    if args.objects:
-        counts = cut_objects(root, args.objects, progress=not args.quiet)
-        print(f'{args.objects}: {counts["train"]} training and {counts["val"]} validation objects.')
-    if args.contact_sheet:
-        args.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
-        args.contact_sheet.write_bytes(cv2.imencode('.png', contact_sheet(root))[1].tobytes())
-        print(f'{args.contact_sheet}: samples.')
-
+from det_inception.cli.common import run
+from det_inception.cli.mini import main
 
 if __name__ == '__main__':
-    cli.run(main)
+    run(main)

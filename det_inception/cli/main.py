@@ -24,6 +24,7 @@ COMMANDS = {
     'recall': 'measure how much of the ground truth proposals cover',
     'score': 'score a submission file by the official ILSVRC rules',
     'score-photos': 'score a detector on photos with DET ground truth',
+    'report': 'write the report of a test once more, from its numbers',
     'compare': 'say whether one run is better than another',
     'curves': 'draw loss and mAP of training runs',
     'train-ensemble': 'train the members of an ensemble',
@@ -32,6 +33,8 @@ COMMANDS = {
     'convert': 'convert public GoogLeNet weights',
     'publish': 'reduce a training checkpoint to what is needed to use it',
     'export': 'write a region classifier as an ONNX file',
+    'mini': 'draw a small data set',
+    'demo': 'show on photos and on a drawn data set what this can do',
 }
 
 

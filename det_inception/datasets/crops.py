@@ -13,13 +13,9 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
-from det_inception.compat import silence_albumentations
 from det_inception.ilsvrc import CROPS, crop_plan
 from det_inception.registry import TRANSFORMS
 from det_inception.utils.errors import InputError
-
-silence_albumentations()
-import albumentations  # noqa: E402  (asks the network for its newest version unless silenced before)
 
 INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST,
@@ -55,6 +51,8 @@ class RandomCropAndDistort(BaseTransform):
         distortion: float = 0.5,
         mirror: float = 0.5,
     ) -> None:
+        import albumentations  # Here alone, because it takes a second.
+
         if not interpolations or any(name not in INTERPOLATIONS for name in interpolations):
             raise ValueError(f'interpolations are some of {", ".join(INTERPOLATIONS)}, not {interpolations}')
         if not 0 <= distortion <= 1:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import platformdirs
 
 from det_inception.utils.errors import InputError
 
@@ -78,14 +79,18 @@ def cache_folder(name: str, chosen: str | os.PathLike | None = None) -> Path | N
     """Returns where to keep what can be computed again.
 
     Args:
-        name: What it is; its folder is ``det_inception/NAME`` in the user's cache folder (``XDG_CACHE_HOME``).
+        name: What it is; its folder is ``det_inception/NAME`` in the user's cache folder: that of the operating system,
+            or ``XDG_CACHE_HOME``.
         chosen: Another folder; ``''``: nowhere, which gives None. A user without a home has none either.
     """
     if chosen is None:
+        if root := os.environ.get('XDG_CACHE_HOME'):
+            return Path(root, 'det_inception', name)
         try:
-            return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'det_inception' / name
+            folder = Path(platformdirs.user_cache_dir('det_inception', appauthor=False), name)
         except RuntimeError:  # A user without a home, as in a container.
             return None
+        return folder if folder.is_absolute() else None  # Older versions of platformdirs say "~/..." then.
     return Path(chosen) if chosen != '' else None
 
 

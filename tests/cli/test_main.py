@@ -13,7 +13,7 @@ from det_inception.cli.common import run
 from det_inception.version import __version__
 
 REPO = Path(__file__).resolve().parent.parent.parent
-TOOLS = sorted(path for path in (REPO / 'tools').glob('*.py') if path.stem != 'make_mini')
+TOOLS = sorted((REPO / 'tools').glob('*.py'))
 
 
 def command(monkeypatch, capfd, *arguments):

@@ -229,3 +229,21 @@ def test_a_checkpoint_of_mmengine_loads_in_a_fresh_process_and_getattr_stays_clo
 
 def test_albumentations_does_not_ask_the_network():
     assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '1'
+
+
+def test_what_python_3_14_has_not(monkeypatch):
+    """MMEngine's look for operators works without the function that Python took away."""
+    import pkgutil
+
+    from mmcv.utils.ext_loader import check_ops_exist
+    from mmengine.utils.dl_utils import mmcv_full_available
+
+    from det_inception.compat import restore_find_loader
+
+    before = mmcv_full_available(), check_ops_exist()
+    monkeypatch.delattr(pkgutil, 'find_loader', raising=False)
+    with pytest.raises(AttributeError):
+        mmcv_full_available()
+    restore_find_loader()
+    assert (mmcv_full_available(), check_ops_exist()) == before
+    assert pkgutil.find_loader('json') is not None and pkgutil.find_loader('no_such_module') is None

@@ -12,10 +12,10 @@ from mmengine.config import ConfigDict
 from det_inception.config.loading import ConfigError, config_classes, load_config
 from det_inception.config.test_outputs import save_region_scores
 from det_inception.engine.test import test as run_test
+from det_inception.mini_set import make_mini
 from det_inception.proposals.region_scores import ImageScores, RegionScores, RegionScoresWriter, merge
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from mini_set import make_mini
 
 CONFIG = Path(__file__).resolve().parent.parent.parent / 'configs/googlenet_rcnn_mini.py'
 OPTIONS = {

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from det_inception.cli import common as cli
+from det_inception.mini_set import make_mini
 from det_inception.proposals import ProposalStore
-from mini_set import make_mini
 
 REPO = Path(__file__).resolve().parent.parent.parent
 MINI = str(REPO / 'configs/googlenet_multibox_mini.py')

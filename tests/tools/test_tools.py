@@ -17,8 +17,8 @@ from mmengine.runner import EpochBasedTrainLoop
 from sets_on_disk import SIZE, draw_sets
 
 from det_inception.cli import common as cli
+from det_inception.mini_set import make_mini
 from det_inception.models import RCNN, GoogLeNet
-from mini_set import make_mini
 
 REPO = Path(__file__).resolve().parent.parent.parent
 MINI = str(REPO / 'configs/googlenet_rcnn_mini.py')

@@ -1,8 +1,11 @@
 """Numba's cache where there is a place for it, and none where there is not."""
 
+import os
+import sys
 from pathlib import Path
 
 import numba.core.caching
+import platformdirs
 import pytest
 
 from det_inception.utils.compiled import compiled
@@ -23,9 +26,18 @@ def test_without_a_place_for_the_cache(monkeypatch, caplog):
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch):
-    def homeless(cls):
-        raise RuntimeError('Could not determine home directory.')
-
     monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
-    monkeypatch.setattr(Path, 'home', classmethod(homeless))
+    monkeypatch.setattr(os.path, 'expanduser', lambda path: path)  # What Python does then.
     assert cache_folder('proposals') is None
+
+
+def test_where_caches_are(monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    assert cache_folder('proposals') == tmp_path / 'det_inception/proposals'
+    assert cache_folder('proposals', tmp_path / 'mine') == tmp_path / 'mine'
+    assert cache_folder('proposals', '') is None
+    monkeypatch.delenv('XDG_CACHE_HOME')
+    folder = platformdirs.user_cache_dir('det_inception', appauthor=False)
+    assert cache_folder('proposals') == Path(folder) / 'proposals'
+    if sys.platform == 'linux':
+        assert Path(folder) == Path.home() / '.cache/det_inception'

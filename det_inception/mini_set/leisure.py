@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mini_set.canvas import (
+from det_inception.mini_set.canvas import (
     BLACK,
     WHITE,
     Array,

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from det_inception.mini_set.canvas import Array
+from det_inception.mini_set.scene import CLASSES, Box, compose
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
-from mini_set.canvas import Array
-from mini_set.scene import CLASSES, Box, compose
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pictures than before."""
@@ -219,7 +219,7 @@ def _annotation(split: str, name: str, width: int, height: int, boxes: list[Box]
 
 
 # A new interpreter a worker: a forked process could hang on the threads that OpenCV had in its parent.
-_WORKER = 'import sys; from mini_set.folder import work; work(*sys.argv[1:])'
+_WORKER = 'import sys; from det_inception.mini_set.folder import work; work(*sys.argv[1:])'
 
 
 def _run_workers(root: Path, seed: int, tasks: list[tuple[str, int]], workers: int, bar: tqdm) -> None:

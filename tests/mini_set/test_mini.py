@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mini_set import CLASSES, MiniSetError, compose, contact_sheet, make_mini, render
-from mini_set.canvas import Canvas
-from mini_set.objects import CATALOGUE
+from det_inception.mini_set import CLASSES, MiniSetError, compose, contact_sheet, make_mini, render
+from det_inception.mini_set.canvas import Canvas
+from det_inception.mini_set.objects import CATALOGUE
 
 TRAIN, VAL, SEED = 14, 7, 3
 
@@ -288,14 +288,14 @@ def test_nothing_half_made_remains(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError('disk full')
 
-    monkeypatch.setattr('mini_set.folder._annotation', fail)
+    monkeypatch.setattr('det_inception.mini_set.folder._annotation', fail)
     with pytest.raises(OSError, match='disk full'):
         make_mini(tmp_path / 'mini', 2, 1, 0, workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_failing_workers_are_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr('mini_set.folder._WORKER', 'raise SystemExit(3)')
+    monkeypatch.setattr('det_inception.mini_set.folder._WORKER', 'raise SystemExit(3)')
     with pytest.raises(MiniSetError, match='worker process failed'):
         make_mini(tmp_path / 'mini', 2, 2, 0, workers=2, progress=False)
     assert list(tmp_path.iterdir()) == []

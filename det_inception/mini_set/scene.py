@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mini_set.backgrounds import background
-from mini_set.canvas import Array, Canvas, hsv, noise
-from mini_set.clutter import clutter
-from mini_set.objects import CATALOGUE
+from det_inception.mini_set.backgrounds import background
+from det_inception.mini_set.canvas import Array, Canvas, hsv, noise
+from det_inception.mini_set.clutter import clutter
+from det_inception.mini_set.objects import CATALOGUE
 
 CLASSES: tuple[tuple[str, str], ...] = tuple((entry.wnid, entry.name) for entry in CATALOGUE)
 """(WNID, name) of each class, as in the development kit's `map_det.txt`."""

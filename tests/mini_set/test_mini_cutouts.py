@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from det_inception.datasets import ImageNetDataset
-from mini_set import CLASSES, MiniSetError, cut_objects, make_mini
+from det_inception.mini_set import CLASSES, MiniSetError, cut_objects, make_mini
 
 
 @pytest.fixture(scope='module')

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from mini_set.folder import SPLITS, MiniSetError
-from mini_set.scene import CLASSES
+from det_inception.mini_set.folder import SPLITS, MiniSetError
+from det_inception.mini_set.scene import CLASSES
 
 
 def cut_objects(

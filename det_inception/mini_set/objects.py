@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mini_set.canvas import Canvas
-from mini_set.leisure import guitar, pizza, soccer_ball
-from mini_set.living import banana, butterfly, goldfish, ladybug, starfish
-from mini_set.made import car, cup_or_mug, traffic_light, wine_bottle
+from det_inception.mini_set.canvas import Canvas
+from det_inception.mini_set.leisure import guitar, pizza, soccer_ball
+from det_inception.mini_set.living import banana, butterfly, goldfish, ladybug, starfish
+from det_inception.mini_set.made import car, cup_or_mug, traffic_light, wine_bottle
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mini_set.canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
+from det_inception.mini_set.canvas import BLACK, WHITE, Array, Canvas, ellipse, hsv, ribbon, rotate, spline
 
 
 def banana(canvas: Canvas) -> None:

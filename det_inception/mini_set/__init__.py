@@ -8,18 +8,17 @@ equal files, whatever the number of workers and the order of the work, because e
 own. Other versions or processors may round differently: single pixels, and seldom a side of a box by a pixel,
 can then differ.
 
-The program lies outside the package, as an example of how a data set comes about. `tools/make_mini.py` runs it. Put
-`examples/` on Python's path to import it: `from mini_set import make_mini`. It needs NumPy, OpenCV, tqdm and the
-package's error class, no PyTorch.
+`det-inception mini` runs it. It needs NumPy, OpenCV and tqdm, no PyTorch.
 """
 
-from mini_set.cutouts import cut_objects
-from mini_set.folder import GENERATOR_VERSION, MiniSetError, contact_sheet, make_mini
-from mini_set.scene import CLASSES, Scene, compose, render
+from det_inception.mini_set.cutouts import cut_objects
+from det_inception.mini_set.folder import GENERATOR_VERSION, RECORD, MiniSetError, contact_sheet, make_mini
+from det_inception.mini_set.scene import CLASSES, Scene, compose, render
 
 __all__ = [
     'CLASSES',
     'GENERATOR_VERSION',
+    'RECORD',
     'MiniSetError',
     'Scene',
     'compose',

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from mini_set.canvas import (
+from det_inception.mini_set.canvas import (
     Array,
     Canvas,
     ellipse,

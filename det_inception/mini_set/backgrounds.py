@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from mini_set.canvas import Array, hsv, mix, noise, random_color, rotate, spline
+from det_inception.mini_set.canvas import Array, hsv, mix, noise, random_color, rotate, spline
 
 Random = np.random.Generator
 

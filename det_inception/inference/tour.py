@@ -1,0 +1,57 @@
+"""What the project can do, in a few minutes and without a download: what ``det-inception demo`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from det_inception.config.loading import load_config
+from det_inception.engine.test import test
+from det_inception.inference.demo import MINI_CONFIG, VOC_CONFIG
+from det_inception.inference.detecting import Summary, detect_all
+from det_inception.inference.detector import Detector
+from det_inception.inference.images import find_images
+from det_inception.mini_set import RECORD, make_mini
+from det_inception.utils.included import PHOTOS, find_checkpoint, included
+
+MAP = 'ilsvrc/mAP'
+DRAWN_TEST_IMAGES = 9
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What :func:`tour` found.
+
+    Attributes:
+        photos: Of the photos that come with the project.
+        drawn: Of a few test images of the mini set.
+        mean_ap: Of the small network on the whole test part of the mini set; by the official score.
+    """
+
+    photos: Summary
+    drawn: Summary
+    mean_ap: float
+
+
+def tour(out_dir: str | Path, data_root: str | Path, device: str | None = None) -> Tour:
+    """Draws the mini set, finds objects in the project's photos, and tests the small network on the set.
+
+    Args:
+        out_dir: For pictures (``photos/``, ``mini/``) and the log of the test (``test/``).
+        data_root: Folder of the mini set; made if there is none.
+        device: For the photos; None: a GPU where there is one.
+
+    Raises:
+        InputError: A folder cannot be written to, or ``data_root`` holds something else.
+    """
+    out_dir, data_root = Path(out_dir), Path(data_root)
+    if not (data_root / RECORD).is_file():
+        make_mini(data_root)
+    photos = detect_all(Detector(VOC_CONFIG, device=device), find_images([included(PHOTOS)]), out_dir / 'photos')
+    checkpoint = find_checkpoint(MINI_CONFIG)
+    cfg = load_config(MINI_CONFIG, data_root=data_root, checkpoint=checkpoint)
+    cfg.work_dir = str(out_dir / 'test')
+    mean_ap = test(cfg, checkpoint)[MAP]
+    images = find_images([data_root / 'Data/DET/val'])[:DRAWN_TEST_IMAGES]
+    drawn = detect_all(Detector(MINI_CONFIG, device=device), images, out_dir / 'mini')
+    return Tour(photos, drawn, mean_ap)

@@ -1,0 +1,47 @@
+"""A hook of MkDocs: pages of the site that are files of the clone's root, and links to them.
+
+A clone shows the same files without a site, so their links are those of the clone; here they are turned.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    'index.md': 'README.md',
+    'checkpoints.md': 'checkpoints/README.md',
+    'contributing.md': 'CONTRIBUTING.md',
+    'changelog.md': 'CHANGELOG.md',
+}
+"""Pages of the site that lie elsewhere in a clone."""
+_LINK = re.compile(r'(\]\(|src="|href=")(?!\w+:|#|/)([^)"#\s]+)')
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages."""
+    for page, source in PAGES.items():
+        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding='utf-8')))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Turns links of the clone into links of the site."""
+    place = Path(PAGES.get(page.file.src_uri, f'docs/{page.file.src_uri}')).parent
+    return _LINK.sub(lambda match: match[1] + _target(match[2], place, Path(page.file.src_uri).parent), markdown)
+
+
+def _target(link: str, place: Path, home: Path) -> str:
+    """Returns a link on a page in the site's folder ``home`` that was written in the clone's folder ``place``."""
+    path = (ROOT / place / link).resolve()
+    known = {(ROOT / source).resolve(): ROOT / 'docs' / page for page, source in PAGES.items()}
+    path = known.get(path, path)
+    if not path.is_relative_to(ROOT / 'docs'):
+        return link  # MkDocs will say that there is no such page.
+    up = '../' * len(home.parts)
+    return up + path.relative_to(ROOT / 'docs').as_posix()
