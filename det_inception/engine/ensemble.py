@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import set_random_seed
@@ -18,8 +17,7 @@ from det_inception.config.options import read_options
 from det_inception.engine.resuming import find_last_checkpoint
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write
-from det_inception.weights.export import publish
+from det_inception.weights.export import publish, write_checkpoint
 
 TRAIN = (sys.executable, '-m', 'det_inception.cli.main', 'train')
 INITIAL = 'initial.pth'
@@ -87,9 +85,7 @@ def _write_initial(cfg: Config, seed: int, path: Path, weights: str | None) -> N
     set_random_seed(seed)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as unfinished:
-        torch.save(dict(state_dict=model.state_dict(), meta=dict(initial_weights=str(weights))), unfinished)
+    write_checkpoint(path, model.state_dict(), dict(initial_weights=str(weights)))
 
 
 def _run(words: list[str], member: Path) -> None:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from torch import nn
 
 from det_inception.config.weights import checkpoint_list, is_score_file
+from det_inception.engine.faults import explain_deaths
 from det_inception.engine.runner import build_runner, explain_disk_errors, require_settings, require_work_dir
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detectors, unwrapped
@@ -28,7 +29,7 @@ def test(
     Raises:
         CheckpointError: The checkpoint does not fit the config's model.
         ConfigError: The config describes no test, or ``work_dir`` cannot be written to.
-        InputError: There was nothing to measure.
+        InputError: There was nothing to measure, or another process of the test was ended.
     """
     require_settings(cfg, 'test_dataloader', 'test_cfg', 'test_evaluator')
     require_work_dir(cfg.work_dir)
@@ -38,7 +39,7 @@ def test(
         load_detectors(runner.model, checkpoint_list(checkpoint))
     if prepare is not None:
         prepare(unwrapped(runner.model))
-    with explain_disk_errors(cfg.work_dir):
+    with explain_disk_errors(cfg.work_dir), explain_deaths(cfg.work_dir):
         metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.
         name = checkpoint_list(checkpoint)[0]

@@ -9,6 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from det_inception.config.data import config_classes
 from det_inception.config.errors import ConfigError
 from det_inception.config.weights import require_pretrained
+from det_inception.engine.faults import alone_in_work_dir, explain_deaths
 from det_inception.engine.resuming import find_last_checkpoint, require_state
 from det_inception.engine.runner import Runner, build_runner, explain_disk_errors, require_settings, require_work_dir
 from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint, require_fit, require_overlap
@@ -25,9 +26,15 @@ def train(cfg: Config, resume: str | bool = False) -> Runner:
     Raises:
         CheckpointError: The checkpoint to resume, or that of the config's ``load_from``, does not fit.
         ConfigError: The config describes no training, or ``work_dir`` cannot be written to.
+        InputError: Another training is writing to ``work_dir``, or another process of this one was ended.
     """
     require_settings(cfg, 'train_dataloader', 'train_cfg', 'optim_wrapper')
     require_work_dir(cfg.work_dir)
+    with alone_in_work_dir(cfg), explain_deaths(cfg.work_dir):
+        return _train(cfg, resume)
+
+
+def _train(cfg: Config, resume: str | bool) -> Runner:
     if not resume and cfg.get('resume'):
         resume = cfg.get('load_from') or True
     if resume:

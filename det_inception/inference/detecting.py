@@ -12,9 +12,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
-from det_inception.inference.detections import found_image
+from det_inception.inference.detections import Detections, found_image
 from det_inception.inference.detector import Detector, require_score
 from det_inception.inference.result_files import KINDS, ResultFiles
 from det_inception.inference.sources import STANDARD_INPUT, Photo, open_image, read_standard_input
@@ -132,8 +133,9 @@ class _Run:
         try:
             if is_video_source(source):
                 self._video(source, stem)
-            else:
-                self._image(source, stem)
+                return
+            image, name = _open(source)
+            found = self.detector.detect(image, name)
         except (InputError, MemoryError, RuntimeError, cv2.error) as error:
             if not isinstance(error, InputError):
                 if not is_out_of_memory(error):
@@ -143,14 +145,14 @@ class _Run:
             self.first = self.first or error
             tqdm.write(f'skipped: {printable(str(error))}')
             self.found.unreadable.append(str(source))
+            return
+        self._write_image(image, name, found, stem)  # A disk that is full is no fault of the image's.
 
     def finish(self) -> None:
         self.found.write(durable=True)
         self.files.finish()
 
-    def _image(self, source: str | Path, stem: str) -> None:
-        image, name = _open(source)
-        found = self.detector.detect(image, name)
+    def _write_image(self, image: np.ndarray, name: str, found: Detections, stem: str) -> None:
         self.boxes += len(found.above(self.wanted.score))
         shown = found.above(self.wanted.score, self.wanted.max_boxes)
         if not len(shown):

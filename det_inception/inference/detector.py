@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from mmengine.dataset import Compose, pseudo_collate
@@ -22,6 +23,9 @@ from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.images import read_image
 from det_inception.utils.included import checkpoint_of
 from det_inception.weights.checkpoints import holds_multibox, load_detectors, read_checkpoint, require_classes
+
+MAX_PIXELS = 2**25
+"""Images of more are made smaller for the network, as an R-CNN needs about 40 bytes for each pixel."""
 
 
 class Detector:
@@ -92,6 +96,7 @@ class Detector:
         if cfg.get('test_dataloader') is None:
             raise InputError(f'{config}: the config has no test_dataloader, whose pipeline images go through; add it.')
         steps = cfg.test_dataloader.dataset.pipeline
+        self.stores_proposals = any(step.get('store') for step in steps)
         self.pipeline = Compose([_without_annotations(step) for step in steps if step['type'] != 'LoadAnnotations'])
 
     def __call__(
@@ -151,12 +156,18 @@ class Detector:
     def detect_batch(self, images: Sequence[np.ndarray], paths: Sequence[str | Path]) -> list[Detections]:
         """Finds the objects of several images at once; see :meth:`detect`."""
         images = [as_bgr(image) for image in images]
+        seen = images if self.stores_proposals else [_within(image, MAX_PIXELS) for image in images]
         samples = [
-            self.pipeline(dict(img=image, img_path=str(path), img_id=str(path))) for image, path in zip(images, paths)
+            self.pipeline(dict(img=image, img_path=str(path), img_id=str(path))) for image, path in zip(seen, paths)
         ]
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
         with precision:
             results = self.model.test_step(pseudo_collate(samples))
+        for result, small, image in zip(results, seen, images):
+            if small is not image:
+                found = result.pred_instances
+                (height, width), (small_height, small_width) = image.shape[:2], small.shape[:2]
+                found.bboxes = found.bboxes * found.bboxes.new_tensor([width / small_width, height / small_height] * 2)
         return [
             Detections.from_instances(result.pred_instances, self.classes, image, str(path))
             for result, image, path in zip(results, images, paths)
@@ -167,6 +178,17 @@ class Detector:
         for path in paths:
             image = read_image(path)
             yield Path(path), image, self.detect(image, path)
+
+
+def _within(image: np.ndarray, pixels: int) -> np.ndarray:
+    """Returns an image, made smaller if it has more pixels."""
+    height, width = image.shape[:2]
+    share = (pixels / (height * width)) ** 0.5
+    if share >= 1:
+        return image
+    return cv2.resize(
+        image, (max(1, round(width * share)), max(1, round(height * share))), interpolation=cv2.INTER_AREA
+    )
 
 
 def require_score(score: float | None) -> None:

@@ -5,14 +5,13 @@ OUT/{train,val}/banana/mini_train_000001_1.JPEG     the image's name and the obj
 
 from __future__ import annotations
 
-import tempfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
-from det_inception.mini_set.folder import SPLITS, MiniSetError
+from det_inception.mini_set.folder import SPLITS, MiniSetError, folder_beside
 from det_inception.mini_set.scene import CLASSES
 
 
@@ -34,7 +33,8 @@ def cut_objects(
         Number of objects a split.
 
     Raises:
-        MiniSetError: ``out`` exists, or ``root`` holds no set, an image is missing, or a class has no object.
+        MiniSetError: ``out`` exists, or ``root`` holds no set, an image is missing, a class has no object, or the disk
+            refuses.
     """
     root, out = Path(root), Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -43,9 +43,8 @@ def cut_objects(
     if not files:
         raise MiniSetError(f'There are no annotations under {root / "Annotations/DET"}: make the set first.')
     names, counts = dict(CLASSES), dict.fromkeys(SPLITS, 0)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{out.name}-', dir=out.parent) as beside:
-        fresh = Path(beside, 'new')
+    with folder_beside(out) as beside:
+        fresh = beside / 'new'
         for split, file in tqdm(files, desc=f'making {out}', unit='image', disable=not progress):
             image_file = root / 'Data/DET' / split / f'{file.stem}.JPEG'
             image = cv2.imread(str(image_file))
@@ -60,7 +59,7 @@ def cut_objects(
                 cut = image[max(y1 - dy, 0) : y2 + 1 + dy, max(x1 - dx, 0) : x2 + 1 + dx]
                 folder = fresh / split / names[thing.findtext('name')]
                 folder.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(folder / f'{file.stem}_{number}.JPEG'), cut)
+                (folder / f'{file.stem}_{number}.JPEG').write_bytes(cv2.imencode('.JPEG', cut)[1].tobytes())
                 counts[split] += 1
         for name in names.values():
             if not (fresh / 'train' / name).is_dir():

@@ -8,12 +8,15 @@ ROOT/mini.json                                             what it was made with
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -24,6 +27,8 @@ from det_inception.mini_set.canvas import Array
 from det_inception.mini_set.scene import CLASSES, Box, compose
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
+from det_inception.utils.files import reason
+from det_inception.utils.locks import lock_folder, unlock
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pictures than before."""
@@ -63,7 +68,7 @@ def make_mini(
 
     Raises:
         MiniSetError: a parameter is out of range; `root` holds a set made with other parameters (and not
-            `force`) or files of another origin; or a worker process failed.
+            `force`) or files of another origin; the disk refuses; or a worker process failed.
     """
     root = Path(root)
     if train < 1 or val < 1:
@@ -77,9 +82,8 @@ def make_mini(
     if _is_made(root, wanted, force):
         return root
 
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as beside:
-        fresh = Path(beside, 'new')
+    with folder_beside(root) as beside:
+        fresh = beside / 'new'
         for split in SPLITS:
             (fresh / 'Annotations/DET' / split).mkdir(parents=True)
             (fresh / 'Data/DET' / split).mkdir(parents=True)
@@ -99,7 +103,7 @@ def make_mini(
         # wanted one.
         record = {**wanted, 'classes': dict(CLASSES), 'opencv': cv2.__version__, 'numpy': np.__version__}
         (fresh / RECORD).write_text(json.dumps(record, indent=2) + '\n')
-        old = Path(beside, 'old')
+        old = beside / 'old'
         if root.exists():
             root.rename(old)
         try:
@@ -109,6 +113,37 @@ def make_mini(
                 old.rename(root)
             raise
     return root
+
+
+@contextlib.contextmanager
+def folder_beside(root: Path) -> Iterator[Path]:
+    """Makes a temporary folder beside a folder to be, and removes those that killed processes have left there.
+
+    Nothing stays behind, also none of the folders above that had to be made, where the block fails.
+
+    Raises:
+        MiniSetError: The disk refuses.
+    """
+    new = [folder for folder in root.parents if not folder.exists()]
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        for left in root.parent.glob(f'.{root.name}-*'):
+            with contextlib.suppress(BlockingIOError):  # Its process is at work.
+                unlock(lock_folder(left))
+                shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as beside:
+            lock = lock_folder(beside)
+            try:
+                yield Path(beside)
+            finally:
+                unlock(lock)
+    except BaseException as error:
+        for folder in new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            raise MiniSetError(f'{root}: cannot be made: {reason(error)}.') from error
+        raise
 
 
 def contact_sheet(root: str | Path, count: int = 24, columns: int = 6, seed: int = 0) -> Array:

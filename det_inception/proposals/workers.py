@@ -67,7 +67,7 @@ def propose_all(
                 break
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 yield from zip(waiting.pop(future), future.result())
-    except BrokenProcessPool as error:
+    except (BrokenProcessPool, EOFError, ConnectionError) as error:  # The latter where the forkserver was ended.
         raise ProposalError(
             'A worker process was ended from outside, perhaps for lack of memory; what was written is kept: run the '
             'same command again, perhaps with fewer --workers.'

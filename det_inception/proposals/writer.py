@@ -18,11 +18,7 @@ from det_inception.proposals.records import ImageIdentity, Proposals, is_valid_k
 from det_inception.proposals.store import ProposalStore
 from det_inception.proposals.store_file import FORMAT, VERSION, narrowest, write_store
 from det_inception.utils.files import atomic_write, reason
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from det_inception.utils.locks import lock_folder, unlock
 
 
 class ProposalWriter:
@@ -86,23 +82,14 @@ class ProposalWriter:
             raise
 
     def _take_lock(self) -> None:
-        if fcntl is None:
-            return
         try:
-            # The folder itself is locked: no file that could be left behind, and the system frees it on kill -9.
-            self._lock = os.open(self.parts_folder, os.O_RDONLY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_folder(self.parts_folder)
         except BlockingIOError as error:
-            self._release_lock()
             raise ProposalError(f'{self.path} is being written by another process; wait for it or stop it.') from error
-        except OSError:
-            # Some network file systems have no locks; go on without.
-            self._release_lock()
 
     def _release_lock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        unlock(self._lock)
+        self._lock = None
 
     def _begin_or_go_on(self) -> None:
         run = {'format': FORMAT, 'version': VERSION, 'parameters': self.parameters, 'shard': self.shard}

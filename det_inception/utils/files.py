@@ -6,21 +6,21 @@ import bz2
 import contextlib
 import errno
 import gzip
+import io
 import itertools
 import lzma
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import platformdirs
 
 from det_inception.utils.errors import InputError
-
-_COMPRESSORS = {'.gz': gzip.open, '.bz2': bz2.open, '.xz': lzma.open}
 
 
 @contextlib.contextmanager
@@ -126,13 +126,40 @@ def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
     """Writes a text, whole or in pieces, in UTF-8, making the file's folder; see :func:`atomic_write`.
 
     The file is compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
+
+    Raises:
+        InputError: The file cannot be written, or the text has a name of a file that is not UTF-8.
     """
-    compressor = _COMPRESSORS.get(Path(path).suffix, open)
-    with (
-        atomic_write(path, make_folder=True) as temporary,
-        compressor(temporary, 'wt', encoding='utf-8', newline='\n') as file,
-    ):
-        file.writelines([content] if isinstance(content, str) else content)
+    write_texts({path: content})
+
+
+def write_texts(files: Mapping[str | os.PathLike, str | Iterable[str]]) -> None:
+    """Writes several texts that belong together, none of them before all are complete; see :func:`write_text`."""
+    with contextlib.ExitStack() as renames:
+        for path, content in files.items():
+            temporary = renames.enter_context(atomic_write(path, make_folder=True))
+            try:
+                with (
+                    open(temporary, 'wb') as raw,
+                    io.TextIOWrapper(_compressed(raw, Path(path)), encoding='utf-8', newline='\n') as file,
+                ):
+                    file.writelines([content] if isinstance(content, str) else content)
+            except UnicodeEncodeError as error:  # The rest of a name in another encoding, as Python keeps it.
+                name = error.object[max(0, error.start - 20) : error.end + 20].encode('ascii', 'backslashreplace')
+                raise InputError(
+                    f'{path}: cannot hold a name that is not UTF-8 (... {name.decode()} ...); rename that file.'
+                ) from error
+
+
+def _compressed(raw: BinaryIO, path: Path) -> BinaryIO:
+    match path.suffix:
+        case '.gz':  # Which notes a name, and would note the time.
+            return gzip.GzipFile(path.stem, 'wb', fileobj=raw, mtime=0)
+        case '.bz2':
+            return bz2.BZ2File(raw, 'wb')
+        case '.xz':
+            return lzma.LZMAFile(raw, 'wb')
+    return raw
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from det_inception.utils.errors import first_line
-from det_inception.utils.files import atomic_write, write_bytes
+from det_inception.utils.files import write_bytes
 from det_inception.version import __version__
 from det_inception.weights.checkpoints import read_checkpoint
 from det_inception.weights.files import CheckpointError
@@ -51,9 +50,21 @@ def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
             state_dict[key] = value.half()
             if (state_dict[key].isinf() & value.isfinite()).any():
                 raise CheckpointError(f'{source}: {key} holds values too large for float16; leave --half away.')
+    return write_checkpoint(target, state_dict, export_metadata(checkpoint))
+
+
+def write_checkpoint(path: str | Path, state_dict: Mapping[str, Tensor], meta: Mapping) -> int:
+    """Writes weights and what is said of them, whole or not at all, making the file's folder.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     buffer = io.BytesIO()
-    torch.save(dict(state_dict=state_dict, meta=export_metadata(checkpoint)), buffer)
-    write_bytes(target, buffer.getvalue())
+    torch.save(dict(state_dict=state_dict, meta=meta), buffer)
+    write_bytes(path, buffer.getvalue())
     return buffer.tell()
 
 
@@ -76,7 +87,7 @@ def write_backbone(path: str | Path, weights: Weights) -> None:
         weights: As from :func:`det_inception.weights.layouts.read_weights`; their classifier is left out.
 
     Raises:
-        CheckpointError: The file cannot be written.
+        InputError: The file cannot be written.
     """
     _write(path, dict(weights.backbone), replace(weights, classes=None))
 
@@ -89,7 +100,7 @@ def write_classifier(path: str | Path, weights: Weights) -> None:
         weights: As for :func:`write_backbone`, with a classifier.
 
     Raises:
-        CheckpointError: The weights have no classifier, or the file cannot be written.
+        InputError: The weights have no classifier, or the file cannot be written.
     """
     if not weights.classifier:
         raise CheckpointError(f'{weights.source}: has a backbone and no classifier; write the backbone alone.')
@@ -98,7 +109,6 @@ def write_classifier(path: str | Path, weights: Weights) -> None:
 
 
 def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) -> None:
-    path = Path(path)
     meta = dict(
         variant=weights.variant,
         width=weights.width,
@@ -108,12 +118,7 @@ def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) ->
         source_sha256=weights.sha256,
         det_inception_version=__version__,
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, CheckpointError) as beside:
-            torch.save(dict(state_dict=state_dict, meta=meta), beside)
-    except (OSError, RuntimeError) as error:  # torch reports an unwritable file as RuntimeError
-        raise CheckpointError(f'{path}: cannot be written ({first_line(error)}); choose another place.') from error
+    write_checkpoint(path, state_dict, meta)
 
 
 def with_classes(weights: Weights, path: Path) -> Weights:

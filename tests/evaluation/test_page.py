@@ -104,9 +104,9 @@ def test_names_are_only_text(tmp_path):
         image_paths=write_images(tmp_path, 2),
         proposal_iou=[1, 1, 1],
     )
-    checker, text, html = write(run, tmp_path / 'out', title=evil, facts=[(evil, evil)])
+    checker, text, html = write(run, tmp_path / 'out', title=evil, facts=[(evil, evil), ('data', 'caf\udce9')])
     assert not {'script', 'b onerror'} & set(checker.tags) and '<script' not in html
-    assert evil in text and '<img src=x onerror=alert(1)>' in text
+    assert evil in text and '<img src=x onerror=alert(1)>' in text and 'caf\\udce9' in text
     assert all(image['src'].startswith('data:') for image in checker.images)
     assert any(evil in image['alt'] for image in checker.images)
 

@@ -67,6 +67,14 @@ def test_detects(detector, scene):
     assert all((getattr(found, name) == getattr(again, name)).all() for name in ('boxes', 'scores', 'labels'))
 
 
+def test_a_large_image_is_made_smaller(detector, scene, monkeypatch):
+    small = detector.detect(scene)
+    monkeypatch.setattr('det_inception.inference.detector.MAX_PIXELS', 90 * 140)
+    large = detector.detect(scene.repeat(3, axis=0).repeat(3, axis=1))
+    np.testing.assert_allclose(large.boxes, 3 * small.boxes, rtol=1e-5)
+    assert (large.scores == small.scores).all() and (large.labels == small.labels).all()
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (200, 8000), (3, 400)])
 def test_images_of_every_size(detector, shape):
     image = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)

@@ -12,7 +12,7 @@ import pytest
 
 from det_inception.proposals import ProposalError
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write, reason, write_bytes, write_cache, write_text
+from det_inception.utils.files import atomic_write, reason, write_bytes, write_cache, write_text, write_texts
 from det_inception.utils.text_files import open_text
 
 TEXT = ''.join(f'line {number} {number * 7919 % 1009}\n' for number in range(3000))
@@ -27,6 +27,23 @@ def test_writes_what_it_reads(tmp_path: Path, suffix: str):
             assert text.buffer.read() == (TEXT + 'ä\r\n').encode()
         assert (path.read_bytes()[:4] == b'line') == (suffix == '.txt')
         assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path):
+    with pytest.raises(InputError, match=r'list\.txt: cannot hold a name that is not UTF-8 \(\.\.\. a/caf\\udce9\.jpg'):
+        write_text(tmp_path / 'list.txt', ['a/caf\udce9.jpg 1\n'])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_that_belong_together_are_written_when_all_are_complete(tmp_path: Path):
+    def no_end():
+        yield 'half'
+        assert list(tmp_path.glob('[a-z]*')) == []
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_texts({tmp_path / 'train.txt': 'a\n', tmp_path / 'val.txt': no_end()})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):

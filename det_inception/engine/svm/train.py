@@ -6,7 +6,6 @@ Shape legend: K classes, C channels of a feature, N regions, P objects of a clas
 from __future__ import annotations
 
 import copy
-import io
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -36,9 +35,10 @@ from det_inception.models.heads.svm_head import PooledFeatures
 from det_inception.registry import DATASETS, MODELS
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, some
-from det_inception.utils.files import require_writable, write_bytes
+from det_inception.utils.files import require_writable
 from det_inception.version import __version__
 from det_inception.weights.checkpoints import load_detector, read_checkpoint
+from det_inception.weights.export import write_checkpoint
 
 MIN_OBJECTS = 5
 """Objects that a class needs at least."""
@@ -116,9 +116,7 @@ def train_svm(
         mmengine_version=mmengine.__version__,
         det_inception_version=__version__,
     )
-    buffer = io.BytesIO()
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), buffer)
-    write_bytes(out, buffer.getvalue())
+    write_checkpoint(out, model.state_dict(), meta)
     return summary
 
 

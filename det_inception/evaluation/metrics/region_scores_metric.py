@@ -6,12 +6,14 @@ See :mod:`det_inception.proposals.region_scores`.
 from __future__ import annotations
 
 import os
+import secrets
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
@@ -26,8 +28,8 @@ from det_inception.utils.files import atomic_write
 class RegionScoresMetric(BaseMetric):
     """Writes what the network says of every proposal; yields no number.
 
-    The detector must keep it (``test_cfg.rcnn.keep_region_scores``). Scores are written as they come; several processes
-    write a part each, in the folder of the file, which they must share, and the first joins them.
+    The detector must keep it (``test_cfg.rcnn.keep_region_scores``). Scores are written as they come; every process
+    writes a part with a name of its own, in the folder of the file, which they must share, and the first joins them.
 
     Args:
         out_file: The file; it appears when the test is complete.
@@ -43,16 +45,16 @@ class RegionScoresMetric(BaseMetric):
         super().__init__(**kwargs)
         self.out_file = Path(out_file)
         self.writer: RegionScoresWriter | None = None
-
-    def _part(self, rank: int) -> Path:
-        return self.out_file.with_name(f'.{self.out_file.stem}.part{rank}{self.out_file.suffix}')
+        self.parts: list[Path] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Writes the ``region_scores`` of a batch."""
         if self.writer is None:
             self.out_file.parent.mkdir(parents=True, exist_ok=True)
             classes = class_names(self.dataset_meta, 'RegionScoresMetric')
-            self.writer = RegionScoresWriter(self._part(get_rank()), classes)
+            name = f'.{self.out_file.stem}.{secrets.token_hex(8)}.part{self.out_file.suffix}'
+            self.writer = RegionScoresWriter(self.out_file.with_name(name), classes)
+            weakref.finalize(self, self.writer.path.unlink, missing_ok=True)  # Also when the test fails.
         for sample in data_samples:
             if 'region_scores' not in sample:
                 raise InputError(
@@ -69,20 +71,21 @@ class RegionScoresMetric(BaseMetric):
 
     def evaluate(self, size: int) -> dict:
         """Closes this process's part before the first process looks for all of them."""
+        part = None
         if self.writer is not None:
             self.writer.close()
-            self.writer = None
+            part, self.writer = self.writer.path, None
+        self.parts = [part for part in all_gather_object(part) if part is not None]
         return super().evaluate(size)
 
     def compute_metrics(self, results: list[str]) -> dict[str, float]:
         """Joins the parts; MMEngine calls it in the main process only."""
-        parts = [part for part in map(self._part, range(get_world_size())) if part.exists()]
         with atomic_write(self.out_file) as unfinished:
-            if len(parts) == 1:
-                os.replace(parts[0], unfinished)
+            if len(self.parts) == 1:
+                os.replace(self.parts[0], unfinished)
             else:
-                merge(parts, unfinished)
-        for part in parts:
+                merge(self.parts, unfinished)
+        for part in self.parts:
             part.unlink(missing_ok=True)
         print_log(f'Region scores of {len(set(results))} images written to {self.out_file}', 'current')
         return {}

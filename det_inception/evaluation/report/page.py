@@ -104,7 +104,7 @@ def make_page(report: Report) -> str:
         tiles.append(('proposals per image', _number(results.proposals_per_image)))
     official_differs = not round(score.official_mean, 4) == round(score.mean_ap, 4)  # NaN differs from all
     knows_margin = num_images > 1 and not np.isnan(report.estimate.error)
-    return (
+    html = (
         _environment()
         .get_template('page.html')
         .render(
@@ -137,6 +137,8 @@ def make_page(report: Report) -> str:
             table=_table(report),
         )
     )
+    # Names of files in another encoding, such as a checkpoint's, are not all text.
+    return html.encode('utf-8', errors='backslashreplace').decode('utf-8')
 
 
 def _proposals(report: Report) -> dict | None:
