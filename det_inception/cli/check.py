@@ -7,11 +7,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options, require_output
+from det_inception.cli.common import add_config_options, add_data_options, data_options, require_output
 
 EPILOG = """
 examples:
-  %(prog)s my_data                                                Pascal VOC, COCO, YOLO or ILSVRC DET
+  %(prog)s my_data                                                in any layout of docs/data.md
   %(prog)s instances_val2017.json --image-root val2017
   %(prog)s --config configs/googlenet_rcnn_voc.py --data-root my_data --proposals my_data.h5
 
@@ -29,12 +29,11 @@ def parse_args() -> argparse.Namespace:
         'data', nargs='?', metavar='DATA_ROOT', help='folder of the data set, or the file that describes it'
     )
     parser.add_argument('--config', help='check exactly what this config trains and tests on, instead of DATA_ROOT')
-    parser.add_argument('--data-root', metavar='DIR', help="with --config: folder of the data set, not the config's")
+    add_data_options(parser)
     add_config_options(parser, 'with --config: settings that override those of the config')
     parser.add_argument(
         '--split', nargs='+', metavar='NAME', help='check only these parts: train, val, test, or the name of a list'
     )
-    parser.add_argument('--format', metavar='NAME', help='voc, coco, yolo or ilsvrc, where a folder may be several')
     parser.add_argument('--image-root', metavar='DIR', help='folder of the images of COCO files, if not the usual one')
     parser.add_argument(
         '--proposals', nargs='+', metavar='STORE', help="stores that hold the images' proposals, looked in in turn"
@@ -52,8 +51,8 @@ def parse_args() -> argparse.Namespace:
         parser.error('give DATA_ROOT or --config, one of them')
     if args.config is None and (args.data_root or args.cfg_options):
         parser.error('--data-root and --cfg-options belong to --config')
-    if args.config is not None and (args.image_root or args.format):
-        parser.error('--image-root and --format belong to DATA_ROOT; the config names its own')
+    if args.config is not None and args.image_root:
+        parser.error('--image-root belongs to DATA_ROOT; the config names its own')
     for name, value, least in (('--workers', args.workers, 1), ('--max-shown', args.max_shown, 0)):
         if value is not None and value < least:
             parser.error(f'{name} is at least {least}')
@@ -75,7 +74,8 @@ def main() -> int:
     from det_inception.validation.text import as_json, problem_list, summary
 
     if args.config is not None:
-        cfg = read_config(args.config, options=read_options(args.cfg_options), data_root=args.data_root)
+        options = read_options(args.cfg_options) | data_options(args)
+        cfg = read_config(args.config, options=options, data_root=args.data_root)
         splits, passed_over = config_splits(cfg)
         classes_of_first = config_classes(cfg) is None and not is_class_agnostic(cfg)
     else:
@@ -96,7 +96,7 @@ def main() -> int:
         workers=args.workers,
     )
     if args.config is None and not args.split and Path(args.data).is_dir():
-        if (missing := missing_parts(args.data, splits)) is not None:
+        if (missing := missing_parts(splits, args.val_share)) is not None:
             result.problems.add('list', ERROR, '', args.data, missing)
     print(summary(result, passed_over), end='\n\n')
     print(problem_list(result, args.max_shown))

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from det_inception.utils.errors import InputError, printable
 from det_inception.utils.terminal import printable_output
@@ -34,6 +35,30 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
         help='classify regions faster: auto (the fastest here), eager, fused, compile or openvino, in float32, '
         'bfloat16, float16 or int8, such as fused:bfloat16; see docs/speed.md',
     )
+
+
+FORMAT_HELP = 'voc, coco, yolo, labelme or ilsvrc, where a folder may be several'
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--data-root`` and what may be said of the data in it; see :func:`data_options`."""
+    parser.add_argument(
+        '--data-root', metavar='DIR', help="folder of the data set, instead of the config's, in any known layout"
+    )
+    parser.add_argument('--format', metavar='NAME', help=FORMAT_HELP)
+    parser.add_argument(
+        '--val-share',
+        type=float,
+        metavar='SHARE',
+        help='of a data set in one part, set this share of the images aside to validate on, such as 0.2; always the '
+        'same ones',
+    )
+
+
+def data_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Returns ``--format`` and ``--val-share`` as options of a config."""
+    given = dict(data_format=args.format, val_share=args.val_share)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def add_config_options(parser: argparse.ArgumentParser, help: str) -> None:

@@ -6,6 +6,8 @@ import argparse
 import signal
 import sys
 
+from det_inception.cli.common import FORMAT_HELP
+
 EPILOG = """
 examples:
   %(prog)s data/VOC2007 --out voc2007.h5
@@ -32,11 +34,12 @@ def parse_args() -> argparse.Namespace:
         'images',
         nargs='?',
         metavar='IMAGES',
-        help='a folder, a Pascal VOC or ILSVRC DET root, a COCO file (.json), or a text file with one path a line',
+        help='a data set in any layout of docs/data.md, a folder, a COCO file (.json), or a list with one path a line',
     )
     parser.add_argument('--out', required=True, metavar='STORE', help='the store to be')
     parser.add_argument('--image-root', metavar='FOLDER', help='where the images of a COCO file or a list lie')
-    parser.add_argument('--split', help='only these images: the name of a list in ImageSets, or a file')
+    parser.add_argument('--split', help='only these images: the name of a part of the data set, or a list')
+    parser.add_argument('--format', metavar='NAME', help=FORMAT_HELP)
     parser.add_argument(
         '--method',
         help='selective_search, multibox, mixed (the best of MultiBox and selective search, without duplicates), or '
@@ -123,6 +126,7 @@ def run(options: argparse.Namespace) -> None:
     from det_inception.proposals import ProposalStore, list_images, make_proposals, merge_stores
     from det_inception.proposals.interchange import export_by_suffix, import_by_suffix
 
+    source = options.images, options.image_root, options.split, options.format
     if options.merge:
         merge_stores(options.merge, options.out)
     elif options.export:
@@ -131,13 +135,11 @@ def run(options: argparse.Namespace) -> None:
         print(f'{options.out}: proposals of {len(store)} images.')
         return
     elif options.import_from:
-        import_by_suffix(
-            options.import_from, list_images(options.images, options.image_root, options.split), options.out
-        )
+        import_by_suffix(options.import_from, list_images(*source), options.out)
     else:
         from det_inception.proposals.command_line import chosen_method
 
-        images = list_images(options.images, options.image_root, options.split)
+        images = list_images(*source)
         method = chosen_method(options, method_of_detector)
         summary = make_proposals(
             images, options.out, method, max_boxes=options.max_boxes, workers=options.workers, shard=options.shard

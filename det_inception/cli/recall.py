@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from det_inception.cli.common import require_output
+from det_inception.cli.common import FORMAT_HELP, require_output
 
 EPILOG = """
 example:
@@ -18,13 +18,14 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'data', metavar='DATA', help='ground truth: a Pascal VOC or ILSVRC DET root, or a COCO file (.json)'
+        'data', metavar='DATA', help='ground truth: a data set in any layout of docs/data.md, or a COCO file'
     )
     parser.add_argument(
         '--stores', nargs='+', required=True, metavar='[NAME=]STORE', help='proposal stores, one for each method'
     )
     parser.add_argument('--image-root', metavar='FOLDER', help='where the images of a COCO file lie')
-    parser.add_argument('--split', help='only these images: the name of a list in ImageSets, or a file')
+    parser.add_argument('--split', help='only these images: the name of a part of the data set, or a list')
+    parser.add_argument('--format', metavar='NAME', help=FORMAT_HELP)
     parser.add_argument(
         '--limits',
         nargs='+',
@@ -52,7 +53,7 @@ def main() -> None:
     from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
     from det_inception.proposals.recall_curves import measure_recall, plot_limits, plot_recall, recall_table
 
-    truth = read_ground_truth(options.data, options.image_root, options.split)
+    truth = read_ground_truth(options.data, options.image_root, options.split, options.format)
     measured = {}
     for argument in options.stores:
         name, _, path = argument.rpartition('=') if not Path(argument).exists() else (Path(argument).stem, '', argument)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from det_inception.cli.common import FORMAT_HELP
+
 DESCRIPTION = """
 Splits a data set into parts that are balanced: every class is spread over them as the images are. The lists
 (or COCO files) are written beside the one that is split, named after the parts.
 """
 EPILOG = """
 examples:
+  a data set in one part, in any layout of docs/data.md:
+    %(prog)s my_data
   a list of images in Pascal VOC's, ILSVRC's or YOLO's folders, 80 %% for training:
     %(prog)s my_voc/ImageSets/Main/trainval.txt --parts train=80 val=20
   a file in COCO's format:
@@ -27,7 +31,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('source', type=Path, help='list of images (.txt), COCO file (.json) or YOLO file (.yaml)')
+    parser.add_argument(
+        'source', type=Path, help='folder of a data set, list of images (.txt), COCO file (.json) or YOLO file (.yaml)'
+    )
     parser.add_argument(
         '--parts',
         nargs='+',
@@ -43,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--image-root', type=Path, metavar='DIR', help='folder of the images; default: that of the data set'
     )
-    parser.add_argument('--format', metavar='NAME', help='voc, coco, yolo or ilsvrc, where a folder may be several')
+    parser.add_argument('--format', metavar='NAME', help=FORMAT_HELP)
     parser.add_argument('--rcnn-val2', type=Path, metavar='FILE', help="the published list of R-CNN's val2")
     parser.add_argument('--blacklist', type=Path, metavar='FILE', help='the official blacklist, for --rcnn-val2')
     parser.add_argument('--force', action='store_true', help='write over lists that are there')

@@ -5,7 +5,14 @@ import json
 import os
 from pathlib import Path
 
-from det_inception.cli.common import add_config_options, add_launcher_options, add_speed_options, require_output
+from det_inception.cli.common import (
+    add_config_options,
+    add_data_options,
+    add_launcher_options,
+    add_speed_options,
+    data_options,
+    require_output,
+)
 from det_inception.utils.errors import InputError
 
 
@@ -24,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         'region scores (.h5), which stand for the networks that wrote them, for a classifier also a file of Caffe or '
         'torchvision',
     )
-    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+    add_data_options(parser)
     parser.add_argument('--work-dir', metavar='DIR', help='for the log; default: work_dirs/CONFIG')
     parser.add_argument('--out', metavar='FILE.json', help='write the metrics to this file')
     parser.add_argument('--show-dir', metavar='DIR', help='draw objects and detections above 0.3 to this folder')
@@ -70,9 +77,8 @@ def main() -> None:
     checkpoints = args.checkpoint or [checkpoint_of(args.config)]
     if checkpoints == [None]:
         raise InputError(f'{args.config}: no checkpoint comes with this config; name the one to test.')
-    cfg = load_config(
-        args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=checkpoints
-    )
+    options = read_options(args.cfg_options) | data_options(args)
+    cfg = load_config(args.config, options=options, data_root=args.data_root, checkpoint=checkpoints)
     cfg.launcher = args.launcher
     apply_work_dir(cfg, args.work_dir)
     if args.crops:

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from det_inception.cli.common import add_config_options, add_launcher_options
+from det_inception.cli.common import add_config_options, add_data_options, add_launcher_options, data_options
 
 
 def parse_args() -> argparse.Namespace:
@@ -13,7 +13,7 @@ def parse_args() -> argparse.Namespace:
         epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data',
     )
     parser.add_argument('config', help='config file, e.g. configs/googlenet_rcnn.py')
-    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+    add_data_options(parser)
     parser.add_argument(
         '--weights',
         metavar='FILE',
@@ -44,9 +44,8 @@ def main() -> None:
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    cfg = load_config(
-        args.config, options=read_options(args.cfg_options), data_root=args.data_root, weights=args.weights
-    )
+    options = read_options(args.cfg_options) | data_options(args)
+    cfg = load_config(args.config, options=options, data_root=args.data_root, weights=args.weights)
     cfg.launcher = args.launcher
     apply_work_dir(cfg, args.work_dir)
     if args.amp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mmengine.config import Config
@@ -95,6 +96,8 @@ def set_classes(cfg: Config, classes: Iterable[str]) -> None:
     ):
         raise ConfigError(f'{cfg.filename}: classes is {classes!r} and should be names, such as classes=cat,dog.')
     classes = tuple(map(str, names))  # The command line reads a name such as 7 as a number.
+    if twice := [name for name, count in Counter(classes).items() if count > 1]:
+        raise ConfigError(f'{cfg.filename}: classes has {twice[0]!r} more than once; name each class once.')
     for dataset in datasets(cfg):
         dataset['metainfo'] = dict(dataset.get('metainfo') or {}, classes=classes)
     if is_class_agnostic(cfg):

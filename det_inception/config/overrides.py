@@ -4,6 +4,8 @@ Most name a setting of the config, such as ``model.test_cfg.rcnn.score_thr=0.1``
 
 ===============================  =======================================================================================
 ``classes``                      the classes of every data set, and the size of the model's head
+``data_format``                  the format of the data, where their folder may be of several
+``val_share``, ``val_seed``      the share of data in one part that is set aside to validate on; another seed, others
 ``max_epochs``, ``max_iters``    the training's length; milestones and the epoch in which an average begins move along
 ``proposals.KEY``                ``KEY`` of every ``LoadRegionProposals``, or of its method
 ``proposal_store``               their ``store``
@@ -23,14 +25,19 @@ from collections.abc import Mapping
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from det_inception.config.data import pipeline_steps, set_classes
+from det_inception.config.data import datasets, pipeline_steps, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.methods import DEFAULT_METHOD, with_options
 
 RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn')
 """What MMEngine reads from a config's top level, whether or not a config has it."""
 
-SHORTHANDS = ('classes', 'max_epochs', 'max_iters', 'proposals', 'proposal_store', 'multibox', 'image_size')
+SHORTHANDS = (
+    *('classes', 'max_epochs', 'max_iters', 'proposals', 'proposal_store', 'multibox', 'image_size'),
+    *('data_format', 'val_share', 'val_seed'),
+)
+DATA_SETTINGS = dict(data_format='format', val_share='val_share', val_seed='val_seed')
+"""Shorthands, and what they set in each ``DetectionDataset``."""
 STEP_SETTINGS = ('method', 'store', 'max_num', 'cache_dir')
 """What ``proposals.KEY`` sets in the step itself; everything else is its method's."""
 
@@ -47,6 +54,9 @@ def apply_options(cfg: Config, options: Mapping) -> None:
     own = {key: value for key, value in options.items() if key.split('.')[0] in SHORTHANDS}
     _apply_proposals(cfg, own)
     _apply_image_size(cfg, own.get('image_size'))
+    for name, setting in DATA_SETTINGS.items():
+        if own.get(name) is not None:
+            _apply_to_data(cfg, name, setting, own[name])
     for name in ('max_epochs', 'max_iters'):
         if name in own:
             _apply_length(cfg, name, own[name])
@@ -167,6 +177,16 @@ def _multibox(cfg: Config, options: Mapping) -> dict | None:
             'MultiBox; set multibox.config=... and multibox.checkpoint=....'
         )
     return given if given.get('checkpoint') else None
+
+
+def _apply_to_data(cfg: Config, name: str, setting: str, value: object) -> None:
+    for dataset in datasets(cfg):
+        if dataset.get('type') != 'DetectionDataset':
+            raise ConfigError(
+                f'{cfg.filename}: {name} is for data of your own, and this config has a {dataset.get("type")}; '
+                'use another, such as googlenet_faster-rcnn_voc.'
+            )
+        dataset[setting] = value
 
 
 def _apply_image_size(cfg: Config, size: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,16 @@ from det_inception.formats import (
     Split,
     SplitContent,
     choose_split,
+    count_objects,
+    find_part,
     place_objects,
     read_split,
     recognize,
     role,
+    undivided,
 )
 from det_inception.formats.records import DataError
+from det_inception.ilsvrc import balanced_split
 from det_inception.registry import DATASETS
 from det_inception.utils.errors import some
 
@@ -38,10 +43,16 @@ class DetectionDataset(BaseDetDataset):
 
     ``metainfo`` gets ``category_ids``, the numbers by which the annotation file knows the classes, where it does so.
 
+    ``data_root`` is the folder of the data set, or the one file that describes it, such as ``data.yaml``.
+
     Args:
         ann_file: The list of images or the annotation file, relative to ``data_root``; ``''``: the one of ``split``.
         split: Name of the part, such as ``'train'``, where ``ann_file`` does not say it.
         format: Name of the format; None: found out from what lies in ``data_root``.
+        prefer: Name of the format that is meant where a folder may be of several.
+        val_share: Of a data set in one part, the share of its images, between 0 and 1, that is set aside for ``'val'``;
+            ``'train'`` is the others. Every class is divided as the images are.
+        val_seed: Another one sets others aside.
         unknown_classes: What to do with objects of a class that is not in ``classes``: ``'error'`` or ``'ignore'``.
         **kwargs: As for MMDetection's ``BaseDetDataset``: ``data_root``, ``data_prefix``, ``pipeline``,
             ``metainfo``, ``filter_cfg``, ``test_mode``, ...
@@ -52,10 +63,14 @@ class DetectionDataset(BaseDetDataset):
         ann_file: str = '',
         split: str = 'train',
         format: str | None = None,
+        prefer: str | None = None,
+        val_share: float | None = None,
+        val_seed: int = 0,
         unknown_classes: str = 'error',
         **kwargs,
     ) -> None:
-        self._set_up(unknown_classes, kwargs, ann_file=ann_file, split=split, format=format)
+        settings = dict(split=split, format=format, prefer=prefer, val_share=val_share, val_seed=val_seed)
+        self._set_up(unknown_classes, kwargs, ann_file=ann_file, **settings)
 
     def _set_up(self, unknown_classes: str, kwargs: dict[str, Any], **settings) -> None:
         if unknown_classes not in ('error', 'ignore'):
@@ -75,14 +90,22 @@ class DetectionDataset(BaseDetDataset):
             DataError: There is no such data set.
         """
         root, source = _root_and_source(settings)
-        images = _image_prefix(settings)
+        images, name = _image_prefix(settings), settings.get('split') or 'train'
+        if source is not None and settings.get('val_share'):
+            raise DataError(f'{source}: ann_file names a part already; leave val_share out.')
         if source is None:
-            format = recognize(root, settings.get('format'))
-            return choose_split(format.splits(root, images).splits, settings.get('split') or 'train')
-        by_file = source.suffix.lower() in ('.json', '.yaml', '.yml')
-        format = recognize(source if by_file else root, settings.get('format'))
-        splits = format.split_of(root, source, images)
-        return splits[0] if len(splits) == 1 else choose_split(splits, settings.get('split') or 'train')
+            format = recognize(root, settings.get('format'), settings.get('prefer'))
+            splits = format.splits(root, images).splits
+            if settings.get('val_share') and name in ('train', 'val'):
+                split = _set_aside(undivided(splits), name, settings['val_share'], settings.get('val_seed') or 0)
+            else:
+                split = choose_split(splits, name)
+        else:
+            by_file = source.suffix.lower() in ('.json', '.yaml', '.yml')
+            format = recognize(source if by_file else root, settings.get('format'), settings.get('prefer'))
+            splits = format.split_of(root, source, images)
+            split = splits[0] if len(splits) == 1 else choose_split(splits, name)
+        return split if settings.get('test_mode') else format.for_training(split)
 
     @property
     def is_annotated(self) -> bool:
@@ -119,6 +142,8 @@ class DetectionDataset(BaseDetDataset):
                     f'{source}: none of its {len(records)} images has an annotated object, so there are no '
                     'classes to read from it; check the annotations or name the classes in the config.'
                 )
+        if twice := [name for name, count in Counter(self._metainfo['classes']).items() if count > 1]:
+            raise DataError(f'{source}: the class {twice[0]!r} is named more than once; name each class once.')
         if content.class_ids is not None:
             numbers = dict(zip(content.classes, content.class_ids))
             self._metainfo['category_ids'] = tuple(map(numbers.get, self._metainfo['classes']))
@@ -197,7 +222,7 @@ class VOCFolderDataset(DetectionDataset):
     """A data set of one's own in Pascal VOC's layout; see :class:`det_inception.formats.voc.VOC`.
 
     ``ann_file`` lists the images, one name a line; see :mod:`det_inception.formats.lists`. Where there is no such list,
-    a folder of its name with images and XML files is taken, as Roboflow writes it.
+    the part of its name is taken that ``data_root`` has in whatever layout.
 
     Args:
         ann_file: E.g. ``'ImageSets/Main/train.txt'``, relative to ``data_root``; ``''``: all images of the folder.
@@ -222,7 +247,7 @@ class VOCFolderDataset(DetectionDataset):
         root, source = _root_and_source(settings)
         images = root / settings.get('image_folder', 'JPEGImages')
         annotations = root / settings.get('annotation_folder', 'Annotations')
-        if (elsewhere := _part_elsewhere('voc', root, source)) is not None:
+        if (elsewhere := _part_elsewhere(root, source)) is not None:
             return elsewhere
         (split,) = FORMATS['voc'].split_of(root, source)
         return replace(split, images=images, annotations=annotations)
@@ -236,8 +261,8 @@ class COCOFormatDataset(DetectionDataset):
     ``classes`` whatever the order of the file, and in its error messages.
 
     Args:
-        ann_file: The JSON file, relative to ``data_root``. Where there is none, ``train/_annotations.coco.json`` or the
-            like is taken, as Roboflow writes it.
+        ann_file: The JSON file, relative to ``data_root``. Where there is none, the part of its name is taken that
+            ``data_root`` has in whatever layout.
         **kwargs: See :class:`DetectionDataset`; ``data_prefix=dict(img=...)`` is the folder of the images.
     """
 
@@ -247,7 +272,7 @@ class COCOFormatDataset(DetectionDataset):
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> Split:
         root, source = _root_and_source(settings)
-        if (elsewhere := _part_elsewhere('coco', root, source)) is not None:
+        if (elsewhere := _part_elsewhere(root, source)) is not None:
             return elsewhere
         (split,) = FORMATS['coco'].split_of(root, source, _image_prefix(settings) or root)
         return split
@@ -279,17 +304,31 @@ def _root_and_source(settings: Mapping[str, Any]) -> tuple[Path, Path | None]:
     return root, root / settings['ann_file'] if settings.get('ann_file') else None
 
 
-def _part_elsewhere(format: str, root: Path, source: Path | None) -> Split | None:
-    """The part of a data set whose list is not where the config says, but where its format finds it: with Roboflow's
-    exports, ``train/_annotations.coco.json``, or XML files in ``train``. None if there is nothing to be found."""
+def _part_elsewhere(root: Path, source: Path | None) -> Split | None:
+    """The part of a data set whose list is not where the config says; None if there is nothing to be found."""
     if source is None or source.exists() or role(source.stem) is None:
         return None
     try:
-        if FORMATS[format].claim(root) is None:
-            return None
-        return choose_split(FORMATS[format].splits(root).splits, role(source.stem))
+        return find_part(root, role(source.stem))
     except DataError:
         return None
+
+
+def _set_aside(split: Split, name: str, share: float, seed: int) -> Split:
+    """Returns the images of a split that are set aside to validate on, or the others.
+
+    Raises:
+        DataError: The share is none, or there are fewer than two images.
+    """
+    if not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise DataError(f'val_share is {share!r} and should be between 0 and 1, such as 0.2.')
+    # What cannot be read is left out here; whoever reads the split says so.
+    records = list(read_split(split, lambda *_: None).records)
+    if len(records) < 2:
+        raise DataError(f'{split.source}: {len(records)} images cannot be divided; add images.')
+    parts = balanced_split(count_objects(records)[1], (1 - share, share), seed, tries=4)
+    members = tuple(position for position, part in enumerate(parts.tolist()) if part == (name == 'val'))
+    return replace(split, name=name, members=members)
 
 
 def _image_prefix(settings: Mapping[str, Any]) -> Path | None:

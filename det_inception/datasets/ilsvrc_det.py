@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from det_inception.datasets.detection import DetectionDataset
-from det_inception.formats import ILSVRCDetSplit, ImageRecord, SplitContent, read_split
+from det_inception.formats import FORMATS, ILSVRCDetSplit, ImageRecord, SplitContent, read_split
 from det_inception.formats.records import DataError
 from det_inception.ilsvrc import BAD_IMAGES, DET_CLASSES, DET_SYNSETS, limit_objects
 from det_inception.registry import DATASETS
@@ -80,6 +80,7 @@ class ILSVRCDetDataset(DetectionDataset):
     @classmethod
     def make_split(cls, settings: Mapping[str, Any]) -> ILSVRCDetSplit:
         root = Path(settings.get('data_root') or '')
+        _require_ilsvrc(root)
         images, annotations = (root / kind / 'DET' / settings['split'] for kind in ('Data', 'Annotations'))
         discard = settings.get('discard')
         if discard is None:
@@ -91,10 +92,10 @@ class ILSVRCDetDataset(DetectionDataset):
             (root / settings['ann_file'],),
             images,
             annotations,
-            tuple(settings.get('lists') or ('positive', 'partial')),
-            tuple(discard),
-            settings.get('exhaustive'),
-            settings.get('cache_dir'),
+            labels=tuple(settings.get('lists') or ('positive', 'partial')),
+            discard=tuple(discard),
+            exhaustive=settings.get('exhaustive'),
+            cache_dir=settings.get('cache_dir'),
         )
 
     @property
@@ -116,3 +117,15 @@ class ILSVRCDetDataset(DetectionDataset):
         chosen = iter(limit_objects(class_ids, self.max_objects_per_class, self.seed).tolist())
         records = [replace(record, objects=[item for item in record.objects if next(chosen)]) for record in records]
         return [record for record in records if record.objects]
+
+
+def _require_ilsvrc(root: Path) -> None:
+    """Refuses a folder that is a data set in another layout."""
+    if not root.is_dir() or FORMATS['ilsvrc'].claim(root) is not None:
+        return
+    found = {format.title: what for format in FORMATS.values() if (what := format.claim(root)) is not None}
+    for title, what in found.items():
+        raise DataError(
+            f'{root}: is a data set in {title} ({what}), and the config is for the lists of ILSVRC DET; use one for '
+            'data of your own, such as googlenet_faster-rcnn_voc, which takes every layout.'
+        )

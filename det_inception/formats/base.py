@@ -15,6 +15,8 @@ from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
 
 _ROLES = ('train', 'val', 'test')
+ADVICE = 'divide it with "det-inception split {}", or train with --val-share 0.2, which sets a fifth of it aside'
+"""What to do with a data set in one part."""
 NOT_BY_NAME = 'by its name not one of training, validation and test'
 """Why a list is passed over."""
 
@@ -31,6 +33,8 @@ class Split:
             of the folder.
         images: The folder of its images; None: the format finds it.
         annotations: The folder of its annotations; None where they are in the file of ``lists``, or lie elsewhere.
+        members: Which of the images of its files belong to it, as ascending positions in the order of reading; None:
+            all of them. :func:`det_inception.formats.read_split` picks them out.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Split:
     lists: tuple[Path, ...] = ()
     images: Path | None = None
     annotations: Path | None = None
+    members: tuple[int, ...] | None = None
 
     @property
     def role(self) -> str | None:
@@ -106,6 +111,7 @@ class Format(ABC):
         title: For people.
         layout: What lies where, for messages.
         classes: Those of every data set in this format; None: they are each data set's own.
+        annotation_suffix: What the names of annotations end in where each image has one of its own, such as ``'.xml'``.
         takes_image_root: Whether the images may lie in a folder that only the user knows.
         reads_lists: Whether :meth:`split_of` takes a list of images.
         states_sizes: Whether annotations say the sizes of the images, which otherwise are read from them.
@@ -115,6 +121,7 @@ class Format(ABC):
     title: ClassVar[str]
     layout: ClassVar[str]
     classes: ClassVar[tuple[str, ...] | None] = None
+    annotation_suffix: ClassVar[str | None] = None
     takes_image_root: ClassVar[bool] = False
     reads_lists: ClassVar[bool] = True
     states_sizes: ClassVar[bool] = True
@@ -147,7 +154,7 @@ class Format(ABC):
 
     @abstractmethod
     def read(self, split: Split, on_error: ErrorHandler = raise_error) -> SplitContent:
-        """Opens a split.
+        """Opens a split, all images of its files; :func:`det_inception.formats.read_split` honors ``split.members``.
 
         Args:
             split: From :meth:`splits` or :meth:`split_of`, or built by hand.
@@ -175,6 +182,10 @@ class Format(ABC):
             source.with_name(f'{name}.txt'): ''.join(f'{lines[position]}\n' for position in positions)
             for name, positions in members.items()
         }
+
+    def for_training(self, split: Split) -> Split:
+        """Returns a split as it is trained on: without images that are known to be bad."""
+        return split
 
     def image_root(self, root: Path) -> Path:
         """Returns the folder that images are named relative to."""
@@ -216,11 +227,34 @@ def choose_split(splits: Sequence[Split], name: str) -> Split:
         DataError: There is none, or there are several.
     """
     found = [split for split in splits if split.name == name] or [split for split in splits if split.role == name]
-    if len(found) != 1:
-        root = splits[0].root if splits else 'the data set'
-        names = ', '.join(split.name for split in splits) or 'none'
-        raise DataError(f'{root}: has {"no" if not found else "more than one"} part {name!r}; its parts are {names}.')
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    root = splits[0].root if splits else 'the data set'
+    names = ', '.join(split.name for split in splits) or 'none'
+    has, advice = f'more than one part {name!r}', ''
+    if not found:
+        missing = [part for part in ('train', 'val') if not any(split.role == part for split in splits)]
+        has = ' and '.join(f'no part {part!r}' for part in (missing if name in missing else [name]))
+        advice = f'; {ADVICE.format(root)}' if splits and name in missing and 'val' in missing else ''
+    raise DataError(f'{root}: has {has}; its {"parts are" if splits[1:] else "part is"} {names}{advice}.')
+
+
+def undivided(splits: Sequence[Split]) -> Split:
+    """Returns the part that can be divided for training and validation: the training's, else the only one.
+
+    Raises:
+        DataError: There is a part to validate on already, or several others.
+    """
+    root, names = splits[0].root, ', '.join(split.name for split in splits)
+    if any(split.role == 'val' for split in splits):
+        raise DataError(f'{root}: has a part to validate on already ({names}); there is nothing to divide.')
+    for name in ('train', None, 'test'):
+        found = [split for split in splits if split.role == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            break
+    raise DataError(f'{root}: it is not clear which of its parts to divide ({names}); name its list or file.')
 
 
 def sized(height: int, width: int, path: Path, on_error: ErrorHandler) -> tuple[int, int]:

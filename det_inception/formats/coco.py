@@ -6,10 +6,22 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from det_inception.formats.base import Format, FoundSplits, Note, Split, SplitContent, sized, training_first
+from det_inception.formats.base import (
+    NOT_BY_NAME,
+    Format,
+    FoundSplits,
+    Note,
+    Split,
+    SplitContent,
+    role,
+    sized,
+    training_first,
+)
+from det_inception.formats.labelme import is_labelme
 from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord
 from det_inception.utils.errors import ErrorHandler, raise_error
 
@@ -18,20 +30,21 @@ _NO_BOXES = ('captions', 'image_info', 'panoptic', 'person_keypoints', 'stuff')
 # What a value of another kind than the format has raises when it is used.
 _WRONG_CONTENT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _PARTS = ('train', 'valid', 'val', 'test')
+_MANY = 50  # .json files; where there are more, each is of an image
 _SAMPLE = 50  # images by which the folder of a file is recognized
 _CHUNK = 1 << 20
 _UNNAMED = 'object'  # the class of all objects of a file without categories
 
 
 class COCO(Format):
-    """COCO's JSON files: ``annotations/*.json``, one in the folder itself, or Roboflow's beside the images of a part.
+    """COCO's JSON files: in ``annotations``, in the folder itself, or in ``train``, ``valid`` and ``test``.
 
     Boxes are ``x y width height``, continuous. Categories of one name are one class.
     """
 
     name = 'coco'
     title = 'COCO format'
-    layout = 'COCO (annotations/*.json)'
+    layout = 'COCO (.json files in annotations/, in the folder itself or in train/)'
     takes_image_root = True
     reads_lists = False
 
@@ -46,14 +59,17 @@ class COCO(Format):
         taken = [file for file in files if file.name not in passed_over]
         if not taken:
             raise DataError(f'{path}: {", ".join(passed_over)} and no file of objects; add one in COCO format.')
-        return FoundSplits(
-            training_first(split for file in taken for split in self.split_of(root, file, image_root)), passed_over
-        )
+        splits = [split for file in taken for split in self.split_of(root, file, image_root)]
+        if any(split.role == 'train' for split in splits):
+            passed_over |= {split.source.name: NOT_BY_NAME for split in splits if split.role is None}
+            splits = [split for split in splits if split.role is not None]
+        return FoundSplits(training_first(splits), passed_over)
 
     def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
         if source is None:
             return self.splits(root, image_root).splits
-        name = source.parent.name if source.name.startswith('_annotations') else source.stem
+        of_part = source.name.startswith('_annotations') or (source.parent != root and source.parent.name in _PARTS)
+        name = source.parent.name if of_part else source.stem
         return [Split(name.removeprefix('instances_'), self.name, root, (source,), image_root)]
 
     def read(self, split: Split, on_error: ErrorHandler = raise_error) -> SplitContent:
@@ -81,6 +97,8 @@ class COCO(Format):
         (source,) = split.lists
         content = read_json(source)
         part_of = {records[position].image_id: name for name, positions in members.items() for position in positions}
+        # Not beside a file of a part of its own, whose folder's name would name all of them.
+        folder = split.root / 'annotations' if source.parent.name in _PARTS else source.parent
         files = {}
         for name in members:
             piece = dict(
@@ -88,7 +106,7 @@ class COCO(Format):
                 images=[image for image in content['images'] if part_of[image['id']] == name],
                 annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == name],
             )
-            files[source.with_name(f'{name}.json')] = json.dumps(piece)
+            files[folder / f'{name}.json'] = json.dumps(piece)
         return files
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
@@ -96,11 +114,10 @@ class COCO(Format):
         return x1, y1, x2 - x1, y2 - y1
 
     def _files(self, root: Path) -> list[Path]:
-        files = sorted((root / 'annotations').glob('*.json'))
-        if not files:
-            mixed = [root / part / '_annotations.coco.json' for part in _PARTS]
-            files = [*mixed, *sorted(root.glob('*.json'))]
-        return [path for path in files if path.is_file() and (path.parent != root or _mentions_images(path))]
+        files = [path for path in _json_files(root / 'annotations') if not is_labelme(path)]
+        places = [] if files else [*(root / part for part in _PARTS), root]
+        others = [path for place in places for path in _json_files(place)]
+        return files or [path for path in others if not is_labelme(path) and _mentions_images(path)]
 
 
 def read_json(path: str | Path) -> dict:
@@ -287,6 +304,11 @@ def _unlike_coco(source: str | Path, part: str, error: Exception) -> DataError:
     )
 
 
+def _json_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob('*.json'), key=lambda path: (role(path.stem) is None, path.name))
+    return sorted(path for path in files[:_MANY] if path.is_file())
+
+
 def _root_of(path: Path) -> Path:
     return path.parent.parent if path.parent.name == 'annotations' else path.parent
 
@@ -314,9 +336,15 @@ def _image_folder(root: Path, source: Path, content: dict) -> Path:
     tag = source.stem.removeprefix('instances_')  # instances_val2017.json
     tags = [tag, tag.rstrip('0123456789'), tag.rpartition('_')[2]]
     folders = [*(root / tag for tag in tags), *(root / 'images' / tag for tag in tags)]
-    folders += [root / 'images', root / 'JPEGImages', source.parent, root]
+    folders += [root / 'images', root / 'JPEGImages', root / 'data', source.parent, root]
+    folders += [root / part for part in _PARTS]
     existing = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
-    return max(existing, key=lambda folder: _number_of_files(folder, names), default=root)
+    usual = max(existing, key=lambda folder: _number_of_files(folder, names), default=root)
+    if not names or _number_of_files(usual, names):
+        return usual
+    others = [folder for place in (root / 'images', root) for folder in islice(sorted(place.glob('*/')), _MANY)]
+    other = max(others, key=lambda folder: _number_of_files(folder, names), default=usual)
+    return other if _number_of_files(other, names) else usual
 
 
 def _number_of_files(folder: Path, names: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from det_inception.formats.annotation_xml import AnnotationError, ImageAnnotation, read_xml
@@ -21,7 +21,7 @@ from det_inception.formats.base import (
 )
 from det_inception.formats.cache import read_annotations
 from det_inception.formats.folders import walk
-from det_inception.formats.ilsvrc_lists import is_training_image, read_train_lists
+from det_inception.formats.ilsvrc_lists import BAD_IMAGES, is_training_image, read_train_lists
 from det_inception.formats.lists import read_list, spellings
 from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS
@@ -113,6 +113,9 @@ class ILSVRCDet(Format):
         if not isinstance(split, ILSVRCDetSplit):
             split = ILSVRCDetSplit(split.name, self.name, split.root, split.lists, split.images, split.annotations)
         return SplitContent(_records(split, on_error), DET_CLASSES, split.images)
+
+    def for_training(self, split: Split) -> Split:
+        return replace(split, discard=BAD_IMAGES) if isinstance(split, ILSVRCDetSplit) else split
 
     def image_root(self, root: Path) -> Path:
         return root / 'Data' / 'DET' if (root / 'Data' / 'DET').is_dir() else root

@@ -6,9 +6,12 @@ whole image is ``0 0 width height``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from det_inception.utils.errors import InputError
 
@@ -93,3 +96,18 @@ def usable_objects(record: ImageRecord) -> list[ObjectRecord]:
     Where the size of the image is unknown, boxes are only cut at 0.
     """
     return [placed for _, placed in place_objects(record) if placed is not None]
+
+
+def count_objects(records: Sequence[ImageRecord]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Counts the objects that count.
+
+    Args:
+        records: I images.
+
+    Returns:
+        The C classes, in alphabetical order; int64 (I, C), objects of each class in each image.
+    """
+    objects = [Counter(item.name for item in usable_objects(record) if not item.ignored) for record in records]
+    classes = tuple(sorted({name for counter in objects for name in counter}))
+    counts = np.array([[counter[name] for name in classes] for counter in objects], np.int64)
+    return classes, counts.reshape(len(records), len(classes))

@@ -19,7 +19,8 @@ from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRec
 from det_inception.utils.errors import ErrorHandler, raise_error, some
 
 _PARTS = ('train', 'val', 'valid', 'test')
-_FILES = ('data.yaml', 'data.yml', 'dataset.yaml')  # the first that is there, before any other name
+_DIVIDED = 'split.yaml'
+_FILES = (_DIVIDED, 'data.yaml', 'data.yml', 'dataset.yaml')  # the first that is there, before any other name
 _MAX_YAML_BYTES = 1 << 20  # ImageNet's names have 0.04 MB
 _MAX_LABEL_BYTES = 32 << 20
 _FAR_OUTSIDE = 2  # beyond this a number is no share of a width, but pixels
@@ -79,7 +80,7 @@ class YOLO(Format):
             on_error('list', source, error)
             return SplitContent(iter(()), None, split.root)
         reader = _Reader(description, source, on_error, notes)
-        classes = tuple(dict.fromkeys(description.names.values()))
+        classes = tuple(description.names.values())
         return SplitContent(reader.records(entries), classes, split.root, notes)
 
     def divide(
@@ -97,7 +98,7 @@ class YOLO(Format):
         }
         content = {key: value for key, value in _load_yaml(source).items() if key not in (*_PARTS, 'path')}
         content |= {name: f'{name}.txt' for name in members}
-        return files | {source.with_name('split.yaml'): yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}
+        return files | {source.with_name(_DIVIDED): yaml.safe_dump(content, sort_keys=False, allow_unicode=True)}
 
     def as_in_file(self, box: Box, height: int, width: int) -> tuple[float, ...]:
         x1, y1, x2, y2 = box
@@ -346,6 +347,7 @@ def _to_labels(path: str) -> str:
 
 def _description_files(root: Path) -> list[Path]:
     named = [root / name for name in _FILES if (root / name).is_file()]
+    named = [path for path in named if path.name != _DIVIDED or _describes(path)]
     if named:
         return named[:1]
     files = islice(sorted([*root.glob('*.yaml'), *root.glob('*.yml')]), 20)
@@ -400,6 +402,12 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
         found = {}
     if not found or not all(isinstance(name, str) for name in found.values()):
         raise DataError(f'{path}: names is no list of names, nor a dict of them by number; write "names: [cat, dog]".')
+    first: dict[str, int] = {}
+    for number, name in found.items():
+        if first.setdefault(name, number) != number:
+            raise DataError(
+                f'{path}: names has {name!r} twice, as {first[name]} and {number}; give each class a name of its own.'
+            )
     count = content.get('nc')
     if isinstance(count, str) and count.isdecimal() and int(count) != len(found):
         raise DataError(f'{path}: nc is {count}, and names has {len(found)}; correct one of the two.')

@@ -5,7 +5,7 @@ Shape legend: G ground-truth boxes of an image; H, W height and width of an imag
 An image is known by its key, its POSIX path relative to the image root. The root is, by layout:
 
     a folder, YOLO              the folder itself
-    Pascal VOC                  <source>/JPEGImages
+    Pascal VOC, LabelMe         <source>/JPEGImages, or the folder that its images are in
     ILSVRC DET of 2015 to 2017  <source>/Data/DET
     ILSVRC DET of 2014          <source>, with ILSVRC2013_DET_val, ILSVRC2014_DET_train and so on in it
     COCO (a .json file)         given by the caller, else the file's folder
@@ -79,7 +79,10 @@ def read_image(path: str | os.PathLike) -> tuple[np.ndarray, ImageIdentity]:
 
 
 def list_images(
-    source: str | os.PathLike, image_root: str | os.PathLike | None = None, split: str | os.PathLike | None = None
+    source: str | os.PathLike,
+    image_root: str | os.PathLike | None = None,
+    split: str | os.PathLike | None = None,
+    format_name: str | None = None,
 ) -> Images:
     """Lists the images of a data set.
 
@@ -88,6 +91,7 @@ def list_images(
             list of images; see :mod:`det_inception.formats.lists`.
         image_root: The folder with the images, for a COCO file or a list.
         split: Takes only the images of a part: its name, or a list of images.
+        format_name: One of :data:`~det_inception.formats.FORMATS`, where a folder may be several.
 
     Raises:
         InputError: There is nothing of that name, no image, two formats claim the folder, or a list or file cannot be
@@ -96,7 +100,7 @@ def list_images(
     source = _existing(source)
     if source.is_dir() and image_root is not None:
         raise ProposalError(f'{source} is a folder, which takes no --image-root; leave it out.')
-    format = claimed_by(source)
+    format = claimed_by(source) if format_name is None else recognize(source, format_name)
     listed = None if split is None else _list_file(source, split)
     if source.is_dir():
         root = source if format is None else format.image_root(source)
@@ -132,7 +136,10 @@ def list_images(
 
 
 def read_ground_truth(
-    source: str | os.PathLike, image_root: str | os.PathLike | None = None, split: str | os.PathLike | None = None
+    source: str | os.PathLike,
+    image_root: str | os.PathLike | None = None,
+    split: str | os.PathLike | None = None,
+    format_name: str | None = None,
 ) -> GroundTruth:
     """Reads the ground-truth boxes of a data set.
 
@@ -140,6 +147,7 @@ def read_ground_truth(
         source: The root of a data set, or the file that describes one (COCO's .json, YOLO's data.yaml).
         image_root: The folder with the images, for a COCO file; needed only where two images have the same name.
         split: Takes only the images of a part: its name, or a list of images.
+        format_name: One of :data:`~det_inception.formats.FORMATS`, where a folder may be several.
 
     Returns:
         The boxes of each image that has one that counts. An image that is missing has none.
@@ -148,7 +156,7 @@ def read_ground_truth(
         InputError: The source is none of these, an annotation cannot be understood, or there is no box.
     """
     source = _existing(source)
-    format = recognize(source)
+    format = recognize(source, format_name)
     root = None if image_root is None else Path(image_root).absolute()
     boxes, left_out = {}, 0
     for name, record in _annotated(source, format, root, split):

@@ -135,8 +135,9 @@ def _check_unlisted(scans: list[Scan], files: ImageFiles, problems: Problems) ->
             if path not in listed and entries.isdisjoint((key, os.path.splitext(key)[0])):
                 text = f'{path}: no list names this image; add it to one if it is to be used.'
                 problems.add('not listed', WARNING, '', path, text)
-        for key in walk(split.files.annotations, ['.xml']) if split.files.annotations else ():
-            name = key.removesuffix('.xml')
+        suffix = split.format.annotation_suffix or '.xml'
+        for key in walk(split.files.annotations, [suffix]) if split.files.annotations else ():
+            name = key.removesuffix(suffix)
             # That a listed image is missing is said already.
             if not (name in names or name in entries or os.path.normpath(folder / name) in stems):
                 source = split.files.annotations / key

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from det_inception.formats import ImageRecord, usable_objects
+from det_inception.formats import ImageRecord, read_split, usable_objects
 from det_inception.utils.errors import InputError, some
 from det_inception.validation.boxes import box_problems
 from det_inception.validation.images import ImageFiles
@@ -78,7 +78,7 @@ class _Scanner:
         self.source = split.files.source
         self.add_error = problems.on_error(split.name)
         self.faulty: set[str] = set()  # files of which something is left out
-        self.content = split.format.read(split.files, self.on_error)
+        self.content = read_split(split.files, self.on_error)
         given = classes or split.classes or self.content.classes
         self.known = None if given is None else frozenset(given)
         self.scan = Scan(split, given or (), self.content.images)
@@ -97,10 +97,6 @@ class _Scanner:
         self.problems.add(kind, severity, self.split.name, file, f'{file}: {text}')
 
     def run(self) -> Scan:
-        if self.split.name == 'all' and not self.split.files.lists:
-            folder = self.split.files.root / 'ImageSets' / 'Main'
-            text = f'{folder}: there is no list; write train.txt and val.txt, one image a line.'
-            self.on_error('list', folder, InputError(text))
         for record in self.content.records:
             self.see(record)
         for note in self.content.notes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from det_inception.formats import FORMATS, Format, ILSVRCDetSplit, Split, recognize
-from det_inception.ilsvrc import BAD_IMAGES
+from det_inception.formats import FORMATS, DataError, Format, Split, choose_split, recognize, undivided
 from det_inception.utils.errors import InputError
 
 
@@ -81,22 +80,25 @@ def select_splits(splits: Sequence[CheckedSplit], names: Sequence[str]) -> list[
     return [split for split in splits if split.name in names]
 
 
-def missing_parts(root: str | Path, splits: Sequence[CheckedSplit]) -> str | None:
-    """Says which parts a training on a data set's folder would look for in vain; None if all are there."""
-    missing = [name for name in ('train', 'val') if not any(split.files.role == name for split in splits)]
-    files = splits[0].files
-    if not missing or files.name == 'all':  # Of a folder without lists it is said already.
-        return None
-    suffix = files.lists[0].suffix if files.lists else ''
-    wanted = ' and no '.join(f'{name}{suffix}' for name in missing)
-    command = f'"tools/split_data.py {files.source} --parts train=80 val=20"'
-    advice = f'divide the images with {command}' if files.lists else 'add it'
-    found = ', '.join(split.name for split in splits)
-    return f'{root}: there is no {wanted}, which a training reads, but {found}; {advice}.'
+def missing_parts(splits: Sequence[CheckedSplit], val_share: float | None = None) -> str | None:
+    """Says what a training on a data set's folder would be refused for; None if it finds its parts.
+
+    Args:
+        splits: All parts of the data set.
+        val_share: The share of its images that the training sets aside to validate on.
+    """
+    files = [split.files for split in splits]
+    try:
+        if val_share:
+            undivided(files)
+        else:
+            for name in ('train', 'val'):
+                choose_split(files, name)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _used_by_its_name(split: Split) -> CheckedSplit:
     test_mode = split.role in ('val', 'test')
-    if isinstance(split, ILSVRCDetSplit) and not test_mode:
-        split = replace(split, discard=BAD_IMAGES)
-    return CheckedSplit(split.name, split, test_mode)
+    return CheckedSplit(split.name, split if test_mode else FORMATS[split.format].for_training(split), test_mode)

@@ -6,14 +6,22 @@ Shape legend: I images, C classes, P parts.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from det_inception.formats import FORMATS, ImageRecord, Split, choose_split, read_split, recognize, usable_objects
+from det_inception.formats import (
+    FORMATS,
+    ImageRecord,
+    Split,
+    choose_split,
+    count_objects,
+    read_split,
+    recognize,
+    undivided,
+)
 from det_inception.ilsvrc import balanced_split, imbalance, rcnn_val_split, read_blacklist, read_image_list
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_texts
@@ -63,12 +71,12 @@ def divide(
     image_root: Path | None = None,
     format_name: str | None = None,
 ) -> Division:
-    """Splits a list of images, a COCO file or the training part of a YOLO file.
+    """Splits a data set: a list of images, a file in COCO format, or the training part of a folder or a YOLO file.
 
     The images and objects are those that training reads, and what training refuses is refused here.
 
     Args:
-        source: A list in the folders of a data set, or the file that describes one.
+        source: The folder of a data set, the file that describes one, or a list in the folders of one.
         shares: Names of the P parts and their shares of the images.
         seed: Another seed gives another division.
         annotations: The folder of the XML files; None: where the format has it.
@@ -76,22 +84,19 @@ def divide(
         format_name: One of :data:`~det_inception.formats.FORMATS`; None: recognized.
 
     Raises:
-        InputError: The source is of no known format, its files are faulty, an image is listed twice, or there are fewer
-            images than parts.
+        InputError: The source is of no known format, its files are faulty, it is divided already, an image is listed
+            twice, or there are fewer images than parts.
     """
     source = Path(source)
-    if not source.is_file():
-        raise InputError(f'{source}: no such file; give a list of images or a COCO file.')
+    if not source.exists():
+        raise InputError(f'{source}: no such file or folder; give a data set, a list of images or a COCO file.')
     split = _split_of(source, annotations, image_root, format_name)
     records = list(read_split(split).records)
     if twice := _first_twice(records):
         raise InputError(
             f'{source}: lists an image twice ({twice}); it could come into two parts. Remove one of the two.'
         )
-    objects = [Counter(item.name for item in usable_objects(record) if not item.ignored) for record in records]
-    classes = tuple(sorted({name for counter in objects for name in counter}))
-    counts = np.array([[counter[name] for name in classes] for counter in objects], np.int64)
-    counts = counts.reshape(len(records), len(classes))
+    classes, counts = count_objects(records)
     parts = balanced_split(counts, tuple(shares.values()), seed)
     members = {name: np.flatnonzero(parts == part).tolist() for part, name in enumerate(shares)}
     files = FORMATS[split.format].divide(split, members, records)
@@ -123,7 +128,9 @@ def write_parts(files: Mapping[Path, str], force: bool = False) -> None:
 
 
 def _split_of(source: Path, annotations: Path | None, image_root: Path | None, format_name: str | None) -> Split:
-    if any(format.claim(source) for format in FORMATS.values()):
+    if source.is_dir():
+        split = undivided(recognize(source, format_name).splits(source, image_root).splits)
+    elif any(format.claim(source) for format in FORMATS.values()):
         splits = recognize(source, format_name).splits(source).splits
         split = splits[0] if len(splits) == 1 else choose_split(splits, 'train')
     else:

@@ -137,7 +137,7 @@ def test_classes_from_the_training_data(voc):
     assert config_classes(cfg) == ('tree',) and cfg.model.bbox_head.num_classes == 1
     with pytest.raises(ConfigError, match='no training data to read them from'):
         load_config(VOC, data_root=voc, options={'train_dataloader': None})
-    with pytest.raises(InputError, match='nowhere/JPEGImages: no such folder of images; check data_root'):
+    with pytest.raises(InputError, match='nowhere: no such file or folder; check the path'):
         load_config(VOC, data_root=voc / 'nowhere')
 
 

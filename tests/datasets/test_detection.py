@@ -79,6 +79,8 @@ def test_classes_of_the_config_give_the_labels(voc):
         voc.load(metainfo=dict(classes=('zebra', 'bee')))
     dataset = voc.load(metainfo=dict(classes=('zebra', 'bee')), unknown_classes='ignore')
     assert dataset.get_cat_ids(0) == [0]
+    with pytest.raises(DataError, match="the class 'ant' is named more than once; name each class once"):
+        voc.load(metainfo=dict(classes=('ant', 'bee', 'ant')))
     with pytest.raises(ValueError, match='unknown_classes'):
         voc.load(unknown_classes='guess')
 
@@ -362,9 +364,11 @@ def test_yolo(tmp_path, warnings):
 def test_other_parts_and_formats(tmp_path, voc):
     voc.add('one', ('ant', 1, 1, 9, 9))
     assert len(DetectionDataset(data_root=str(voc.root), ann_file='ImageSets/Main/train.txt')) == 1
-    with pytest.raises(DataError, match="has no part 'dev'; its parts are train"):
+    with pytest.raises(DataError, match="has no part 'dev'; its part is train"):
         DetectionDataset(data_root=str(voc.root), split='dev')
-    with pytest.raises(DataError, match="'pascal' is no format of annotations; name one of voc, coco, yolo, ilsvrc"):
+    with pytest.raises(
+        DataError, match="'pascal' is no format of annotations; name one of voc, coco, yolo, ilsvrc, labelme"
+    ):
         DetectionDataset(data_root=str(voc.root), format='pascal')
     with pytest.raises(DataError, match='nowhere: no such file or folder'):
         DetectionDataset(data_root=str(tmp_path / 'nowhere'))

@@ -251,7 +251,7 @@ def test_a_folder_that_no_format_claims(root):
 def test_each_format_says_how_a_box_stands_in_the_file():
     found = {name: FORMATS[name].as_in_file((10, 10, 30, 30), HEIGHT, WIDTH) for name in FORMATS}
     assert found.pop('yolo') == pytest.approx((20 / WIDTH, 20 / HEIGHT, 20 / WIDTH, 20 / HEIGHT))
-    assert found == dict(voc=(11, 11, 30, 30), coco=(10, 10, 20, 20), ilsvrc=(10, 10, 29, 29))
+    assert found == dict(voc=(11, 11, 30, 30), coco=(10, 10, 20, 20), ilsvrc=(10, 10, 29, 29), labelme=(10, 10, 30, 30))
 
 
 class Table(Format):

@@ -505,7 +505,9 @@ def test_wrong_data(tool, own_data, tmp_path):
     listed = root / 'ImageSets/Main/train.txt'
     whole_list = listed.read_bytes()
 
-    assert 'check data_root' in tool.refused('train', VOC, '--data-root', tmp_path / 'nowhere', options=TINY)
+    assert 'nowhere: no such file or folder' in tool.refused(
+        'train', VOC, '--data-root', tmp_path / 'nowhere', options=TINY
+    )
     xml.write_text(whole_xml[:-20])
     assert f'{xml}: the annotation is not well-formed XML' in tool.refused(*train, options=TINY)
     xml.write_text(whole_xml)

@@ -98,8 +98,8 @@ def test_exactly_what_a_config_trains_on(broken, validate):
     status, out, _ = validate('--config', VOC_CONFIG, '--data-root', broken.root, *options, 'classes=("bee",)')
     assert status == 1 and "2 objects of class 'ant', which is not among the classes bee" in out
     # Neither weights nor the training data are opened to read the config.
-    status, out, _ = validate('--config', REPO / 'configs/googlenet_rcnn.py', '--data-root', broken.root)
-    assert status == 1 and 'ImageSets/DET/val1.txt: the list of images cannot be read' in out
+    status, out, said = validate('--config', REPO / 'configs/googlenet_rcnn.py', '--data-root', broken.root)
+    assert status == 2 and 'is a data set in Pascal VOC layout (JPEGImages), and the config is for' in said
     (broken.root / 'ImageSets/DET').mkdir()
     for class_id in range(1, 201):
         lines = 'shown 1\npartly 0\nnot 1\n' if class_id == 7 else 'not -1\nnever -1\n'
@@ -131,7 +131,7 @@ def test_proposals_of_a_config_and_of_the_command(broken, validate):
         ([], 'give DATA_ROOT or --config'),
         (['folder', '--config', 'file'], 'give DATA_ROOT or --config'),
         (['folder', '--data-root', 'other'], 'belong to --config'),
-        (['--config', 'file', '--image-root', 'x'], '--image-root and --format belong to DATA_ROOT'),
+        (['--config', 'file', '--image-root', 'x'], '--image-root belongs to DATA_ROOT'),
         (['folder', '--workers', '0'], '--workers is at least 1'),
         (['nowhere'], 'error: nowhere: no such file or folder'),
         (['--config', 'nowhere.py'], 'no such config file'),
@@ -145,9 +145,9 @@ def test_refused(arguments, said, validate):
 @pytest.mark.parametrize(
     'lists, missing',
     [
-        (['default'], 'no train.txt and no val.txt, which a training reads, but default; divide the images with '),
-        (['test'], 'no train.txt and no val.txt'),
-        (['train'], 'no val.txt, which a training reads, but train; '),
+        (['default'], "no part 'train' and no part 'val'; its part is default; divide it with "),
+        (['test'], "no part 'train' and no part 'val'"),
+        (['train'], "no part 'val'; its part is train; "),
         (['train', 'valid'], None),
     ],
 )
@@ -158,6 +158,7 @@ def test_parts_that_a_training_would_look_for_in_vain(lists, missing, tmp_path, 
     status, out, _ = validate(tmp_path)
     assert status == (missing is not None)
     if missing is not None:
-        assert f'error: Lists and folders (1)\n  {tmp_path}: there is {missing}' in out
-        assert f'"tools/split_data.py {tmp_path}/ImageSets/Main/{lists[0]}.txt --parts train=80 val=20"' in out
+        assert f'error: Lists and folders (1)\n  {tmp_path}: has {missing}' in out
+        assert f'"det-inception split {tmp_path}"' in out
+        assert validate(tmp_path, '--val-share', '0.2')[0] == 0
         assert validate(tmp_path, '--split', lists[0])[0] == 0
