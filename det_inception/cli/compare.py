@@ -8,9 +8,9 @@ from det_inception.utils.errors import InputError
 
 EPILOG = """
 Every report holds its run in results.npz:
-  tools/test.py CONFIG one.pth --report reports/one
-  tools/test.py CONFIG two.pth --report reports/two
-  tools/compare_runs.py reports/one reports/two
+  det-inception test CONFIG one.pth --report reports/one
+  det-inception test CONFIG two.pth --report reports/two
+  det-inception compare reports/one reports/two
 
 The images of a test are a sample. We resample them with replacement and score each resample; how much these scores
 differ is the margin: 19 times of 20, other images would give a score within "±". Both runs are scored on the same

@@ -20,8 +20,8 @@ The file format is detected automatically. Its auxiliary classifiers are left ou
 files directly: init_cfg=dict(type='Pretrained', checkpoint=SOURCE).
 
 examples:
-  python tools/convert_checkpoint.py googlenet-1378be20.pth checkpoints/
-  python tools/convert_checkpoint.py bvlc_googlenet.caffemodel --classifier caffe.pth --classes synset_words.txt
+  det-inception convert googlenet-1378be20.pth checkpoints/
+  det-inception convert bvlc_googlenet.caffemodel --classifier caffe.pth --classes synset_words.txt
 """
 
 

@@ -11,8 +11,8 @@ def parse_args() -> argparse.Namespace:
         'boxes for every image, detections.json with all boxes, and for a video a line of JSON per frame. Without '
         'options, the included detector finds the 20 classes of Pascal VOC: people, animals, vehicles, furniture. With '
         '--config and --checkpoint, a detector of your own finds its classes.',
-        epilog='Examples: tools/demo.py photo.jpg; tools/demo.py holiday/*.jpg --config configs/googlenet_rcnn_voc.py '
-        '--checkpoint work_dirs/googlenet_rcnn_voc/epoch_8.pth --out-dir found',
+        epilog='Examples: det-inception detect photo.jpg; det-inception detect holiday/*.jpg --config '
+        'googlenet_rcnn_voc --checkpoint work_dirs/googlenet_rcnn_voc/epoch_8.pth --out-dir found',
     )
     parser.add_argument(
         'images',

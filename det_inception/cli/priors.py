@@ -10,7 +10,7 @@ def parse_args() -> argparse.Namespace:
         description='Computes the priors of a MultiBox config from its training set and prints them. Training does the '
         'same by itself; a file of priors is for looking at them, and for several trainings to share them '
         '(--cfg-options model.bbox_head.priors=FILE).',
-        epilog='Example: tools/multibox_priors.py configs/googlenet_multibox_voc.py --data-root my_data',
+        epilog='Example: det-inception priors googlenet_multibox_voc --data-root my_data',
     )
     parser.add_argument('config', help='config of a MultiBox')
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")

@@ -7,11 +7,11 @@ from det_inception.cli.common import require_output
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Reduces a checkpoint of tools/train.py to weights, classes and normalization, to use or to share: '
+        description='Reduces a checkpoint of training to weights, classes and normalization, to use or to share: '
         'the optimizer, the log, the config with its paths and auxiliary classifiers are left out.',
-        epilog='Example: tools/publish_checkpoint.py work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
+        epilog='Example: det-inception publish work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
     )
-    parser.add_argument('source', help='checkpoint that tools/train.py wrote')
+    parser.add_argument('source', help='checkpoint that det-inception train wrote')
     parser.add_argument('target', help='file to write')
     parser.add_argument('--half', action='store_true', help='store float16: half the size')
     return parser.parse_args()

@@ -9,7 +9,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Finds objects in photos and scores them by the official rules of ILSVRC DET. Files that are not '
         'in the image list are left out. Without --checkpoint: by an ImageNet classifier, without training on boxes.',
-        epilog='Example: tools/eval_photos.py photos/ --ground-truth ILSVRC2015_det_validation_ground_truth.mat '
+        epilog='Example: det-inception score-photos photos/ --ground-truth ILSVRC2015_det_validation_ground_truth.mat '
         '--image-list det_lists/val.txt --weights bvlc_googlenet.npz',
     )
     parser.add_argument('images', nargs='+', metavar='IMAGE', help='image files, folders or globs')

@@ -19,7 +19,7 @@ from det_inception.utils.errors import InputError
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Tests a trained detector or classifier on the test data of its config and prints the metrics.',
-        epilog='Example: tools/test.py configs/googlenet_rcnn_voc.py work_dirs/googlenet_rcnn_voc/epoch_10.pth '
+        epilog='Example: det-inception test googlenet_rcnn_voc work_dirs/googlenet_rcnn_voc/epoch_10.pth '
         '--data-root my_data',
     )
     parser.add_argument('config', help='config file that the checkpoint was trained with')

@@ -10,9 +10,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Trains a detector or a classifier. Checkpoints and logs go to the work directory; Ctrl-C loses at '
         'most what was done since the last checkpoint, and --resume goes on from there.',
-        epilog='Example: tools/train.py configs/googlenet_rcnn_voc.py --data-root my_data',
+        epilog='Example: det-inception train googlenet_rcnn_voc --data-root my_data',
     )
-    parser.add_argument('config', help='config file, e.g. configs/googlenet_rcnn.py')
+    parser.add_argument('config', help='config file, or the name of one of the project, e.g. googlenet_rcnn')
     add_data_options(parser)
     parser.add_argument(
         '--weights',

@@ -8,7 +8,7 @@ EPILOG = """
 The members begin with equal weights, also in the new layers, and differ in the order of images and in the regions that
 are drawn from them, as the six of 2014 did. Members that are complete are left as they are; one that was interrupted
 goes on. Then, for the ensemble:
-  tools/test.py CONFIG WORK_DIR/member_*/final.pth
+  det-inception test CONFIG WORK_DIR/member_*/final.pth
 On a cluster, --print-commands writes the initial weights and prints one command a member, for a scheduler.
 """
 
@@ -22,7 +22,9 @@ def parse_args() -> argparse.Namespace:
         '--members', type=int, metavar='N', help="number of networks (default: the config's ensemble.members, or 6)"
     )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
-    parser.add_argument('--weights', metavar='FILE', help='pretrained GoogLeNet to start from, as for tools/train.py')
+    parser.add_argument(
+        '--weights', metavar='FILE', help='pretrained GoogLeNet to start from, as for det-inception train'
+    )
     parser.add_argument(
         '--work-dir', metavar='DIR', help='default: work_dirs/ and the name of the config, with _ensemble behind it'
     )

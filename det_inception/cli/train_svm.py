@@ -10,12 +10,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Trains a linear SVM per class, with hard negatives, and ridge regression of boxes on the features '
         'of a network that stays as it is: a fine-tuned one, or one with ImageNet weights. Writes a checkpoint for '
-        'tools/test.py and tools/demo.py.',
-        epilog='Example: tools/train_svm.py configs/googlenet_rcnn_svm_voc.py --data-root my_data --out svm.pth',
+        'det-inception test and det-inception detect.',
+        epilog='Example: det-inception train-svm googlenet_rcnn_svm_voc --data-root my_data --out svm.pth',
     )
     parser.add_argument('config', help='config of an R-CNN; with_reg=True in its box head asks for box regression')
     parser.add_argument(
-        'checkpoint', nargs='?', help="R-CNN that tools/train.py fine-tuned; default: the config's pretrained weights"
+        'checkpoint',
+        nargs='?',
+        help="R-CNN that det-inception train fine-tuned; default: the config's pretrained weights",
     )
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--out', required=True, metavar='FILE', help='checkpoint to write')

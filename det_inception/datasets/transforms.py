@@ -124,7 +124,7 @@ class LoadRegionProposals(BaseTransform):
         if (proposals.height, proposals.width) != (height, width):
             raise DataError(
                 f'{path}: the image is {width} x {height} and the proposals of {key!r} in the store were made for '
-                f'{proposals.width} x {proposals.height}; make them again with tools/make_proposals.py.'
+                f'{proposals.width} x {proposals.height}; make them again with det-inception propose.'
             )
         return proposals.boxes
 

@@ -59,7 +59,7 @@ def require_state(checkpoint: dict, path: str | Path) -> None:
     ):
         raise CheckpointError(
             f'{path}: the state of its training makes no sense (epoch {meta["epoch"]!r}, iteration {meta["iter"]!r}); '
-            'use a checkpoint that tools/train.py wrote.'
+            'use a checkpoint that det-inception train wrote.'
         )
 
 

@@ -39,7 +39,7 @@ def numbered_lines(path: str | Path) -> list[tuple[int, str]]:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         others = sorted(file.name for file in Path(path).parent.glob('*.txt')) if isinstance(error, OSError) else []
-        advice = f'; there is {some(others)}, which tools/split_data.py divides' if others else ''
+        advice = f'; there is {some(others)}, which det-inception split divides' if others else ''
         raise DataError(
             f'{path}: the list of images cannot be read ({getattr(error, "strerror", None) or error}){advice}; check '
             'data_root and ann_file.'

@@ -78,7 +78,9 @@ class Detector:
             classes = ('object',) if holds_multibox(content) else require_classes(content, checkpoints[0])
             cfg = load_config(config, options=options, checkpoint=checkpoint)
         if is_classifier(cfg):
-            raise InputError(f'{config}: describes a classifier, which finds no boxes; measure it with tools/test.py.')
+            raise InputError(
+                f'{config}: describes a classifier, which finds no boxes; measure it with det-inception test.'
+            )
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()

@@ -51,7 +51,7 @@ def merge_stores(paths: Sequence[str | os.PathLike], out: str | os.PathLike) -> 
         if missing:
             raise StoreMismatchError(
                 f'Of {total} shards, {len(missing)} are missing: {", ".join(missing[:20])}; '
-                f'run tools/make_proposals.py --shard for them first.'
+                f'run det-inception propose --shard for them first.'
             )
     consolidate([Path(path) for path in paths], Path(out).absolute(), parameters, None)
 

@@ -141,12 +141,12 @@ def read_priors(path: str | os.PathLike) -> np.ndarray:
             raise ValueError(f'the priors are no table of boxes or sizes but {priors.shape}')
     except OSError as error:
         raise ProposalError(
-            f'{path}: the priors cannot be read ({reason(error)}); make them with tools/multibox_priors.py.'
+            f'{path}: the priors cannot be read ({reason(error)}); make them with det-inception priors.'
         ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ProposalError(
             f'{path}: holds no priors of MultiBox ({type(error).__name__}: {error}); make them with '
-            'tools/multibox_priors.py.'
+            'det-inception priors.'
         ) from error
     return priors
 

@@ -32,7 +32,7 @@ SUFFIX = '.h5'
 FORMAT = 'det_inception region scores'
 VERSION = 1
 _CHUNK = 256
-_WRITE = 'tools/test.py --save-region-scores'
+_WRITE = 'det-inception test --save-region-scores'
 
 
 @dataclass(frozen=True)

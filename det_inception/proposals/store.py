@@ -54,7 +54,7 @@ class ProposalStore(Mapping[str, Proposals]):
         self._closed = False
         self._keys_by_name: dict[str, list[str]] | None = None
         if not self.path.is_file():
-            raise ProposalError(f'There is no proposal store {self.path}; tools/make_proposals.py makes one.')
+            raise ProposalError(f'There is no proposal store {self.path}; det-inception propose makes one.')
         with self._complaints():
             file = self._open()
             self._read_index(file)
@@ -92,9 +92,7 @@ class ProposalStore(Mapping[str, Proposals]):
     def _read_index(self, file: HDF5File) -> None:
         found = file.attribute('format')
         if not isinstance(found, str) or found != FORMAT:
-            raise ProposalError(
-                f'{self.path} is an HDF5 file but no proposal store; tools/make_proposals.py makes one.'
-            )
+            raise ProposalError(f'{self.path} is an HDF5 file but no proposal store; det-inception propose makes one.')
         (version,) = _whole_numbers(file.attribute('version'), 1)
         if version != VERSION:
             raise ProposalError(
@@ -195,7 +193,7 @@ class ProposalStore(Mapping[str, Proposals]):
         if key in self._rows:
             return self._rows[key]
         example = f' (its keys look like {self._keys[0]!r})' if self._keys else ''
-        raise StoreKeyError(f'{self.path} has no proposals for {key}{example}; make them with tools/make_proposals.py.')
+        raise StoreKeyError(f'{self.path} has no proposals for {key}{example}; make them with det-inception propose.')
 
     @property
     def number_of_proposals(self) -> int:

@@ -70,13 +70,13 @@ class StoreCheck:
             note(
                 ERROR,
                 f'the image is {width} x {height} and the proposals of {key!r} in {path} were made for '
-                f'{made_for[1]} x {made_for[0]}; make them again with tools/make_proposals.py.',
+                f'{made_for[1]} x {made_for[0]}; make them again with det-inception propose.',
             )
         elif identity is not None and identity != store.identity(key):
             note(
                 ERROR,
                 f'the file is not the one for which {path} has the proposals of {key!r} (its bytes differ); '
-                'make them again with tools/make_proposals.py.',
+                'make them again with det-inception propose.',
             )
         if not store.count(key):
             note(

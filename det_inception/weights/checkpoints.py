@@ -34,12 +34,12 @@ def read_checkpoint(path: str | Path) -> dict:
         isinstance(key, str) and isinstance(weight, torch.Tensor) for key, weight in weights.items()
     ):
         raise CheckpointError(
-            f'{path}: holds no "state_dict" of a detector; name a checkpoint that tools/train.py wrote.'
+            f'{path}: holds no "state_dict" of a detector; name a checkpoint that det-inception train wrote.'
         )
     if not isinstance(content.setdefault('meta', {}), dict) or 'config' in content['meta']:
         # MMEngine itself writes "cfg", but on resuming it runs a "config", which is Python code.
         raise CheckpointError(
-            f'{path}: its "meta" could run code, so it is not loaded; use a checkpoint that tools/train.py wrote.'
+            f'{path}: its "meta" could run code, so it is not loaded; use a checkpoint that det-inception train wrote.'
         )
     return content
 
@@ -130,7 +130,7 @@ def require_fit(model: nn.Module, path: str | Path, checkpoint: dict) -> None:
             )
     if 'bbox_head.priors' in missing or ('bbox_head.priors' in wanted and not holds_multibox(checkpoint)):
         raise CheckpointError(
-            f'{path}: holds no priors of MultiBox; name a checkpoint that tools/train.py wrote for it.'
+            f'{path}: holds no priors of MultiBox; name a checkpoint that det-inception train wrote for it.'
         )
     if missing or foreign:
         raise CheckpointError(

@@ -476,5 +476,5 @@ def test_a_coco_file_beside_the_images_of_each_part(tmp_path, warnings):
 
 def test_a_missing_list_says_what_else_is_there(voc):
     (voc.root / 'ImageSets/Main/default.txt').write_text('one\n')
-    with pytest.raises(DataError, match=r'train\.txt: .*; there is default\.txt, which tools/split_data\.py divides'):
+    with pytest.raises(DataError, match=r'train\.txt: .*; there is default\.txt, which det-inception split divides'):
         voc.load()

@@ -72,7 +72,7 @@ def test_detections_are_in_the_order_of_the_margins():
 def test_it_is_not_trained_step_by_step():
     model = detector()
     data = model.data_preprocessor(batch(), training=True)
-    with pytest.raises(InputError, match=r'train them with tools/train_svm\.py'):
+    with pytest.raises(InputError, match=r'train them with det-inception train-svm'):
         model(**data, mode='loss')
 
 

@@ -161,5 +161,5 @@ def test_file_without_priors(tmp_path, content):
     path = tmp_path / 'priors.json'
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ProposalError, match=r'priors\.json: .*make them with tools/multibox_priors\.py'):
+    with pytest.raises(ProposalError, match=r'priors\.json: .*make them with det-inception priors'):
         read_priors(path)

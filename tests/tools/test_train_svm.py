@@ -38,7 +38,7 @@ def test_train_and_test(data, tool, tmp_path):
     said = tool.refused('test', *arguments, '--save-region-scores', tmp_path / 'scores.h5', options=TINY)
     assert 'files of region scores are of networks with a softmax, not with SVMs' in said
     said = tool.refused('train', SVM, '--data-root', data, '--weights', 'none', '--work-dir', tmp_path, options=TINY)
-    assert said == 'SVMs are not trained step by step; train them with tools/train_svm.py.'
+    assert said == 'SVMs are not trained step by step; train them with det-inception train-svm.'
 
     # Without fine-tuning there are no random weights unless they are asked for.
     said = tool.refused('train_svm', 'configs/googlenet_rcnn_mini.py', '--out', checkpoint, options=['classes=[a,b]'])

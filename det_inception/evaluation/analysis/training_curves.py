@@ -24,7 +24,7 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     logs = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     lines = [line for log in logs for line in log.read_text().splitlines() if line.strip()]
     if not lines:
-        raise InputError(f'{work_dir}: holds no log of a training run; name a work directory of tools/train.py.')
+        raise InputError(f'{work_dir}: holds no log of a training run; name a work directory of det-inception train.')
     return [json.loads(line) for line in lines]
 
 

@@ -115,7 +115,9 @@ class RCNNEnsemble(RegionDetector):
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> dict:
         """An ensemble is not trained as one."""
-        raise InputError('an ensemble is not trained as one; train its members, e.g. with tools/train_ensemble.py.')
+        raise InputError(
+            'an ensemble is not trained as one; train its members, e.g. with det-inception train-ensemble.'
+        )
 
     def extract_feat(self, batch_inputs: Tensor) -> list[tuple[Tensor, ...]]:
         """Returns every member's features of crops (R, 3, S, S), normalized for it."""

@@ -61,7 +61,7 @@ class SVMHead(RegionClassifierHead):
 
     def loss(self, *args, **kwargs) -> dict[str, Tensor]:
         """Refuses: SVMs are not trained step by step."""
-        raise InputError('SVMs are not trained step by step; train them with tools/train_svm.py.')
+        raise InputError('SVMs are not trained step by step; train them with det-inception train-svm.')
 
 
 class PooledFeatures(nn.Module):
