@@ -58,11 +58,11 @@ def detector(args: argparse.Namespace) -> torch.nn.Module:
 def onnx_session(model: torch.nn.Module, threads: int) -> Callable:
     import onnxruntime
 
-    from det_inception.inference.acceleration.onnx_export import export_onnx
+    from det_inception.inference.acceleration.export import export_detector
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'model.onnx')
-        export_onnx(model, path, [str(number) for number in range(20)])
+        export_detector(model, path, [str(number) for number in range(20)])
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(str(path), settings, providers=['CPUExecutionProvider'])

@@ -17,7 +17,8 @@ from det_inception.version import __version__
 COMMANDS = {
     'train': 'train a detector or a classifier',
     'test': 'test one and print its score',
-    'detect': 'find objects in images',
+    'detect': 'find objects in images and videos',
+    'serve': 'serve a page and an HTTP address that find objects in photos',
     'check': 'say what is in a data set and what is wrong with it',
     'split': 'split a data set for training and validation',
     'propose': 'make, merge, import and export region proposals',
@@ -32,7 +33,7 @@ COMMANDS = {
     'priors': 'compute the priors of MultiBox',
     'convert': 'convert public GoogLeNet weights',
     'publish': 'reduce a training checkpoint to what is needed to use it',
-    'export': 'write a region classifier as an ONNX file',
+    'export': 'write a detector as an ONNX or OpenVINO file',
     'mini': 'draw a small data set',
     'demo': 'show on photos and on a drawn data set what this can do',
 }

@@ -115,11 +115,11 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, 'O_NONBLOCK', 0))
 
 
-def decode_image(content: bytes, name: str) -> np.ndarray:
+def decode_image(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decodes the bytes of an image file as 8-bit BGR; see :func:`read_image`. ``name`` is for the error."""
     if not content:
         raise ImageError(f'{name}: the image file is empty; replace it or take it out of the list.')
-    _require_decodable(content, name)
+    _require_decodable(content, name, max_pixels)
     if not _looks_complete(content):
         _require_complete(content, name)
     image = _decode_with_opencv(content)
@@ -175,7 +175,7 @@ def _orientation(image: Image.Image) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def _require_decodable(content: bytes, name: str) -> None:
+def _require_decodable(content: bytes, name: str, max_pixels: int) -> None:
     """Refuses what a decoder should not even be given: other formats, and files that promise more than they can hold.
 
     Raises:
@@ -188,9 +188,9 @@ def _require_decodable(content: bytes, name: str) -> None:
     pixels = _stated_pixels(content)
     if pixels is None:
         raise ImageError(f'{name}: {unlike_an_image(content)}.')
-    if pixels > MAX_PIXELS:
+    if pixels > max_pixels:
         raise ImageError(
-            f'{name}: the image exceeds the limit of {MAX_PIXELS} pixels; make it smaller or cut it into parts.'
+            f'{name}: the image exceeds the limit of {max_pixels} pixels; make it smaller or cut it into parts.'
         )
 
 

@@ -6,7 +6,6 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -157,33 +156,6 @@ def test_what_goes_to_8_bits():
     sides = [kernels[node.input[1]] for node in network.graph.node if node.name in chosen]
     assert sides == [(3, 3)] * 10  # conv2 and one in each of the nine modules
     assert len([node for node in network.graph.node if node.op_type == 'Conv']) == 57
-
-
-@needs_openvino
-@pytest.mark.parametrize('variant, with_reg', [('paper', True), ('batch_norm', False)])
-def test_onnx_gives_the_same_scores(variant, with_reg, crops, tmp_path):
-    import json
-
-    import onnx
-    import onnxruntime
-
-    from det_inception.inference.acceleration.onnx_export import export_onnx
-
-    model = detector(variant, with_reg)
-    export_onnx(model, tmp_path / 'new/model.onnx', ['a', 'b', 'c'])
-    content = onnx.load(tmp_path / 'new/model.onnx')
-    onnx.checker.check_model(content)
-    facts = {item.key: json.loads(item.value) for item in content.metadata_props}
-    assert facts['classes'] == ['a', 'b', 'c'] and facts['size'] == 64 and facts['mean'] == [127.5] * 3
-    assert ('LRN' in {node.op_type for node in content.graph.node}) == (variant == 'paper')
-    session = onnxruntime.InferenceSession(str(tmp_path / 'new/model.onnx'))
-    expected, deltas = classified(model, crops)
-    for count in (1, 19):
-        found = session.run(None, {'crops': crops[:count].numpy()})
-        np.testing.assert_allclose(found[0], expected[:count], atol=1e-5)
-        assert len(found) == 1 + with_reg
-        if with_reg:
-            np.testing.assert_allclose(found[1], deltas[:count], atol=1e-3, rtol=1e-3)
 
 
 def test_what_is_chosen(monkeypatch):

@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from tiny_detectors import CLASSES, batch, build, rcnn_config
 
 from det_inception.inference.acceleration import make_engine
-from det_inception.inference.acceleration.onnx_export import export_onnx
+from det_inception.inference.acceleration.export import export_detector
 from det_inception.models import RCNNEnsemble, RegionClassifierHead, SVMHead
 from det_inception.models.heads.svm_head import PooledFeatures
 from det_inception.utils.errors import InputError
@@ -95,7 +95,7 @@ def test_its_onnx_file_gives_its_scores(tmp_path):
     import onnxruntime
 
     model = detector()
-    export_onnx(model, tmp_path / 'svm.onnx', ('a', 'b', 'c'))
+    export_detector(model, tmp_path / 'svm.onnx', ('a', 'b', 'c'))
     crops = torch.randn(4, 3, 32, 32)
     session = onnxruntime.InferenceSession(tmp_path / 'svm.onnx')
     scores, _ = session.run(None, {'crops': crops.numpy()})

@@ -138,7 +138,8 @@ def build(config: ConfigDict, options: dict | None = None) -> nn.Module:
     head = model.roi_head.bbox_head if hasattr(model, 'roi_head') else model.bbox_head
     if hasattr(head, 'fc_cls'):
         nn.init.normal_(head.fc_cls.weight, std=0.3)
-        nn.init.normal_(head.fc_reg.weight, std=0.05)
+        if head.with_reg:
+            nn.init.normal_(head.fc_reg.weight, std=0.05)
     else:
         nn.init.normal_(head.fc.weight, std=0.3)
     return model

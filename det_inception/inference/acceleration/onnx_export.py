@@ -1,10 +1,8 @@
-"""A trained region classifier as an ONNX file, for programs without PyTorch."""
+"""Networks in ONNX's form."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,11 +11,8 @@ from torch import Tensor, nn
 from det_inception.inference.acceleration.eager_engine import RegionNetwork
 from det_inception.inference.acceleration.fused_engine import fuse
 from det_inception.models.backbones.googlenet import LocalResponseNorm
-from det_inception.models.data_preprocessors.normalization import plain_values
 from det_inception.models.detectors.rcnn import RCNN
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import write_bytes
-from det_inception.version import __version__
 
 if TYPE_CHECKING:
     import onnx
@@ -48,6 +43,13 @@ class _WholeLRN(nn.Module):
         return _lrn(x, self.size, self.alpha, self.k)
 
 
+def with_whole_lrn(network: nn.Module) -> nn.Module:
+    """Prepares a network for the export, in place."""
+    if isinstance(getattr(network, 'lrn', None), LocalResponseNorm):
+        network.lrn = _WholeLRN(network.lrn)
+    return network
+
+
 class _Outputs(nn.Module):
     """What the exported network gives: softmax scores, or logits, and with box regression deltas."""
 
@@ -55,8 +57,7 @@ class _Outputs(nn.Module):
         super().__init__()
         self.network = fuse(RegionNetwork(model)).cpu()
         self.scores = scores
-        if isinstance(getattr(self.network.features, 'lrn', None), LocalResponseNorm):
-            self.network.features.lrn = _WholeLRN(self.network.features.lrn)
+        with_whole_lrn(self.network.features)
 
     def forward(self, crops: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         logits, deltas = self.network(crops)
@@ -64,48 +65,35 @@ class _Outputs(nn.Module):
         return first if deltas is None else (first, deltas)
 
 
-def export_onnx(model: RCNN, path: str | Path, classes: Sequence[str]) -> None:
-    """Writes backbone and head: crops in, softmax scores and box deltas out.
-
-    Input ``crops``: float32 (R, 3, S, S), warped and normalized, any number of them. Outputs ``scores`` (R, K + 1),
-    background last, and with box regression ``deltas`` (R, 4 K). The file's metadata tell what a program needs to make
-    such crops and to read the answer: ``classes``, ``size`` and ``context`` of the warp, ``mean``, ``std`` and
-    ``bgr_to_rgb``, ``delta_means`` and ``delta_stds``, as JSON.
-
-    Args:
-        model: Trained and loaded.
-        path: The file.
-        classes: Names of the K classes.
-
-    Raises:
-        InputError: The packages for ONNX are missing, the model is no :class:`~det_inception.models.RCNN`, or the file
-            cannot be written.
-    """
-    if not isinstance(model, RCNN):
-        instead = 'export its members' if hasattr(model, 'members') else 'choose a config of that type'
-        raise InputError(f'{path}: only an RCNN can be exported, not a {type(model).__name__}; {instead}.')
-    warp, preprocessor, coder = model.region_warp, model.data_preprocessor, model.bbox_head.bbox_coder
-    facts = dict(
-        classes=list(classes),
-        size=warp.size,
-        context=warp.context,
-        **plain_values(preprocessor),
-        delta_means=list(coder.means),
-        delta_stds=list(coder.stds),
-        det_inception_version=__version__,
-    )
-    content = to_onnx(model)
-    for key, value in facts.items():
-        content.metadata_props.add(key=key, value=json.dumps(value))
-    write_bytes(path, content.SerializeToString())
-
-
 def to_onnx(model: RCNN | SharedRoIHead, scores: bool = True) -> onnx.ModelProto:
-    """Returns backbone and head in ONNX's form; see :func:`export_onnx`.
+    """Returns backbone and head in ONNX's form: crops in, softmax scores and box deltas out.
+
+    Input ``crops``: float32 (R, C, S, S), any number of them; an R-CNN's are warped and normalized. Outputs ``scores``
+    (R, K + 1), background last, and with box regression ``deltas`` (R, 4 K).
 
     Args:
         model: Trained and loaded.
         scores: Whether the first output is ``scores`` or ``logits``.
+
+    Raises:
+        InputError: The packages for ONNX are missing.
+    """
+    names = ['scores' if scores else 'logits', *(['deltas'] if model.bbox_head.with_reg else [])]
+    regions = ({0: torch.export.Dim('regions', min=1)},)
+    return export_network(_Outputs(model, scores).eval(), torch.zeros(2, *model.crop_shape), 'crops', names, regions)
+
+
+def export_network(
+    network: nn.Module, example: Tensor, input_name: str, output_names: Sequence[str], dynamic_shapes: tuple
+) -> onnx.ModelProto:
+    """Returns a network of one input in ONNX's form.
+
+    Args:
+        network: In evaluation mode, on a processor.
+        example: An input.
+        input_name: Its name in the file.
+        output_names: Those of the outputs.
+        dynamic_shapes: As for ``torch.onnx.export``.
 
     Raises:
         InputError: The packages for ONNX are missing.
@@ -121,13 +109,12 @@ def to_onnx(model: RCNN | SharedRoIHead, scores: bool = True) -> onnx.ModelProto
     def lrn(x, size: int, alpha: float, k: float):
         return onnxscript.opset18.LRN(x, alpha=alpha, beta=0.75, bias=k, size=size)
 
-    names = ['scores' if scores else 'logits', *(['deltas'] if model.bbox_head.with_reg else [])]
     program = torch.onnx.export(
-        _Outputs(model, scores).eval(),
-        (torch.zeros(2, *model.crop_shape),),
-        input_names=['crops'],
-        output_names=names,
-        dynamic_shapes=({0: torch.export.Dim('regions', min=1)},),
+        network,
+        (example,),
+        input_names=[input_name],
+        output_names=list(output_names),
+        dynamic_shapes=dynamic_shapes,
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
