@@ -90,3 +90,5 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     }.items():
         assert content in (tmp_path / 'site' / page).read_text(encoding='utf-8')
     assert (tmp_path / 'site/images/photos.jpg').is_file()
+    pages = (tmp_path / 'site/api').glob('*.html')
+    assert [page.name for page in pages if ':class:' in page.read_text(encoding='utf-8')] == [], 'roles of Sphinx'
