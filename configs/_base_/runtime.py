@@ -8,7 +8,7 @@ default_scope = 'mmdet'
 
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto', rule='greater'),
     divergence=dict(type='StopOnDivergenceHook'),
     resume_settings=dict(type='ResumeSettingsHook'),
 )

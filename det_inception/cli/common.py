@@ -66,6 +66,11 @@ def add_config_options(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help=help)
 
 
+def add_verbose_option(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--verbose``; :func:`det_inception.engine.console.quiet_console` takes it."""
+    parser.add_argument('--verbose', action='store_true', help='print all that is in the log as well')
+
+
 def add_launcher_options(parser: argparse.ArgumentParser) -> None:
     """Adds ``--launcher``, and the rank that PyTorch's former launcher passes on."""
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')

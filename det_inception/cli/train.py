@@ -3,7 +3,13 @@
 import argparse
 import os
 
-from det_inception.cli.common import add_config_options, add_data_options, add_launcher_options, data_options
+from det_inception.cli.common import (
+    add_config_options,
+    add_data_options,
+    add_launcher_options,
+    add_verbose_option,
+    data_options,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,8 +36,31 @@ def parse_args() -> argparse.Namespace:
         help='go on from the last checkpoint in the work directory, or from the one named',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision; bfloat16 on a CPU')
+    parser.add_argument(
+        '--ema', action='store_true', help='average the weights over the last steps; see docs/commands.md'
+    )
+    parser.add_argument(
+        '--early-stopping',
+        type=int,
+        metavar='N',
+        help='end the training after N validations in a row that are no better than the best',
+    )
+    parser.add_argument(
+        '--log',
+        action='append',
+        default=[],
+        choices=['tensorboard', 'wandb'],
+        help='log there as well; may be repeated',
+    )
+    parser.add_argument(
+        '--no-report',
+        dest='report',
+        action='store_false',
+        help='leave out the report, which keeps the detections of a validation in memory',
+    )
     add_config_options(parser, 'settings that override the config, e.g. train_cfg.max_epochs=20 randomness.seed=1')
     add_launcher_options(parser)
+    add_verbose_option(parser)
     return parser.parse_args()
 
 
@@ -39,15 +68,23 @@ def main() -> None:
     args = parse_args()
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
-    from det_inception.engine.runner import apply_amp, apply_work_dir
+    from det_inception.engine.console import quiet_console
+    from det_inception.engine.runner import apply_amp, apply_average, apply_early_stopping, apply_log, apply_work_dir
     from det_inception.engine.train import train
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
 
-    options = read_options(args.cfg_options) | data_options(args)
-    cfg = load_config(args.config, options=options, data_root=args.data_root, weights=args.weights)
-    cfg.launcher = args.launcher
-    apply_work_dir(cfg, args.work_dir)
-    if args.amp:
-        apply_amp(cfg)
-    train(cfg, resume=args.resume)
+    with quiet_console(args.verbose) as console:
+        options = read_options(args.cfg_options) | data_options(args)
+        cfg = load_config(args.config, options=options, data_root=args.data_root, weights=args.weights)
+        cfg.launcher = args.launcher
+        apply_work_dir(cfg, args.work_dir)
+        if args.amp:
+            apply_amp(cfg)
+        if args.ema:
+            apply_average(cfg)
+        if args.early_stopping is not None:
+            apply_early_stopping(cfg, args.early_stopping)
+        for package in args.log:
+            apply_log(cfg, package)
+        train(cfg, resume=args.resume, console=console, report=args.report)

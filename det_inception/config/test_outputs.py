@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -27,20 +28,27 @@ def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str, pictures
         InputError: The folder cannot be written to.
     """
     require_writable(folder)
-    evaluators = _evaluators(cfg)
-    tested = next((item for item in evaluators if item.get('type') in _RULES_OF), {})
-    evaluators.append(
-        dict(
-            type='ReportMetric',
-            out_dir=str(folder),
-            rules=_RULES_OF.get(tested.get('type'), 'coco'),
-            title=Path(cfg.filename).stem,
-            pictures=pictures,
-            facts=[('config', Path(cfg.filename).name), ('checkpoint', checkpoint)],
-            **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
-        )
+    settings = report_settings(cfg, cfg.get('test_evaluator'), folder)
+    settings['facts'] = [*settings['facts'], ('checkpoint', checkpoint)]
+    cfg.test_evaluator = [*_evaluators(cfg), dict(type='ReportMetric', pictures=pictures, **settings)]
+
+
+def report_settings(cfg: Config, evaluator: dict | Sequence[dict] | None, folder: str | os.PathLike) -> dict:
+    """Returns the arguments of a ``ReportMetric`` by the rules of another metric.
+
+    Args:
+        cfg: The config, whose name is the title.
+        evaluator: Its ``test_evaluator`` or ``val_evaluator``.
+        folder: Where the report goes.
+    """
+    tested = next((item for item in _as_list(evaluator) if item.get('type') in _RULES_OF), {})
+    return dict(
+        out_dir=str(folder),
+        rules=_RULES_OF.get(tested.get('type'), 'coco'),
+        title=Path(cfg.filename).stem,
+        facts=[('config', Path(cfg.filename).name)],
+        **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},
     )
-    cfg.test_evaluator = evaluators
 
 
 def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
@@ -62,5 +70,8 @@ def save_region_scores(cfg: Config, path: str | os.PathLike) -> None:
 
 
 def _evaluators(cfg: Config) -> list[dict]:
-    evaluator = cfg.get('test_evaluator') or []
-    return list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator]
+    return _as_list(cfg.get('test_evaluator'))
+
+
+def _as_list(evaluator: dict | Sequence[dict] | None) -> list[dict]:
+    return list(evaluator) if isinstance(evaluator, (list, tuple)) else [evaluator] if evaluator else []

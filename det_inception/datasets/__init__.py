@@ -5,6 +5,7 @@ from det_inception.datasets.crops import PackCrops, RandomCropAndDistort, TestCr
 from det_inception.datasets.detection import COCOFormatDataset, DetectionDataset, VOCFolderDataset, YOLODataset
 from det_inception.datasets.ilsvrc_det import ILSVRCDetDataset
 from det_inception.datasets.imagenet import ImageNetDataset
+from det_inception.datasets.proposal_transforms import ProposalAlbu, ProposalBroadcaster
 from det_inception.datasets.shared_pipeline import SharedPipelineDataset
 from det_inception.datasets.transforms import BatchResize, LoadAnyImage, LoadRegionProposals
 from det_inception.formats.records import DataError
@@ -19,6 +20,8 @@ __all__ = [
     'LoadAnyImage',
     'LoadRegionProposals',
     'PackCrops',
+    'ProposalAlbu',
+    'ProposalBroadcaster',
     'RandomCropAndDistort',
     'SharedPipelineDataset',
     'TestCrops',

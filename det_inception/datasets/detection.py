@@ -12,6 +12,7 @@ from typing import Any
 from mmdet.datasets import BaseDetDataset
 from mmengine.logging import print_log
 
+from det_inception.datasets.proposal_transforms import require_moved_proposals
 from det_inception.formats import (
     FORMATS,
     ImageRecord,
@@ -75,6 +76,7 @@ class DetectionDataset(BaseDetDataset):
     def _set_up(self, unknown_classes: str, kwargs: dict[str, Any], **settings) -> None:
         if unknown_classes not in ('error', 'ignore'):
             raise ValueError(f"unknown_classes is 'error' or 'ignore', not {unknown_classes!r}")
+        require_moved_proposals(kwargs.get('pipeline') or ())
         self.unknown_classes = unknown_classes
         self._settings = {**kwargs, **settings}
         super().__init__(ann_file=settings['ann_file'], **kwargs)

@@ -2,10 +2,12 @@
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.engine.hooks.average_losses import AverageLossesHook
+from det_inception.engine.hooks.average_weights import AverageWeightsHook
 from det_inception.engine.hooks.backbone_normalization import BackboneNormalizationHook
 from det_inception.engine.hooks.checkpoint import CheckpointHook
 from det_inception.engine.hooks.divergence import StopOnDivergenceHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
+from det_inception.engine.hooks.early_stopping import StopWithoutGainHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
 from det_inception.engine.hooks.resume_settings import ResumeSettingsHook
 from det_inception.engine.hooks.transfer_head import TransferHeadHook
@@ -14,6 +16,7 @@ from det_inception.engine.optim_wrapper import CPUAmpOptimWrapper
 
 __all__ = [
     'AverageLossesHook',
+    'AverageWeightsHook',
     'BackboneNormalizationHook',
     'CPUAmpOptimWrapper',
     'CheckpointHook',
@@ -22,5 +25,6 @@ __all__ = [
     'ReshufflingTrainLoop',
     'ResumeSettingsHook',
     'StopOnDivergenceHook',
+    'StopWithoutGainHook',
     'TransferHeadHook',
 ]

@@ -35,6 +35,16 @@ def find_last_checkpoint(folder: str | Path) -> str | None:
     ) from problem
 
 
+def find_best_checkpoint(folder: str | Path) -> str | None:
+    """Returns the checkpoint of a training with the best score; without any validation, the last; None without any.
+
+    Raises:
+        CheckpointError: A training was begun, and left no checkpoint that is whole.
+    """
+    paths = sorted(Path(folder).glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    return str(paths[-1]) if paths else find_last_checkpoint(folder)
+
+
 def require_state(checkpoint: dict, path: str | Path) -> None:
     """Refuses a checkpoint that holds weights alone.
 

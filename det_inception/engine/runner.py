@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os.path as osp
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import mmengine.runner
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from det_inception.config.errors import ConfigError
+from det_inception.engine.console import turn_to_file
 from det_inception.engine.distributed import join_processes
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
@@ -31,12 +34,66 @@ def apply_amp(cfg: Config) -> None:
             cfg[name].fp16 = True  # MMEngine's name; on a processor it is bfloat16.
 
 
+def apply_average(cfg: Config) -> None:
+    """Averages the weights over the last steps of the training.
+
+    Raises:
+        ConfigError: The config does so already.
+    """
+    hooks = [*(cfg.get('custom_hooks') or ()), *(cfg.get('default_hooks') or {}).values()]
+    if any(hook is not None and hook.get('type') in ('EMAHook', 'AverageWeightsHook') for hook in hooks):
+        raise ConfigError(f'{cfg.filename}: averages the weights already (EMAHook); leave --ema out.')
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='AverageWeightsHook')]
+
+
+def apply_early_stopping(cfg: Config, validations: int) -> None:
+    """Ends the training after so many validations in a row without a better score.
+
+    Raises:
+        ConfigError: There would be none, or the config has no validation.
+    """
+    if validations < 1:
+        raise ConfigError(f'--early-stopping {validations}: name a number of validations, at least 1.')
+    if cfg.get('val_cfg') is None:
+        raise ConfigError(f'{cfg.filename}: has no validation, which --early-stopping needs; leave it out.')
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), dict(type='StopWithoutGainHook', patience=validations)]
+
+
+LOGS = {'tensorboard': 'TensorboardVisBackend', 'wandb': 'WandbVisBackend'}
+"""Where a training can be logged to beside its JSON log: the package, and MMEngine's class."""
+
+
+def apply_log(cfg: Config, package: str) -> None:
+    """Logs to another place as well.
+
+    Args:
+        cfg: Changed in place.
+        package: One of :data:`LOGS`.
+
+    Raises:
+        ConfigError: The package is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f'--log {package}: the package {package} is not installed; run pip install {package}, or leave --log out.'
+        )
+    visualizer = dict(cfg.get('visualizer') or dict(type='DetLocalVisualizer'))
+    backends = visualizer.get('vis_backends') or [dict(type='LocalVisBackend')]
+    if LOGS[package] not in [backend['type'] for backend in backends]:
+        cfg.visualizer = dict(visualizer, vis_backends=[*backends, dict(type=LOGS[package])])
+
+
 def apply_work_dir(cfg: Config, work_dir: str | None) -> None:
     """Sets the folder for logs and checkpoints: as given, as in the config, or work_dirs/ and the config's name."""
     if work_dir is not None:
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('work_dirs', Path(cfg.filename).stem)
+        cfg.work_dir = default_work_dir(cfg.filename)
+
+
+def default_work_dir(config: str | Path) -> str:
+    """Returns the folder for a config that names none."""
+    return osp.join('work_dirs', Path(config).stem)
 
 
 def require_settings(cfg: Config, *names: str) -> None:
@@ -54,7 +111,13 @@ def require_work_dir(folder: str | Path) -> None:
 
 
 class Runner(mmengine.runner.Runner):
-    """MMEngine's runner, which says in one sentence that a checkpoint cannot be resumed."""
+    """MMEngine's runner, which leaves the console alone, and says in one sentence what cannot be resumed."""
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """Builds MMEngine's logger; see :func:`det_inception.engine.console.quiet_console`."""
+        logger = super().build_logger(*args, **kwargs)
+        turn_to_file(logger)
+        return logger
 
     def resume(self, filename: str, *args, **kwargs) -> None:
         """Resumes a training.

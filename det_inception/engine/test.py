@@ -9,14 +9,20 @@ from mmengine.config import Config
 from torch import nn
 
 from det_inception.config.weights import checkpoint_list, is_score_file
+from det_inception.engine.console import Console
 from det_inception.engine.faults import explain_deaths
+from det_inception.engine.hooks.console import ConsoleHook
 from det_inception.engine.runner import build_runner, explain_disk_errors, require_settings, require_work_dir
+from det_inception.engine.summary import describe_test
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detectors, unwrapped
 
 
 def test(
-    cfg: Config, checkpoint: str | Path | Sequence[str | Path], prepare: Callable[[nn.Module], object] | None = None
+    cfg: Config,
+    checkpoint: str | Path | Sequence[str | Path],
+    prepare: Callable[[nn.Module], object] | None = None,
+    console: Console | None = None,
 ) -> dict[str, float]:
     """Tests a checkpoint, or the ensemble of several, and returns the metrics.
 
@@ -25,6 +31,7 @@ def test(
         checkpoint: The detector or the members of an ensemble; files of region scores stand for such, see
             :mod:`det_inception.proposals.region_scores`.
         prepare: Called with the loaded model, for example to accelerate it.
+        console: Where to say how it goes; None: nowhere but in the log.
 
     Raises:
         CheckpointError: The checkpoint does not fit the config's model.
@@ -39,6 +46,10 @@ def test(
         load_detectors(runner.model, checkpoint_list(checkpoint))
     if prepare is not None:
         prepare(unwrapped(runner.model))
+    if console is not None:
+        for line in describe_test(runner, checkpoint_list(checkpoint)):
+            console.say(line)
+        runner.register_hook(ConsoleHook(console))
     with explain_disk_errors(cfg.work_dir), explain_deaths(cfg.work_dir):
         metrics = runner.test()
     if not metrics:  # CocoMetric's answer to a model that detects nothing.

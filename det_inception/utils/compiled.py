@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from numba import njit
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
 
 def compiled(**options: object) -> Callable[[Callable], Callable]:
@@ -20,13 +22,46 @@ def compiled(**options: object) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function: Callable) -> Callable:
+        _announce()
         try:
-            return njit(cache=True, **options)(function)
+            return _Announcer.known(njit(cache=True, **options)(function))
         except RuntimeError:  # "no locator available": Numba found no place for its cache.
             _warn()
-            return njit(**options)(function)
+            return _Announcer.known(njit(**options)(function))
 
     return decorate
+
+
+class _Announcer(event.Listener):
+    """Says when one of these functions is compiled, which takes long, and not when it is found in Numba's cache."""
+
+    functions: set[Dispatcher] = set()
+
+    @classmethod
+    def known(cls, function: Dispatcher) -> Dispatcher:
+        """Adds a function to those of this project."""
+        cls.functions.add(function)
+        return function
+
+    def on_start(self, event: event.Event) -> None:
+        """Called by Numba when it begins to compile."""
+        if event.data['dispatcher'] in self.functions:
+            _say_once()
+
+    def on_end(self, event: event.Event) -> None:
+        """Called by Numba when it is done."""
+
+
+@lru_cache(maxsize=1)
+def _announce() -> None:
+    event.register('numba:compile', _Announcer())
+
+
+@lru_cache(maxsize=1)
+def _say_once() -> None:
+    logging.getLogger(__name__).warning(
+        'Numba compiles the first time that something is computed here; this takes up to a minute, once.'
+    )
 
 
 @lru_cache(maxsize=1)

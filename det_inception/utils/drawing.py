@@ -43,6 +43,22 @@ def draw_boxes(image: np.ndarray, boxes: np.ndarray, captions: Sequence[str], co
     return drawn
 
 
+def contact_sheet(images: Sequence[np.ndarray], columns: int, side: int) -> np.ndarray:
+    """Puts pictures, uint8 (H, W, 3) of any size, into a grid of squares, each shrunk to fit and none enlarged.
+
+    Returns:
+        uint8 (rows * side, columns * side, 3), white between the pictures; fewer columns for fewer pictures.
+    """
+    columns = min(columns, len(images))
+    sheet = np.full((-(-len(images) // columns) * side, columns * side, 3), 255, np.uint8)
+    for place, image in enumerate(images):
+        factor = min(1, (side - 4) / max(image.shape[:2]))
+        height, width = (max(1, round(factor * length)) for length in image.shape[:2])
+        y, x = (place // columns * side + (side - height) // 2, place % columns * side + (side - width) // 2)
+        sheet[y : y + height, x : x + width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return sheet
+
+
 def class_color(label: int) -> Color:
     """Returns a class's BGR color: neighbors differ by the golden angle in hue."""
     hue = int(label * 111.246 + 5) % 180

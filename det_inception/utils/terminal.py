@@ -44,6 +44,11 @@ class PrintableStream:
         return getattr(self._stream, name)
 
 
+def plain_stream(stream: TextIO) -> TextIO:
+    """Returns the stream below, for who writes a terminal's own controls and escapes all else itself."""
+    return stream._stream if isinstance(stream, PrintableStream) else stream
+
+
 @contextlib.contextmanager
 def printable_output() -> Iterator[None]:
     """Makes standard output and error print what is printable, in any encoding: what it lacks is written out."""

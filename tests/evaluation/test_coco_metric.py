@@ -62,7 +62,9 @@ def scores_of(objects, found, **settings):
     for number in (1, 2):
         sample = dict(img_id=number, ori_shape=(2000, 1600), pred_instances=predictions, instances=instances)
         metric.process({}, [sample])
-    return {name.removeprefix('coco/bbox_'): value for name, value in metric.evaluate(2).items()}
+    scores = {name.removeprefix('coco/bbox_'): value for name, value in metric.evaluate(2).items()}
+    assert metric.class_scores == [('cell', 2 * objects, pytest.approx(scores['mAP'], abs=1e-3))]
+    return scores
 
 
 @pytest.mark.parametrize(

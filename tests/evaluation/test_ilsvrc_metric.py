@@ -156,6 +156,14 @@ def test_the_prefix_can_be_changed_and_results_are_cleared():
         assert set(metric.evaluate(3)) == {'val/mAP', 'val/median_AP'}
 
 
+def test_the_score_of_each_class():
+    metric = METRICS.build({'type': 'ILSVRCDetMetric'})
+    metric.dataset_meta = {'classes': CLASSES}
+    metric.process({}, [sample('a', [(0, [0, 0, 9, 9]), (2, [0, 0, 9, 9])], [(0, 0.5, [0, 0, 9, 9])])])
+    metric.evaluate(1)
+    assert metric.class_scores == [(CLASSES[0], 1, 1.0), (CLASSES[2], 1, 0.0)]
+
+
 def test_the_log_has_a_table_of_the_classes(caplog: pytest.LogCaptureFixture):
     with log_to(caplog):
         run(random_samples(4))

@@ -52,6 +52,15 @@ def test_perfect_and_wrong_detections():
     assert all(type(value) is float for value in result.values())
 
 
+def test_the_score_of_each_class():
+    metric = VOCBoxMetric(iou_thrs=[0.5, 0.9])
+    metric.dataset_meta = dict(classes=('a', 'b', 'none'))
+    # The box of b has an IoU of 0.8: right at 0.5, wrong at 0.9.
+    metric.process({}, [sample([(BOX, 0), (BOX, 1)], [(BOX, 0, 0.9), ([10, 10, 20, 18], 1, 0.8)])])
+    result = metric.evaluate(1)
+    assert metric.class_scores == [('a', 1, 1.0), ('b', 1, 0.5)] and result['voc/mAP'] == 0.75
+
+
 def test_overlaps_are_those_of_continuous_boxes():
     """[0, 0, 2, 2] on [0, 0, 2, 4] overlap by exactly a half; with a pixel added to each side it would be 9/15."""
     samples = [sample([([0, 0, 2, 4], 0)], [([0, 0, 2, 2], 0, 0.9)])]

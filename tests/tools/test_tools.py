@@ -1,6 +1,9 @@
 """The command-line tools from training to pictures, and what they say to a user's mistakes."""
 
+import contextlib
+import csv
 import importlib.util
+import io
 import json
 import os
 import shlex
@@ -59,9 +62,10 @@ def trained(mini, tmp_path_factory):
         spec.loader.exec_module(module)
         argv = ['train.py', MINI, '--data-root', str(mini), '--work-dir', str(work_dir), '--cfg-options', *TINY]
         monkeypatch.setattr(sys, 'argv', [*argv, 'train_cfg.val_interval=1'])
-        with pytest.raises(SystemExit) as stop:
+        with pytest.raises(SystemExit) as stop, contextlib.redirect_stdout(io.StringIO()) as said:
             cli.run(module.main)
     assert stop.value.code == 0
+    work_dir.with_suffix('.txt').write_text(said.getvalue())
     return work_dir
 
 
@@ -104,6 +108,69 @@ def test_train_test_and_demo(trained, mini, tool, tmp_path):
     drawn = cv2.imread(str(demo_dir / 'mini_val_000001.png'))
     original = cv2.imread(str(images / 'mini_val_000001.JPEG'))
     assert drawn.shape == original.shape and (drawn != original).any()
+
+
+def test_a_training_says_little(trained, mini, tool, tmp_path):
+    """The dump of config and environment, 600 lines and more, goes to the log file."""
+    lines = trained.with_suffix('.txt').read_text().splitlines()
+    (log,) = trained.glob('*/*.log')
+    text = log.read_text()
+    assert 7 < len(lines) <= 25 < 500 < len(text.splitlines())
+    words = [' '.join(line.split()) for line in lines]
+    assert words[0].startswith('model RCNN of GoogLeNet, ') and 'million weights' in words[0]
+    assert words[1] == 'weights random'
+    assert (
+        words[2].startswith('train 8 images, ')
+        and ' objects, 12 classes (banana, butterfly, car, cup_or_mug' in words[2]
+    )
+    assert words[3].startswith('validate 4 images, ')
+    assert words[4].startswith('device ') and words[4].endswith('; float32')
+    assert words[5] == 'length 1 epoch of 2 steps of 4 images' and words[6].endswith(f'/{log.name}')
+    assert any(line.startswith('epoch 1/1, loss ') and ', mAP 0.' in line and ' images/s' in line for line in words)
+    assert 'System environment' in text and 'Epoch(val) [1][4/4]' in text and 'requires_grad=False' not in text
+
+    arguments = ('test', MINI, trained / 'epoch_1.pth', '--data-root', mini, '--work-dir', tmp_path)
+    status, stdout, _ = tool(*arguments, options=TINY)
+    assert status == 0 and len(stdout.splitlines()) <= 25
+    assert 'test        4 images, ' in stdout and '| class ' in stdout and 'System environment' not in stdout
+    status, stdout, _ = tool(*arguments, '--verbose', options=TINY)
+    assert status == 0 and 'System environment' in stdout and 'test        4 images, ' in stdout
+
+
+def test_what_a_training_leaves(trained, mini, tool, tmp_path):
+    entries = [json.loads(line) for path in trained.glob('*/vis_data/scalars.json') for line in path.open()]
+    (score,) = (entry['ilsvrc/mAP'] for entry in entries if 'ilsvrc/mAP' in entry)
+    (row,) = csv.DictReader((trained / 'results.csv').open())
+    assert (row['epoch'], row['step']) == ('1', '2') and float(row['ilsvrc/mAP']) == pytest.approx(score, abs=1e-5)
+    assert float(row['loss']) == pytest.approx(entries[0]['loss'], rel=1e-5)
+    sheet, labels = (cv2.imread(str(trained / name)) for name in ('training_images.jpg', 'labels.png'))
+    assert sheet.shape == (2 * 320, 4 * 320, 3) and (sheet != 255).mean() > 0.3  # Eight images in two rows.
+    assert labels.shape[1] > 3 * labels.shape[0] and (labels < 128).mean() > 0.01
+    assert cv2.imread(str(trained / 'curves.png')) is not None
+    page = (trained / 'report/index.html').read_text()
+    assert f'<b>{score:.3f}</b>' in page and 'epoch 1, step 2' in page
+    said = trained.with_suffix('.txt').read_text()
+    assert f'|     1 | {entries[0]["loss"]:.3f} | {score:.3f} |' in said
+    best = trained / 'best_ilsvrc_mAP_epoch_1.pth'
+    assert f'best        {best}' in said
+    assert f'results     {trained}: results.csv, curves.png, labels.png, training_images.jpg, report/index.html' in said
+
+    # A test without a checkpoint takes the best of the work directory, and so the same images the same score.
+    out = tmp_path / 'metrics.json'
+    status, stdout, _ = tool('test', MINI, '--data-root', mini, '--work-dir', trained, '--out', out, options=TINY)
+    assert status == 0 and f'weights     {best}' in stdout
+    assert json.loads(out.read_text())['ilsvrc/mAP'] == pytest.approx(score, abs=1e-6)
+    assert 'no checkpoint comes with this config, and nowhere holds none' in tool.refused(
+        'test', VOC, '--work-dir', 'nowhere'
+    )
+
+
+def test_options_of_a_training(mini, tool, tmp_path, monkeypatch):
+    train = ('train', MINI, '--data-root', mini, '--work-dir', tmp_path)
+    assert 'name a number of validations' in tool.refused(*train, '--early-stopping', '0', options=TINY)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name, *_: None)
+    sentence = tool.refused(*train, '--log', 'wandb', options=TINY)
+    assert 'the package wandb is not installed; run pip install wandb, or leave --log out.' in sentence
 
 
 def test_the_ensemble_of_one_network_twice_is_that_network(trained, mini, tool, tmp_path):
@@ -234,8 +301,9 @@ def test_interrupted_and_resumed(mini, tool, tmp_path, monkeypatch):
     moved = tmp_path.with_name('moved')
     tmp_path.rename(moved)
     status, stdout, _ = tool('train', MINI, '--data-root', mini, '--work-dir', moved, '--resume', options=options)
-    assert status == 0 and 'resumed epoch: 1, iter: 2' in stdout
-    assert 'Epoch(train) [1]' not in stdout
+    assert status == 0 and 'epoch_1.pth, which goes on after epoch 1, step 2' in stdout
+    log = max(moved.glob('*/*.log')).read_text()
+    assert 'resumed epoch: 1, iter: 2' in log and 'Epoch(train) [1]' not in log
     assert len(list(moved.glob('*/vis_data/scalars.json'))) == 2  # Each run has its own curve, in one process too.
     first, last = read(moved / 'epoch_1.pth'), read(moved / 'epoch_3.pth')
     assert (last['meta']['epoch'], last['meta']['iter']) == (3, 6)
@@ -308,8 +376,9 @@ def test_two_processes_without_a_gpu(mini, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     # 8 images, 4 a process and step: each process has one step, on images of its own.
-    assert done.stdout.count('Epoch(train) [1][1/1]') == 1
-    assert len(list(work_dir.glob('*/*.log'))) == 1
+    (log,) = work_dir.glob('*/*.log')
+    assert log.read_text().count('Epoch(train) [1][1/1]') == 1
+    assert done.stdout.count('device ') == 1 and '2 processes; float32' in done.stdout  # One process speaks for both.
     first, second = (read(work_dir / f'rank{rank}_{rank}.pt') for rank in (0, 1))
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
     assert all(

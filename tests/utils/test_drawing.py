@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from det_inception.utils.drawing import draw_boxes
+from det_inception.utils.drawing import contact_sheet, draw_boxes
 
 RED = (0, 0, 255)
 
@@ -55,3 +55,16 @@ def test_a_caption_at_the_edge_is_written_whole():
     size = len(rows), len(columns)
     rows, columns = (np.flatnonzero(dark[1].any(axis=axis)) for axis in (1, 0))
     assert (len(rows), len(columns)) == size and rows[-1] == 119 and columns[-1] == 199
+
+
+def test_a_contact_sheet():
+    images = [
+        np.full((height, width, 3), value, np.uint8)
+        for height, width, value in ((96, 96, 10), (20, 400, 20), (9, 9, 30))
+    ]
+    sheet = contact_sheet(images, columns=2, side=100)
+    assert sheet.shape == (200, 200, 3)
+    assert (sheet[2:98, 2:98] == 10).all() and (sheet[:2] == 255).all()
+    assert (sheet[48:52, 102:198] == 20).all() and (sheet[:100, 100:] == 20).all(axis=2).sum() == 96 * 5
+    assert (sheet[100:, :100] == 30).all(axis=2).sum() == 81 and (sheet[100:, 100:] == 255).all()
+    assert contact_sheet(images[:1], columns=4, side=100).shape == (100, 100, 3)

@@ -1,7 +1,8 @@
-"""Plots loss and score of training runs over time."""
+"""Loss and score of training runs over time, as curves and as a table."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import write_bytes
+from det_inception.utils.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,51 @@ def read_scalars(work_dir: str | Path) -> list[dict]:
     if not lines:
         raise InputError(f'{work_dir}: holds no log of a training run; name a work directory of det-inception train.')
     return [json.loads(line) for line in lines]
+
+
+_NOT_IN_TABLE = ('epoch', 'iter', 'step', 'time', 'data_time', 'memory', 'base_lr')
+
+
+def training_rows(work_dir: str | Path) -> list[dict[str, float]]:
+    """Returns a row for each epoch and each validation of a run: ``epoch``, ``step``, losses, rate and score.
+
+    The losses are those that were logged last, means of some 20 steps. Of an epoch that was trained again after an
+    interruption, the last time counts.
+
+    Args:
+        work_dir: Of the run, or of one that was resumed several times.
+
+    Raises:
+        InputError: The folder holds no log.
+    """
+    rows: dict[tuple[str, int], dict[str, float]] = {}
+    last: dict[str, float] = {}
+    for entry in read_scalars(work_dir):
+        values = {name: value for name, value in entry.items() if name not in _NOT_IN_TABLE}
+        if 'loss' in entry:
+            step = entry.get('iter', entry.get('step'))
+            last = {**({'epoch': entry['epoch']} if 'epoch' in entry else {}), 'step': step, **values}
+            if 'epoch' in entry:
+                rows[('epoch', entry['epoch'])] = last
+        elif last:
+            key = ('epoch', last['epoch']) if 'epoch' in last else ('step', last['step'])
+            rows[key] = {**last, **values}
+    return list(rows.values())
+
+
+def write_results(work_dir: str | Path, out: str | Path) -> None:
+    """Writes :func:`training_rows` as CSV.
+
+    Raises:
+        InputError: The folder holds no log, or the file cannot be written.
+    """
+    rows = training_rows(work_dir)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows({name: f'{value:.6g}' for name, value in row.items()} for row in rows)
+    write_text(out, text.getvalue())
 
 
 def plot_training(work_dirs: Sequence[str | Path], out: str | Path, labels: Sequence[str] | None = None) -> None:

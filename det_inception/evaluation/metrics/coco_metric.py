@@ -15,6 +15,7 @@ from mmdet.evaluation.metrics import coco_metric
 from mmengine.fileio import dump, load
 from mmengine.logging import print_log
 
+from det_inception.evaluation.metrics.samples import ClassScore
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
 
@@ -39,6 +40,9 @@ class COCOFormatMetric(CocoMetric):
         **kwargs: As for :class:`CocoMetric`.
     """
 
+    class_scores: Sequence[ClassScore] = ()
+    """Of the last evaluation: the mean over the overlaps, of the classes that have objects."""
+
     def __init__(self, *, proposal_nums: Sequence[int] = (100, 300, 1000), **kwargs) -> None:
         numbers = proposal_nums if isinstance(proposal_nums, (list, tuple)) else ()
         if len(numbers) != 3 or not all(isinstance(number, int) and number > 0 for number in numbers):
@@ -49,8 +53,17 @@ class COCOFormatMetric(CocoMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Returns COCO's numbers, without its limit where that would hide detections of objects."""
-        with mock.patch.object(coco_metric, 'COCOeval', _EveryObjectCounts):
-            return super().compute_metrics(results)
+        evaluations: list[_EveryObjectCounts] = []
+
+        def evaluation(*args, **kwargs) -> _EveryObjectCounts:
+            evaluations.append(_EveryObjectCounts(*args, **kwargs))
+            return evaluations[-1]
+
+        with mock.patch.object(coco_metric, 'COCOeval', evaluation):
+            metrics = super().compute_metrics(results)
+        if evaluations and 'precision' in evaluations[-1].eval:
+            self.class_scores = evaluations[-1].class_scores(self.dataset_meta['classes'], self.cat_ids)
+        return metrics
 
     def gt_to_coco_json(self, gt_dicts: Sequence[dict], outfile_prefix: str) -> str:
         """Writes the objects in COCO format, with these ids, and returns the file's name."""
@@ -97,6 +110,19 @@ class _EveryObjectCounts(COCOeval):
                 logging.WARNING,
             )
         super().evaluate()
+
+    def class_scores(self, names: Sequence[str], ids: Sequence[int]) -> list[ClassScore]:
+        """Returns the mean precision of each class that has objects; ``ids`` are the categories of the names."""
+        counts = Counter(
+            item['category_id'] for item in self.cocoGt.dataset.get('annotations', ()) if not item.get('iscrowd')
+        )
+        precision = self.eval['precision'][:, :, :, 0, -1].mean(axis=(0, 1))  # (class,), -1 without objects
+        places = {category: place for place, category in enumerate(self.params.catIds)}
+        return [
+            ClassScore(name, counts[category], float(precision[places[category]]))
+            for name, category in zip(names, ids)
+            if precision[places[category]] > -1
+        ]
 
     def summarize(self) -> None:
         text = io.StringIO()

@@ -74,6 +74,8 @@ class ILSVRCDetMetric(BaseMetric):
     """
 
     default_prefix = 'ilsvrc'
+    class_scores: Sequence[samples.ClassScore] = ()
+    """Of the last evaluation: the classes that have objects."""
 
     def __init__(
         self,
@@ -173,6 +175,10 @@ class ILSVRCDetMetric(BaseMetric):
             raise InputError('ILSVRCDetMetric: the blacklist leaves no object to score against.')
         if not len(detections):
             samples.warn_of_nothing('ILSVRCDetMetric', len(names))
+        self.class_scores = [
+            samples.ClassScore(self._classes[label], int(score.num_objects[label]), float(score.ap[label]))
+            for label in np.flatnonzero(present)
+        ]
         print_log(f'{len(names)} images, {len(detections)} detections\n{format_table(score)}', logger='current')
         return {'mAP': score.mean_ap_with_objects, 'median_AP': float(np.median(score.ap[present]))}
 

@@ -107,6 +107,15 @@ class ReportMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Writes the report; there are no numbers. MMEngine calls it in the main process only."""
+        self.write(self.collect(results))
+        return {}
+
+    def collect(self, results: list[dict]) -> EvalResults:
+        """Returns what all images have given as one run.
+
+        Raises:
+            InputError: See the class.
+        """
         # The order in which processes deliver must not decide ties; that of the other metric does.
         results = sorted(results, key=lambda result: _sort_key(result['name'], self.image_indices or {}))
         if not results:
@@ -116,7 +125,7 @@ class ReportMetric(BaseMetric):
         has_proposals = all(result['proposal_iou'] is not None for result in results)
         paths = [None if result['path'] is None else Path(result['path']) for result in results]
         names = iter(relative_names([path for path in paths if path is not None]))
-        run = EvalResults(
+        return EvalResults(
             class_names=self._classes,
             image_names=tuple(
                 str(result['name']) if path is None else next(names) for result, path in zip(results, paths)
@@ -139,6 +148,9 @@ class ReportMetric(BaseMetric):
             blacklist=self._blacklisted([result['name'] for result in results]),
             proposals_per_image=float(np.mean([result['proposals'] for result in results])) if has_proposals else None,
         )
+
+    def write(self, run: EvalResults) -> None:
+        """Writes the report of a run."""
         page = write_report(
             run,
             self.out_dir,
@@ -148,7 +160,6 @@ class ReportMetric(BaseMetric):
             no_pictures='Left out: the images are not where the data set says.',
         )
         print_log(f'Report: {page}', logger='current')
-        return {}
 
     @property
     def _classes(self) -> tuple[str, ...]:

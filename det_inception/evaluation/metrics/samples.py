@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
 
 from det_inception.utils.errors import InputError
+
+
+class ClassScore(NamedTuple):
+    """A class, the number of its objects that count, and its average precision."""
+
+    name: str
+    objects: int
+    ap: float
 
 
 def to_array(values: Any, dtype: type = np.float64) -> np.ndarray:

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from multiprocessing.pool import ThreadPool
 
+import numpy as np
 from mmdet.evaluation.functional import mean_ap
 from mmdet.evaluation.metrics import VOCMetric
 
-from det_inception.evaluation.metrics.samples import warn_of_nothing
+from det_inception.evaluation.metrics.samples import ClassScore, warn_of_nothing
 from det_inception.registry import METRICS
 from det_inception.utils.errors import InputError
 
@@ -27,6 +28,8 @@ class VOCBoxMetric(VOCMetric):
     """
 
     default_prefix = 'voc'
+    class_scores: Sequence[ClassScore] = ()
+    """Of the last evaluation: the mean over the overlaps, of the classes that have objects."""
 
     def __init__(self, iou_thrs: float | list[float] = 0.5, eval_mode: str = 'area', **kwargs) -> None:
         super().__init__(iou_thrs=iou_thrs, eval_mode=eval_mode, **kwargs)
@@ -51,8 +54,31 @@ class VOCBoxMetric(VOCMetric):
             )
         if not any(len(boxes) for _, detections in results for boxes in detections):
             warn_of_nothing('VOCBoxMetric', len(results))
-        with _threads_for_processes():
-            return {name: float(value) for name, value in super().compute_metrics(results).items()}
+        tables: list[list[dict]] = []
+        with _threads_for_processes(), _class_results(tables):
+            metrics = super().compute_metrics(results)
+        self.class_scores = [
+            ClassScore(name, int(parts[0]['num_gts']), float(np.mean([part['ap'] for part in parts])))
+            for name, *parts in zip(self.dataset_meta['classes'], *tables)
+            if parts[0]['num_gts']
+        ]
+        return {name: float(value) for name, value in metrics.items()}
+
+
+@contextlib.contextmanager
+def _class_results(tables: list[list[dict]]) -> Iterator[None]:
+    """Keeps what ``eval_map`` finds of each class, a table for each overlap; ``VOCMetric`` prints it and drops it."""
+    original = mean_ap.print_map_summary
+
+    def keep(mean: float, results: list[dict], *args, **kwargs) -> None:
+        tables.append(results)
+        original(mean, results, *args, **kwargs)
+
+    mean_ap.print_map_summary = keep
+    try:
+        yield
+    finally:
+        mean_ap.print_map_summary = original
 
 
 @contextlib.contextmanager

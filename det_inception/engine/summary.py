@@ -1,0 +1,110 @@
+"""What a training or a test is of, in a few lines: model, weights, data, device and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from det_inception.evaluation.analysis.label_statistics import LabelStatistics, label_statistics
+from det_inception.utils.errors import some
+from det_inception.weights.checkpoints import unwrapped
+
+
+def describe_training(runner: Runner, train: LabelStatistics) -> Iterator[str]:
+    """Yields the lines that a training begins with, when its checkpoint has been loaded.
+
+    Args:
+        runner: The training.
+        train: What its data are.
+    """
+    loop = runner.train_loop
+    yield _model_line(runner)
+    yield f'weights     {_start(runner)}'
+    yield f'train       {_data(train)}'
+    if runner.val_loop is not None:
+        yield f'validate    {_data(label_statistics(runner.val_loop.dataloader.dataset), classes=False)}'
+    yield _device_line(runner.cfg)
+    batch = batch_size(runner)
+    if isinstance(loop, EpochBasedTrainLoop):
+        length = f'{_plural(loop.max_epochs, "epoch")} of {_plural(len(loop.dataloader), "step")}'
+    else:
+        length = _plural(loop.max_iters, 'step')
+    yield f'length      {length} of {_plural(batch, "image")}'
+    yield f'log         {short_path(runner.logger.log_file)}'
+
+
+def describe_test(runner: Runner, checkpoints: Sequence[str | Path]) -> Iterator[str]:
+    """Yields the lines that a test begins with."""
+    yield _model_line(runner)
+    yield f'weights     {some(map(str, checkpoints))}'
+    yield f'test        {_data(label_statistics(runner.test_loop.dataloader.dataset))}'
+    yield _device_line(runner.cfg)
+    yield f'log         {short_path(runner.logger.log_file)}'
+
+
+def batch_size(runner: Runner) -> int:
+    """Returns the number of images of a training step, in all processes."""
+    return (getattr(runner.train_loop.dataloader.batch_sampler, 'batch_size', None) or 1) * get_world_size()
+
+
+def _model_line(runner: Runner) -> str:
+    model = unwrapped(runner.model)
+    parameters = list(model.parameters())
+    count, fixed = (
+        sum(weight.numel() for weight in weights)
+        for weights in (parameters, [weight for weight in parameters if not weight.requires_grad])
+    )
+    backbone = type(model.backbone).__name__ if hasattr(model, 'backbone') else ''
+    of = f' of {backbone}' if backbone and backbone != type(model).__name__ else ''
+    frozen = f', {fixed / 1e6:.2f} of them frozen' if fixed else ''
+    return f'model       {type(model).__name__}{of}, {count / 1e6:.2f} million weights{frozen}'
+
+
+def _start(runner: Runner) -> str:
+    """Says which weights a training starts from."""
+    cfg = runner.cfg
+    if runner._resume:
+        return f'{short_path(runner._load_from)}, which goes on after epoch {runner.epoch}, step {runner.iter}'
+    if runner._load_from is not None:
+        return short_path(runner._load_from)
+    for part in (cfg.model, cfg.model.get('backbone') or {}):
+        settings = part.get('init_cfg') or {}
+        settings = settings if isinstance(settings, dict) else {}
+        if settings.get('checkpoint'):
+            return short_path(settings['checkpoint'])
+    return 'random'
+
+
+def short_path(path: str) -> str:
+    """Returns a file as seen from the current folder; an address as it is."""
+    return path if '://' in path else str(Path(path).resolve()).replace(f'{Path.cwd()}/', '', 1)
+
+
+def _data(statistics: LabelStatistics, classes: bool = True) -> str:
+    objects = '' if statistics.labels is None else f', {_plural(len(statistics.labels), "object")}'
+    names = statistics.classes if classes else ()
+    of = f', {_plural(len(names), "class", "classes")} ({some(names)})' if names else ''
+    return f'{_plural(statistics.images, "image")}{objects}{of}'
+
+
+def _device_line(cfg: Config) -> str:
+    if torch.cuda.is_available():
+        device = torch.cuda.get_device_name()
+    else:
+        device = f'CPU, {_plural(torch.get_num_threads(), "thread")}'
+    processes = f', {get_world_size()} processes' if get_world_size() > 1 else ''
+    wrapper = (cfg.get('optim_wrapper') or {}).get('type')
+    half = wrapper in ('AmpOptimWrapper', 'CPUAmpOptimWrapper') or (cfg.get('test_cfg') or {}).get('fp16')
+    precision = 'float32'
+    if half:
+        precision = f'{"float16" if torch.cuda.is_available() else "bfloat16"}, weights in float32'
+    return f'device      {device}{processes}; {precision}'
+
+
+def _plural(count: int, word: str, several: str | None = None) -> str:
+    return f'{count:,} {word if count == 1 else several or f"{word}s"}'
