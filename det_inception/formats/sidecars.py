@@ -110,9 +110,7 @@ class SidecarFormat(Format):
 
     def splits(self, path: Path, image_root: Path | None = None) -> FoundSplits:
         """See :meth:`Format.splits`. Lists go before folders; without either, all images are one part, ``'all'``."""
-        named = [
-            Split(found.name, self.name, path, (), found.images, found.annotations) for found in self.folders(path)
-        ]
+        named = self._named(path, self.folders(path))
         lists, passed_over = self._lists(path)
         listed = [split for source in lists for split in self.split_of(path, source)]
         roles = {None, *(split.role for split in listed)}
@@ -121,12 +119,16 @@ class SidecarFormat(Format):
         return FoundSplits(training_first(listed or named or self.split_of(path, None)), passed_over)
 
     def split_of(self, root: Path, source: Path | None, image_root: Path | None = None) -> list[Split]:
-        whole = _whole(root, self.folders(root))
+        found = self.folders(root)
+        if source is None and len(found) > 1 and _common(found) is None:
+            return self._named(root, found)
+        whole = _whole(root, found)
         name, lists = (WHOLE, ()) if source is None else (source.stem, (source,))
         return [Split(name, self.name, root, lists, whole.images, whole.annotations)]
 
     def image_root(self, root: Path) -> Path:
-        return _whole(root, self.folders(root)).images
+        found = self.folders(root)
+        return found[0].images if len(found) == 1 else (_common(found) or Folders(WHOLE, root, root)).images
 
     def divide(
         self, split: Split, members: Mapping[str, Sequence[int]], records: Sequence[ImageRecord]
@@ -134,7 +136,8 @@ class SidecarFormat(Format):
         """See :meth:`Format.divide`. Of a part without a list, lists are made."""
         if split.lists:
             return super().divide(split, members, records)
-        names = [os.path.relpath(record.path, self.image_root(split.root)).replace(os.sep, '/') for record in records]
+        whole = _whole(split.root, self.folders(split.root))
+        names = [os.path.relpath(record.path, whole.images).replace(os.sep, '/') for record in records]
         return {
             split.root / self.lists_folder / f'{name}.txt': ''.join(f'{names[position]}\n' for position in positions)
             for name, positions in members.items()
@@ -145,6 +148,9 @@ class SidecarFormat(Format):
         images = split.images or self.image_root(split.root)
         notes: list[Note] = []
         return SplitContent(self._records(split, images, on_error, notes), None, images, notes)
+
+    def _named(self, root: Path, found: Sequence[Folders]) -> list[Split]:
+        return [Split(part.name, self.name, root, (), part.images, part.annotations) for part in found]
 
     def _lists(self, root: Path) -> tuple[list[Path], dict[str, str]]:
         found = {path.stem: path for path in sorted((root / self.lists_folder).glob('*.txt'))}
@@ -298,20 +304,15 @@ class _Search:
 
 
 def _whole(root: Path, found: Sequence[Folders]) -> Folders:
-    """Returns the place from which lists name all images."""
-    if not found:
-        return Folders(WHOLE, root, root)
-    return found[0] if len(found) == 1 else _common(found) or next(iter(_training_first(found)))
+    """Returns the place from which lists name images: that of all, else that of training."""
+    if len(found) < 2:
+        return found[0] if found else Folders(WHOLE, root, root)
+    return _common(found) or min(found, key=lambda folders: role(folders.name) != 'train')
 
 
 def _common(found: Sequence[Folders]) -> Folders | None:
     """Returns the place that holds all of several as sub-folders; None where there is none."""
-    images, annotations = (
-        {path.parent for path in paths} for paths in zip(*((f.images, f.annotations) for f in found))
-    )
+    images = {folders.images.parent for folders in found}
+    annotations = {folders.annotations.parent for folders in found}
     same_names = all(folders.images.name == folders.annotations.name for folders in found)
     return Folders(WHOLE, *images, *annotations) if len(images) == len(annotations) == 1 and same_names else None
-
-
-def _training_first(found: Sequence[Folders]) -> list[Folders]:
-    return sorted(found, key=lambda folders: role(folders.name) != 'train')

@@ -7,6 +7,7 @@ import tarfile
 import cv2
 import numpy as np
 import pytest
+from layouts import LAYOUTS, NAMES, PARTS, objects
 
 from det_inception.proposals import list_images, read_ground_truth
 from det_inception.utils.errors import InputError
@@ -156,6 +157,22 @@ def test_sources_without_ground_truth(tmp_path):
     for source in ('images', 'images/1.jpg', 'missing', '.'):
         with pytest.raises(InputError):
             read_ground_truth(tmp_path / source)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS.values(), ids=LAYOUTS)
+def test_every_layout(layout, tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    root = tmp_path / 'set'
+    layout.build(root)
+    for split, names in {None: NAMES, **({} if layout.in_one else PARTS)}.items():
+        images = list_images(root, split=split)
+        paths = {os.path.join(images.root, key) for key in images.keys}
+        assert sorted(os.path.splitext(os.path.basename(path))[0] for path in paths) == sorted(names)
+        boxes = read_ground_truth(root, split=split).boxes
+        assert boxes.keys() == paths and not any('..' in path for path in paths)
+        for path, found in boxes.items():
+            name = os.path.splitext(os.path.basename(path))[0]
+            assert found == pytest.approx(np.array([box for _, box in objects(name)], float))
 
 
 def test_real_data_sets(shared_data, tmp_path):
