@@ -5,7 +5,7 @@ import os
 
 import pytest
 import torch
-from tiny_training import runner_of
+from one_layer import runner_of
 
 from det_inception.engine import CheckpointHook
 from det_inception.engine.resuming import find_last_checkpoint

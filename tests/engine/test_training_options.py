@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from tiny_training import Growing, runner_of
+from one_layer import Growing, runner_of
 
 from det_inception.engine import runner as module
 from det_inception.engine.hooks import early_stopping
