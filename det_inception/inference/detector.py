@@ -25,7 +25,7 @@ from det_inception.utils.included import checkpoint_of
 from det_inception.weights.checkpoints import holds_multibox, load_detectors, read_checkpoint, require_classes
 
 MAX_PIXELS = 2**25
-"""Images of more are made smaller for the network, as an R-CNN needs about 40 bytes for each pixel."""
+"""Images of more are made smaller for the network, as an R-CNN needs about 50 bytes for each pixel."""
 
 
 class Detector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -14,6 +15,8 @@ from torch import nn
 
 import det_inception.engine  # noqa: F401  (registers the hooks)
 from det_inception.registry import DATASETS, METRICS, MODELS
+
+_number = itertools.count()  # MMEngine keeps loggers by their names, also of runs that were within a second.
 
 
 @MODELS.register_module()
@@ -72,6 +75,6 @@ def config(folder: Path, workers: int = 0, epochs: int = 1, **dataset) -> Config
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             default_scope='mmdet',
             log_level='ERROR',
-            experiment_name=str(folder),
+            experiment_name=f'{folder}_{next(_number)}',
         )
     )
