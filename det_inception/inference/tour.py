@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from det_inception.config.loading import load_config
+from det_inception.engine.console import quiet_console
 from det_inception.engine.test import test
 from det_inception.inference.demo import MINI_CONFIG, VOC_CONFIG
 from det_inception.inference.detecting import Summary, detect_all
@@ -34,7 +35,7 @@ class Tour:
 
 
 def tour(out_dir: str | Path, data_root: str | Path, device: str | None = None) -> Tour:
-    """Draws the mini set, finds objects in the project's photos, and tests the small network on the set.
+    """Finds objects in the project's photos, draws the mini set, and tests the small network on the set.
 
     Args:
         out_dir: For pictures (``photos/``, ``mini/``) and the log of the test (``test/``).
@@ -45,13 +46,14 @@ def tour(out_dir: str | Path, data_root: str | Path, device: str | None = None) 
         InputError: A folder cannot be written to, or ``data_root`` holds something else.
     """
     out_dir, data_root = Path(out_dir), Path(data_root)
+    photos = detect_all(Detector(VOC_CONFIG, device=device), find_images([included(PHOTOS)]), out_dir / 'photos')
     if not (data_root / RECORD).is_file():
         make_mini(data_root)
-    photos = detect_all(Detector(VOC_CONFIG, device=device), find_images([included(PHOTOS)]), out_dir / 'photos')
     checkpoint = find_checkpoint(MINI_CONFIG)
     cfg = load_config(MINI_CONFIG, data_root=data_root, checkpoint=checkpoint)
     cfg.work_dir = str(out_dir / 'test')
-    mean_ap = test(cfg, checkpoint)[MAP]
+    with quiet_console() as console:
+        mean_ap = test(cfg, checkpoint, console=console)[MAP]
     images = find_images([data_root / 'Data/DET/val'])[:DRAWN_TEST_IMAGES]
     drawn = detect_all(Detector(MINI_CONFIG, device=device), images, out_dir / 'mini')
     return Tour(photos, drawn, mean_ap)
