@@ -92,3 +92,9 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     assert (tmp_path / 'site/images/photos.jpg').is_file()
     pages = (tmp_path / 'site/api').glob('*.html')
     assert [page.name for page in pages if ':class:' in page.read_text(encoding='utf-8')] == [], 'roles of Sphinx'
+
+
+def test_names_of_test_files_differ():
+    """pytest imports them by their bare names."""
+    names = [path.name for path in (REPO / 'tests').rglob('test_*.py')]
+    assert sorted(names) == sorted(set(names))

@@ -439,7 +439,7 @@ def test_a_class_with_fewer_than_five_objects_is_refused(data, tmp_path):
     for name in ('one', 'two words'):
         path = root / f'Annotations/{name}.xml'
         path.write_text(path.read_text().replace('red thing', 'blue thing'))
-    with pytest.raises(InputError, match=r'train\.txt: an SVM needs 5 objects .* \(red thing 4\); add some'):
+    with pytest.raises(InputError, match=r'data: an SVM needs 5 objects .* \(red thing 4\); add some'):
         train_svm(config(root), tmp_path / 'svm.pth', random=True)
     path.write_text(path.read_text().replace('<object>', '<object><difficult>1</difficult>'))
     with pytest.raises(InputError, match=r'\(red thing 4\)'):  # What is difficult does not count.

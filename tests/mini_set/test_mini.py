@@ -289,7 +289,7 @@ def test_nothing_half_made_remains(tmp_path, monkeypatch):
         raise OSError('disk full')
 
     monkeypatch.setattr('det_inception.mini_set.folder._annotation', fail)
-    with pytest.raises(OSError, match='disk full'):
+    with pytest.raises(MiniSetError, match='mini: cannot be made: disk full'):
         make_mini(tmp_path / 'mini', 2, 1, 0, workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
 

@@ -27,6 +27,7 @@ from torchvision.models import googlenet, resnet18
 
 from det_inception.models import GoogLeNetClassifier
 from det_inception.models.backbones.googlenet import INCEPTION, LAYOUT, NORMALIZATION, VARIANTS, GoogLeNet
+from det_inception.utils.errors import InputError
 from det_inception.weights import files
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.weights.export import write_backbone, write_classifier
@@ -672,6 +673,6 @@ def test_a_classifier_cannot_be_written_without_one_nor_to_a_place_that_takes_no
     (tmp_path / 'file').touch()
     (tmp_path / 'folder').mkdir()
     for path in (tmp_path / 'file' / 'a.pth', tmp_path / 'folder'):
-        with pytest.raises(CheckpointError, match='cannot be written'):
+        with pytest.raises(InputError, match='cannot be written'):
             write_backbone(path, weights)
     assert sorted(path.name for path in tmp_path.rglob('*')) == ['file', 'folder']
