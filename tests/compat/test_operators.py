@@ -182,6 +182,7 @@ def test_roi_align_with_the_maximum_in_half_precision_and_without_regions():
     crops = layer(image, torch.tensor([[0, 3, 3, 15, 11]], dtype=torch.float16))
     assert crops.dtype == torch.float16 and torch.all(crops == 2.5)
     assert layer(image, torch.zeros(0, 5, dtype=torch.float16)).shape == (0, 3, 2, 2)
+    assert layer(image.bfloat16(), torch.zeros(1, 5, dtype=torch.bfloat16)).isfinite().all()
 
 
 @pytest.mark.parametrize('ratio', [0, 2])

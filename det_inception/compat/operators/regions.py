@@ -34,7 +34,7 @@ def roi_align_forward(
         size, sampling = align_settings(**settings)
         output.copy_(torch.ops.torchvision.roi_align(values, rois.to(values.dtype), *size, *sampling))
         return
-    output.fill_(torch.finfo(torch.float32).min if output.dtype != torch.float16 else torch.finfo(torch.float16).min)
+    output.fill_(max(torch.finfo(torch.float32).min, torch.finfo(output.dtype).min))
     argmax_y.fill_(-1), argmax_x.fill_(-1)
     for chosen, y, x in sampling_points(rois.to(values.dtype), aligned_grid(**settings)):
         cells, samples = y.shape[1:3], y.shape[3]
