@@ -2,7 +2,6 @@
 
 _base_ = ['googlenet_faster-rcnn_voc2007.py', '_base_/datasets/augmented.py']
 
-load, annotations = dict(type='LoadImageFromFile'), dict(type='LoadAnnotations', with_bbox=True)
 resize = dict(type='BatchResize', sides=[256, 288, 320, 352, 384], batch_size=2)
-pipeline = [load, annotations, {{_base_.augment}}, resize, dict(type='PackDetInputs')]
+pipeline = [{{_base_.load}}, {{_base_.annotations}}, {{_base_.augment}}, resize, dict(type='PackDetInputs')]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))

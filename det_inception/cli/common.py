@@ -37,6 +37,37 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what chooses a trained detector and where it computes; see :func:`chosen_detector`."""
+    parser.add_argument('--config', help="config of the checkpoint; default with a checkpoint: the mini set's")
+    parser.add_argument(
+        '--checkpoint',
+        nargs='+',
+        help='trained detector, or several as an ensemble; default with a config: the included one of the same name',
+    )
+    parser.add_argument('--weights', metavar='FILE', help='ImageNet classifier for --classes det')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
+    add_speed_options(parser)
+    add_config_options(parser, 'settings that override the config')
+
+
+def chosen_detector(args: argparse.Namespace) -> Any:
+    """Builds the ``Detector`` that :func:`add_detector_options` and ``--classes`` describe."""
+    from det_inception.config.options import read_options
+    from det_inception.inference.demo import demo_detector
+
+    return demo_detector(
+        args.config,
+        args.checkpoint,
+        args.weights,
+        args.classes,
+        device=args.device,
+        amp=args.amp,
+        options=read_options(args.cfg_options),
+        engine=args.engine,
+    )
+
+
 FORMAT_HELP = 'voc, coco, yolo, labelme or ilsvrc, where a folder may be several'
 
 

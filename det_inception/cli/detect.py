@@ -2,7 +2,7 @@
 
 import argparse
 
-from det_inception.cli.common import add_config_options, add_speed_options
+from det_inception.cli.common import add_detector_options, chosen_detector
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,13 +27,6 @@ def parse_args() -> argparse.Namespace:
         help="voc: Pascal VOC's 20 (default); det: the 200 of ILSVRC DET, by an ImageNet classifier that was never "
         "trained on boxes: torchvision's GoogLeNet, which is downloaded, or the file that --weights names",
     )
-    parser.add_argument('--config', help="config of the checkpoint; default with a checkpoint: the mini set's")
-    parser.add_argument(
-        '--checkpoint',
-        nargs='+',
-        help='trained detector, or several as an ensemble; default with a config: the included one of the same name',
-    )
-    parser.add_argument('--weights', metavar='FILE', help='ImageNet classifier for --classes det')
     parser.add_argument(
         '--out-dir', default='demo_out', metavar='DIR', help='for pictures and JSON (default: %(default)s)'
     )
@@ -56,9 +49,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--frames', type=int, metavar='N', help='of a video or camera, at most N frames')
     parser.add_argument('--save-video', action='store_true', help='of a video or camera, also an MP4 with boxes')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
-    add_speed_options(parser)
-    add_config_options(parser, 'settings that override the config')
+    add_detector_options(parser)
     return parser.parse_args()
 
 
@@ -67,9 +58,8 @@ def main() -> int:
 
     import cv2
 
-    from det_inception.config.options import read_options
     from det_inception.inference import find_sources, passed_over
-    from det_inception.inference.demo import demo_detector, known_people
+    from det_inception.inference.demo import known_people
     from det_inception.inference.detecting import Wanted, detect_all, is_trained
     from det_inception.utils.errors import printable
 
@@ -78,16 +68,7 @@ def main() -> int:
     sources = find_sources(args.images)
     if unread := str(passed_over(args.images)):
         print(f'Passed over: {printable(unread)}.')
-    detector = demo_detector(
-        args.config,
-        args.checkpoint,
-        args.weights,
-        args.classes,
-        device=args.device,
-        amp=args.amp,
-        options=read_options(args.cfg_options),
-        engine=args.engine,
-    )
+    detector = chosen_detector(args)
     done = detect_all(detector, sources, args.out_dir, wanted)
     for sentence in done.ended_early:
         print(f'warning: {printable(sentence)}')

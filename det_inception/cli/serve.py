@@ -2,7 +2,7 @@
 
 import argparse
 
-from det_inception.cli.common import add_config_options, add_speed_options
+from det_inception.cli.common import add_detector_options, chosen_detector
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,16 +24,7 @@ def parse_args() -> argparse.Namespace:
         '--score', type=float, default=0.5, help='threshold that the page begins with (default: %(default)s)'
     )
     parser.add_argument('--classes', choices=('voc', 'det'), help="as for detect: Pascal VOC's 20 or ILSVRC DET's 200")
-    parser.add_argument('--config', help="config of the checkpoint; default with a checkpoint: the mini set's")
-    parser.add_argument(
-        '--checkpoint',
-        nargs='+',
-        help='trained detector, or several as an ensemble; default with a config: the included one of the same name',
-    )
-    parser.add_argument('--weights', metavar='FILE', help='ImageNet classifier for --classes det')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, ...; default: a GPU where there is one')
-    add_speed_options(parser)
-    add_config_options(parser, 'settings that override the config')
+    add_detector_options(parser)
     return parser.parse_args()
 
 
@@ -42,22 +33,11 @@ def main() -> int:
 
     import cv2
 
-    from det_inception.config.options import read_options
-    from det_inception.inference.demo import demo_detector
     from det_inception.inference.server import DetectionServer
 
     cv2.setNumThreads(1)
     with DetectionServer(args.host, args.port, args.score) as server:
-        server.detector = demo_detector(
-            args.config,
-            args.checkpoint,
-            args.weights,
-            args.classes,
-            device=args.device,
-            amp=args.amp,
-            options=read_options(args.cfg_options),
-            engine=args.engine,
-        )
+        server.detector = chosen_detector(args)
         print(f'{server.address} (Ctrl-C ends it)', flush=True)
         try:
             server.serve_forever()

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from det_inception.formats.records import read_start
 from det_inception.utils.errors import ErrorHandler, InputError, raise_error
 
 MAX_XML_BYTES = 4 << 20  # the largest annotation of the challenge has 0.1 MB
@@ -64,15 +65,7 @@ def read_xml(path: str | Path, on_error: ErrorHandler = raise_error) -> ImageAnn
     Raises:
         AnnotationError: The file is missing, no XML, declares entities, or an object lacks its name or its box.
     """
-    try:
-        with open(path, 'rb') as file:
-            content = file.read(MAX_XML_BYTES + 1)
-    except OSError as error:
-        raise AnnotationError(
-            f'{path}: the annotation cannot be read ({error.strerror or error}); add it, or take its image out of the '
-            'list of images.'
-        ) from error
-    return parse_annotation(content, path, on_error)
+    return parse_annotation(read_start(path, MAX_XML_BYTES + 1, AnnotationError), path, on_error)
 
 
 def parse_annotation(

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from det_inception.formats.records import Box, DataError, ObjectRecord
+from det_inception.formats.records import Box, DataError, ObjectRecord, read_start
 from det_inception.formats.sidecars import Annotation, SidecarFormat
 from det_inception.utils.errors import ErrorHandler
 
@@ -120,14 +120,7 @@ def bounding_box(kind: str, points: Any) -> Box | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        with open(path, 'rb') as file:
-            content = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(
-            f'{path}: the annotation cannot be read ({error.strerror or error}); add it, or take its image out of the '
-            'list of images.'
-        ) from error
+    content = read_start(path, _MAX_BYTES + 1, DataError)
     if len(content) > _MAX_BYTES:
         raise DataError(f'{path}: more than {_MAX_BYTES >> 20} MB are no annotation; save it without imageData.')
     try:

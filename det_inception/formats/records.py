@@ -6,6 +6,7 @@ whole image is ``0 0 width height``.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,22 @@ Box = tuple[float, float, float, float]
 
 class DataError(InputError):
     """A data set that cannot be used; the message names the file and says what to do."""
+
+
+def read_start(path: str | os.PathLike, size: int, error_type: type[InputError]) -> bytes:
+    """Returns the first ``size`` bytes of the annotation file of an image.
+
+    Raises:
+        InputError: As ``error_type``: the file is missing or cannot be read.
+    """
+    try:
+        with open(path, 'rb') as file:
+            return file.read(size)
+    except OSError as error:
+        raise error_type(
+            f'{path}: the annotation cannot be read ({error.strerror or error}); add it, or take its image out of the '
+            'list of images.'
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,6 @@ CAT = ('cat', 11, 11, 30, 30)
 BOX = (10, 10, 30, 30)  # the same, continuous
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / 'set'
-
-
 def by_data_set(root):
     """Boxes that count by image, and the number of those that are ignored."""
     dataset = DetectionDataset(data_root=str(root), split='train', serialize_data=False)

@@ -14,16 +14,6 @@ from det_inception.validation.splitting import divide, write_parts
 IN_ONE = {name: layout for name, layout in LAYOUTS.items() if layout.in_one}
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / 'set'
-
-
 def content(split):
     """Objects by the names of the images, the size of all of them, and what the reader worked around."""
     read = read_split(split)

@@ -11,16 +11,6 @@ from det_inception.formats.yolo import parse_label
 YOLO = FORMATS['yolo']
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / 'set'
-
-
 def read(root, name='train', going_on=False):
     """Reads a part; returns objects by image, notes and faults."""
     faults = []
