@@ -72,10 +72,13 @@ class DataSet(Target):
         raise NotImplementedError
 
     def read(self):
+        faults = []
         for split in self.splits():
-            for record in read_split(split).records:
+            for record in read_split(split, on_error=lambda kind, path, error: faults.append(error)).records:
                 for item in usable_objects(record):
                     assert np.isfinite(item.box).all() and item.box[2] > item.box[0] and item.box[3] > item.box[1]
+        if faults:  # What is left beside the faults was tried as well.
+            raise faults[0]
 
 
 class Coco(DataSet):
@@ -133,6 +136,33 @@ class YoloYaml(Yolo):
 
     def forged(self, random):
         return odd_text(random, dict(path='.', train='images', val='images', nc=2, names=['dog', 'cat'])).encode()
+
+
+class LabelMe(DataSet):
+    """The shapes of an image. Images and annotations are named here, as damage can hide what a folder is."""
+
+    @staticmethod
+    def content() -> dict:
+        shapes = [
+            dict(label='dog', points=[[1, 2], [30, 20]], shape_type='rectangle', group_id=None),
+            dict(label='cat', points=[[5, 5], [9, 5], [7, 9.5]], shape_type='polygon', group_id=3),
+            dict(label='cat', points=[[20, 20], [25, 20]], shape_type='circle', group_id=3, difficult=True),
+            dict(label='dog', points=[[3, 3]], shape_type='point'),
+        ]
+        return dict(version='5.4.1', flags={}, shapes=shapes, imagePath='a.png', imageHeight=40, imageWidth=50)
+
+    def sound_files(self):
+        super().sound_files()
+        self.path = self.folder / 'labels/a.json'
+        return [json.dumps(self.content()).encode()]
+
+    def forged(self, random):
+        return odd_text(random, self.content()).encode()
+
+    def splits(self):
+        (self.folder / 'a.txt').write_text('a.png\n')
+        lists = (self.folder / 'a.txt',)
+        return [Split('all', 'labelme', self.folder, lists, self.folder / 'images', self.folder / 'labels')]
 
 
 class Lines(Target):
@@ -226,6 +256,7 @@ def replaced_state(random: np.random.Generator):
 ANNOTATION_TARGETS: dict[str, type[Target]] = {
     'XML': Xml,
     'COCO': Coco,
+    'LabelMe': LabelMe,
     'YOLO labels': Yolo,
     'YOLO data.yaml': YoloYaml,
     'image list': ImageList,
