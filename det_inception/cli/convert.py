@@ -57,6 +57,7 @@ def main() -> None:
     args = parse_args()
     require_output(args.backbone, '--backbone')
     require_output(args.classifier, '--classifier')
+    from det_inception.ilsvrc import describe_rule
     from det_inception.models import GoogLeNet
     from det_inception.weights.export import with_classes, write_backbone, write_classifier
     from det_inception.weights.files import CheckpointError
@@ -70,6 +71,7 @@ def main() -> None:
     print(f'  variant        {weights.variant}, width {weights.width:g}')
     print(f'  parameters     {weights.num_parameters:,}, {classes}')
     print(f'  normalization  {describe(weights.normalization)}')
+    print(f'  tested         {describe_rule(weights.testing) if weights.testing else "nothing says how"}')
 
     backbone, classifier = args.backbone, args.classifier
     if args.out_dir:

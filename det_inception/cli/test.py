@@ -68,7 +68,7 @@ def main() -> None:
     require_output(args.save_region_scores, '--save-region-scores')
     from mmengine.dist import is_main_process
 
-    from det_inception.config.classifier import apply_crops, is_classifier
+    from det_inception.config.classifier import is_classifier
     from det_inception.config.loading import load_config
     from det_inception.config.options import read_options
     from det_inception.config.test_outputs import add_report, save_region_scores
@@ -83,11 +83,11 @@ def main() -> None:
     checkpoints = args.checkpoint or [_default_checkpoint(args.config, args.work_dir)]
     with quiet_console(args.verbose) as console:
         options = read_options(args.cfg_options) | data_options(args)
+        if args.crops:
+            options['crops'] = args.crops
         cfg = load_config(args.config, options=options, data_root=args.data_root, checkpoint=checkpoints)
         cfg.launcher = args.launcher
         apply_work_dir(cfg, args.work_dir)
-        if args.crops:
-            apply_crops(cfg, args.crops)
         if (args.show_dir or args.report) and is_classifier(cfg):
             raise InputError('--show-dir and --report draw boxes, which a classifier has none of; leave them out.')
         if args.amp:

@@ -7,7 +7,7 @@ with a GoogLeNet that classifies, also Caffe's and torchvision's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 
 from det_inception.config.data import config_classes, datasets_of, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
+from det_inception.ilsvrc import RULES, describe_rule
 from det_inception.models.backbones.googlenet import GoogLeNet
 from det_inception.utils.errors import InputError, some
 from det_inception.weights.files import CheckpointError
@@ -51,23 +52,6 @@ def complete_classifier(cfg: Config, checkpoints: Sequence[str | Path], weights:
     _require_average(cfg)
     if weights not in (None, 'none'):
         _apply_weights(cfg, str(weights), classes)
-
-
-def apply_crops(cfg: Config, number: int) -> None:
-    """Sets the number of crops that every image is tested with.
-
-    Raises:
-        InputError: The config is no classifier's, or its test pipeline has no ``TestCrops``.
-    """
-    steps = cfg.test_dataloader.dataset.get('pipeline', ()) if cfg.get('test_dataloader') else ()
-    crops = [step for step in steps if step['type'] == 'TestCrops']
-    if not crops:
-        raise InputError(
-            f'{cfg.filename}: --crops is for classifiers, whose test pipeline has a TestCrops; leave it out for '
-            'detectors.'
-        )
-    for step in crops:
-        step.number = number
 
 
 def _classes_of(cfg: Config, *loaders: str) -> tuple[str, ...] | None:
@@ -108,9 +92,10 @@ def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: 
             f'{cfg.filename}: ensemble={settings!r} is for detectors; classifiers are averaged by their softmax, and '
             'mirrored views are among the crops.'
         )
-    members = []
+    members, rules = [], []
     for path in checkpoints:
         weights = GoogLeNet.read_weights(path)
+        rules.append(weights.testing)
         classes = _common_classes(cfg, path, weights, classes)
         member = copy.deepcopy(cfg.model)
         _adopt(member, weights)
@@ -118,7 +103,26 @@ def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: 
         members.append(member)
     if classes is not None:
         set_classes(cfg, classes)
+    _apply_rules(cfg, checkpoints, rules)
     cfg.model = members[0] if len(members) == 1 else dict(type='GoogLeNetClassifierEnsemble', members=members)
+
+
+def _apply_rules(cfg: Config, paths: Sequence[str | Path], rules: Sequence[Mapping | None]) -> None:
+    """Lets a test see images as the weights were tested, unless the config says how."""
+    pipelines = [dataset.get('pipeline') or () for dataset in datasets_of(cfg, 'test_dataloader')]
+    for step in (step for pipeline in pipelines for step in pipeline if step['type'] == 'TestCrops'):
+        if step.get('rule') is not None or step.get('number') == 144:
+            continue
+        for path, rule in zip(paths, rules):
+            if rule != rules[0]:
+                names = [describe_rule(one or RULES['paper']) for one in (rules[0], rule)]
+                raise InputError(
+                    f'{path}: is tested with images {names[1]}, and {paths[0]} with images {names[0]}; name one rule '
+                    'for all with --cfg-options crop_rule=paper, or test with 144 crops, which are alike for all.'
+                )
+        if rules[0] is not None:
+            step.rule = dict(rules[0])
+            print_log(f'{paths[0]}: images are {describe_rule(rules[0])}, as these weights were tested.', 'current')
 
 
 def _common_classes(

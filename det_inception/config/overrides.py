@@ -13,6 +13,7 @@ Most name a setting of the config, such as ``model.test_cfg.rcnn.score_thr=0.1``
 ``image_size``                   width and height of every ``Resize`` and ``BatchResize``
 ``ensemble.KEY``                 ``combine``, ``mirror`` and ``members`` of the ensemble that several checkpoints make
 ``synsets``                      of a classifier: the list of its classes
+``crops``, ``crop_rule``         of a classifier: in how many crops a test sees each image, and the rule of their places
 ===============================  =======================================================================================
 """
 
@@ -25,7 +26,7 @@ from collections.abc import Mapping
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from det_inception.config.data import datasets, pipeline_steps, set_classes
+from det_inception.config.data import datasets, datasets_of, pipeline_steps, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.methods import DEFAULT_METHOD, with_options
 
@@ -34,7 +35,7 @@ RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', '
 
 SHORTHANDS = (
     *('classes', 'max_epochs', 'max_iters', 'proposals', 'proposal_store', 'multibox', 'image_size'),
-    *('data_format', 'val_share', 'val_seed'),
+    *('data_format', 'val_share', 'val_seed', 'crops', 'crop_rule'),
 )
 DATA_SETTINGS = dict(data_format='format', val_share='val_share', val_seed='val_seed')
 """Shorthands, and what they set in each ``DetectionDataset``."""
@@ -54,6 +55,7 @@ def apply_options(cfg: Config, options: Mapping) -> None:
     own = {key: value for key, value in options.items() if key.split('.')[0] in SHORTHANDS}
     _apply_proposals(cfg, own)
     _apply_image_size(cfg, own.get('image_size'))
+    _apply_crops(cfg, own)
     for name, setting in DATA_SETTINGS.items():
         if own.get(name) is not None:
             _apply_to_data(cfg, name, setting, own[name])
@@ -198,3 +200,22 @@ def _apply_image_size(cfg: Config, size: object) -> None:
         step['scale'] = tuple(size)
     for step in pipeline_steps(cfg, 'BatchResize'):
         step.update(sides=[min(size)], max_ratio=max(size) / min(size))
+
+
+def _apply_crops(cfg: Config, options: Mapping) -> None:
+    """Sets the number of crops that every image is tested with, and the rule by which a classifier sees images."""
+    for name, setting, loaders in (
+        ('crops', 'number', ('test_dataloader',)),
+        ('crop_rule', 'rule', ('val_dataloader', 'test_dataloader')),
+    ):
+        if options.get(name) is None:
+            continue
+        pipelines = [dataset.get('pipeline') or () for loader in loaders for dataset in datasets_of(cfg, loader)]
+        steps = [step for pipeline in pipelines for step in pipeline if step['type'] == 'TestCrops']
+        if not steps:
+            raise ConfigError(
+                f'{cfg.filename}: {name} is for classifiers, whose test pipeline has a TestCrops; leave it out for '
+                'detectors.'
+            )
+        for step in steps:
+            step[setting] = options[name]

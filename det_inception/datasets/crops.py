@@ -5,7 +5,7 @@ Shape legend: H and W of an image, S the side of a crop, V views (crops) of an i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
-from det_inception.ilsvrc import CROPS, crop_plan
+from det_inception.ilsvrc import CROPS, RULES, crop_plan, require_rule
 from det_inception.registry import TRANSFORMS
 from det_inception.utils.errors import InputError
 
@@ -87,14 +87,24 @@ class TestCrops(BaseTransform):
     Args:
         number: V: 1, 10 or 144.
         size: S.
+        rule: How 1 and 10 crops are taken, a name of :data:`det_inception.ilsvrc.RULES` or a dict of that kind; for
+            another S than its own, its ``side`` changes in proportion. None: as the weights say, which
+            ``det-inception test`` fills in, and ``'paper'`` where they say nothing. 144 crops are always the paper's.
+
+    Raises:
+        InputError: ``number`` or ``rule`` is another.
     """
 
     __test__ = False  # No test, whatever pytest makes of the name.
 
-    def __init__(self, number: int = 1, size: int = 224) -> None:
+    def __init__(self, number: int = 1, size: int = 224, rule: str | Mapping | None = None) -> None:
         if number not in CROPS:
             raise InputError(f'an image is tested with {", ".join(map(str, CROPS))} crops, not {number!r}.')
+        if not isinstance(size, int) or size < 1:
+            raise InputError(f'the side of a crop is a number of pixels of at least 1, not {size!r}.')
+        rule = require_rule(rule or 'paper')
         self.number, self.size = number, size
+        self.rule = RULES['paper'] if number == 144 else rule
 
     def transform(self, results: dict) -> dict:
         """Replaces ``img`` (H, W, 3) by its crops (V, S, S, 3).
@@ -104,28 +114,56 @@ class TestCrops(BaseTransform):
         """
         image = results['img']
         try:
-            plan = crop_plan(*image.shape[:2], self.number, self.size)
+            share = self.rule['crop'] / self.rule['side']
+            plan = crop_plan(*image.shape[:2], self.number, self.size, self.rule['resize'], share)
         except InputError as error:
             raise InputError(f'{results.get("img_path", "the image")}: {error}') from error
         crops = np.empty((self.number, self.size, self.size, 3), np.uint8)
-        scaled = None
+        scaled, interpolation = None, self.rule['interpolation']
         for number, ((height, width), (x1, y1, x2, y2), mirrored) in enumerate(zip(*plan)):
             if scaled is None or scaled.shape[:2] != (height, width):
-                scaled = resize(image, height, width)
+                scaled = resize(image, height, width, interpolation)
             if mirrored:
                 cv2.flip(crops[number - 1], 1, dst=crops[number])
             else:
-                crops[number] = resize(scaled[y1:y2, x1:x2], self.size, self.size)
+                crops[number] = resize(scaled[y1:y2, x1:x2], self.size, self.size, interpolation)
         results['img'] = crops
         return results
 
 
-def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes an image, averaging over areas where it shrinks; the image itself where there is nothing to do."""
+def resize(image: np.ndarray, height: int, width: int, interpolation: str = 'area') -> np.ndarray:
+    """Resizes an image; returns the image itself where there is nothing to do.
+
+    Args:
+        image: uint8 (H, W, 3).
+        height: Of the result.
+        width: Likewise.
+        interpolation: One of :data:`det_inception.ilsvrc.crops.INTERPOLATIONS`.
+    """
     if image.shape[:2] == (height, width):
         return image
-    shrinks = height < image.shape[0]
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    if interpolation.endswith('_antialias'):
+        pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        mode = interpolation.removesuffix('_antialias')
+        resized = torch.nn.functional.interpolate(pixels, (height, width), mode=mode, antialias=True)
+        return resized[0].permute(1, 2, 0).numpy()
+    if interpolation == 'bilinear_tensorflow':
+        return (
+            _between_pixels(_between_pixels(image.astype(np.float32), height), width, axis=1).round().astype(np.uint8)
+        )
+    if interpolation == 'area' and height >= image.shape[0]:
+        interpolation = 'bilinear'
+    return cv2.resize(image, (width, height), interpolation=INTERPOLATIONS[interpolation])
+
+
+def _between_pixels(image: np.ndarray, length: int, axis: int = 0) -> np.ndarray:
+    """Interpolates along an axis; pixel i of the result is at i times the ratio, where others add half a pixel."""
+    last = image.shape[axis] - 1
+    places = np.arange(length, dtype=np.float32) * np.float32(image.shape[axis] / length)
+    before = places.astype(np.int64)
+    first, second = image.take(before, axis), image.take(np.minimum(before + 1, last), axis)
+    share = (places - before).reshape([-1 if number == axis else 1 for number in range(image.ndim)])
+    return first + (second - first) * share
 
 
 @TRANSFORMS.register_module()

@@ -59,8 +59,10 @@ def _model_line(runner: Runner) -> str:
         sum(weight.numel() for weight in weights)
         for weights in (parameters, [weight for weight in parameters if not weight.requires_grad])
     )
-    backbone = type(model.backbone).__name__ if hasattr(model, 'backbone') else ''
-    of = f' of {backbone}' if backbone and backbone != type(model).__name__ else ''
+    # An ensemble has as many as it has members, and names each kind once.
+    parts = [getattr(member, 'backbone', None) for member in getattr(model, 'members', [model])]
+    names = dict.fromkeys(getattr(part, 'description', type(part).__name__) for part in parts if part is not None)
+    of = f' of {" and ".join(names)}' if names else ''
     frozen = f', {fixed / 1e6:.2f} of them frozen' if fixed else ''
     return f'model       {type(model).__name__}{of}, {count / 1e6:.2f} million weights{frozen}'
 

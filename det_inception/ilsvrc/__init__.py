@@ -7,7 +7,7 @@ from the command line.
 
 from det_inception.formats.ilsvrc_lists import BAD_IMAGES, read_train_lists
 from det_inception.formats.synsets import DET_CLASSES, DET_SYNSETS, DET_WNIDS
-from det_inception.ilsvrc.crops import CROPS, crop_plan
+from det_inception.ilsvrc.crops import CROPS, RULES, crop_plan, describe_rule, require_rule
 from det_inception.ilsvrc.ground_truth import read_blacklist, read_class_names, read_ground_truth, read_image_list
 from det_inception.ilsvrc.scoring import (
     AnnotationTable,
@@ -26,11 +26,13 @@ __all__ = [
     'DET_CLASSES',
     'DET_SYNSETS',
     'DET_WNIDS',
+    'RULES',
     'AnnotationTable',
     'DetectionScore',
     'DetectionTable',
     'balanced_split',
     'crop_plan',
+    'describe_rule',
     'evaluate',
     'format_table',
     'imbalance',
@@ -43,5 +45,6 @@ __all__ = [
     'read_ground_truth',
     'read_image_list',
     'read_train_lists',
+    'require_rule',
     'write_detections',
 ]

@@ -20,7 +20,7 @@ from det_inception.weights.normalization import PREPROCESSOR, stated_normalizati
 
 AUXILIARIES = ('aux4a.', 'aux4d.')
 """What a classifier has while it trains and not when it is used."""
-KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta')
+KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta', 'testing')
 
 
 def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
@@ -113,6 +113,7 @@ def _write(path: str | Path, state_dict: dict[str, Tensor], weights: Weights) ->
         variant=weights.variant,
         width=weights.width,
         normalization=weights.normalization,
+        testing=weights.testing,
         classes=weights.classes,
         source=os.path.basename(weights.source),
         source_sha256=weights.sha256,

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from det_inception.ilsvrc import RULES
 from det_inception.utils.errors import some
 from det_inception.weights.files import CheckpointError, RawCheckpoint, find_raw, sha256_of
-from det_inception.weights.normalization import stated_normalization
+from det_inception.weights.normalization import stated_normalization, stated_testing
 
 SHARED_HEAD = 'roi_head.shared_head.'
 """Where Fast and Faster R-CNN keep the last stage of the network."""
@@ -74,6 +75,8 @@ class Weights:
         variant: One of the layout's.
         width: Multiplier of the channels.
         normalization: ``mean``, ``std`` and ``bgr_to_rgb`` that belong to the weights.
+        testing: How images become crops in a test of the weights, a rule of :mod:`det_inception.ilsvrc.crops`; None
+            where nothing says it.
         classes: The K classes in the order of the outputs, where the file names them.
         source: The file or address that was read.
         sha256: Of the file's bytes, in hexadecimal; None where an address left no file behind.
@@ -87,6 +90,7 @@ class Weights:
     classes: tuple[str, ...] | None
     source: str
     sha256: str | None = None
+    testing: dict | None = None
 
     @property
     def num_parameters(self) -> int:
@@ -137,10 +141,13 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
         head = {key: tensors[key] for key in ('fc.weight', 'fc.bias') if key in tensors}
         tensors = inside | head
     first = layout.units[0]
+    testing = stated_testing(raw.meta)
     if f'{first.caffe}.weight' in tensors:
         backbone, classifier = _from_caffe(tensors, name, layout)
+        testing = testing or RULES['caffe']
     elif f'{first.torchvision}.bn.weight' in tensors:
         backbone, classifier = _from_torchvision(tensors, layout)
+        testing = testing or RULES['torchvision']
     else:
         backbone = {key: value for key, value in tensors.items() if not key.startswith('fc.')}
         classifier = {key: value for key, value in tensors.items() if key.startswith('fc.')}
@@ -176,6 +183,7 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
         normalization=stated_normalization(raw.meta, raw.tensors) or copy.deepcopy(layout.normalization[variant]),
         classes=_classes(raw.meta, classifier),
         source=name,
+        testing=testing and dict(testing),
     )
 
 

@@ -1,7 +1,8 @@
-"""How images are normalized for a network: what files say about it, and where checkpoints keep it.
+"""What a network expects of images: what files say about it, and where checkpoints keep it.
 
 A normalization is ``dict(mean, std, bgr_to_rgb)`` as MMDetection's ``DetDataPreprocessor`` takes it: for pixels 0 to
-255, read as BGR; ``mean`` and ``std`` in the order of the channels after ``bgr_to_rgb``.
+255, read as BGR; ``mean`` and ``std`` in the order of the channels after ``bgr_to_rgb``. How images become the crops of
+a test is a rule of :mod:`det_inception.ilsvrc.crops`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+
+from det_inception.ilsvrc import require_rule
+from det_inception.utils.errors import InputError
 
 KEYS = ('mean', 'std', 'bgr_to_rgb')
 PREPROCESSOR = 'data_preprocessor.'
@@ -32,6 +36,14 @@ def stated_normalization(meta: Mapping, state_dict: Mapping[str, Tensor] | None 
         if buffer is not None and buffer.numel() == (1 if key == 'bgr_to_rgb' else 3):
             stated[key] = bool(buffer) if key == 'bgr_to_rgb' else buffer.flatten().tolist()
     return _complete(stated)
+
+
+def stated_testing(meta: Mapping) -> dict | None:
+    """Returns the rule that a checkpoint says it is tested by, if any."""
+    try:
+        return require_rule(meta.get('testing'))
+    except InputError:
+        return None
 
 
 def add_normalization(state_dict: dict[str, Tensor], meta: Mapping) -> None:

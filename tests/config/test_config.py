@@ -1,5 +1,6 @@
 """Completing a config, and the sentences for a config that cannot be used."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.optim import build_optim_wrapper
 
 from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
@@ -164,6 +166,42 @@ def checkpoint(path, variant, classes=('x', 'y'), **meta):
     state_dict = {f'backbone.{name}': weight for name, weight in network.state_dict().items()}
     torch.save(dict(state_dict=state_dict, meta=dict(dataset_meta=dict(classes=classes), **meta)), path)
     return path
+
+
+def test_the_entry_is_the_papers_network_unless_weights_say_otherwise(tmp_path):
+    entry = REPO / 'configs/googlenet_rcnn.py'
+    model = MODELS.build(load_config(entry).model)
+    before = model.backbone.inception5b.conv_1x1.conv.weight.clone()
+    model.init_weights()
+    assert model.backbone.description == "the paper's GoogLeNet (LRN, 5x5 kernels in the 5x5 branch)"
+    assert (model.backbone.inception5b.conv_1x1.conv.weight != before).all()
+    assert same_normalization(model.data_preprocessor.normalization, NORMALIZATION['paper'])
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    other = checkpoint(tmp_path / 'a.pth', 'torchvision')
+    for arguments in (dict(weights=other), dict(checkpoint=other)):
+        network = load_config(entry, **arguments).model.backbone
+        assert (network.variant, network.width) == ('torchvision', 0.125)
+    assert network.init_cfg is None
+
+
+def test_the_documented_solver_is_rcnns(tmp_path):
+    """Biases learn twice as fast and do not decay, new layers learn ten times as fast: Caffe's multipliers."""
+    document = (REPO / 'docs/configs.md').read_text()
+    (block,) = re.findall(r"```python\n(_base_ = 'configs/googlenet_rcnn.py'\n.*?)```", document, re.DOTALL)
+    (tmp_path / 'solver.py').write_text(block.replace("'configs/", f"'{REPO}/configs/"))
+    cfg = load_config(tmp_path / 'solver.py', weights='none')
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = {names[id(group['params'][0])]: group for group in wrapper.optimizer.param_groups}
+    for name, rate, decay in (
+        ('backbone.conv1.conv.weight', 0.001, 0.0005),
+        ('backbone.inception5b.pool_proj.conv.bias', 0.002, 0),
+        ('bbox_head.fc_cls.weight', 0.01, 0.0005),
+        ('bbox_head.fc_cls.bias', 0.02, 0),
+    ):
+        assert (groups[name]['lr'], groups[name]['weight_decay']) == pytest.approx((rate, decay)), name
+    assert wrapper.clip_grad_kwargs is None and [step.type for step in cfg.param_scheduler] == ['MultiStepLR']
 
 
 def test_weights_bring_variant_width_and_normalization(tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from torchvision.transforms import _presets as transforms
+from torchvision.transforms import functional
 
 from det_inception.datasets import PackCrops, RandomCropAndDistort, TestCrops
 from det_inception.datasets.crops import resize
-from det_inception.ilsvrc import crop_plan
+from det_inception.ilsvrc import RULES, crop_plan
 from det_inception.utils.errors import InputError
 
 
@@ -136,6 +141,72 @@ def test_test_crops_are_cut_where_the_plan_says(height, width, number):
         cut = resize(image, tall, wide)[y1:y2, x1:x2]
         expected = resize(cut, 56, 56)
         assert (crop == (expected[:, ::-1] if mirrored else expected)).all()
+
+
+# ------------------------------------------------------------------------- 1 and 10 crops as the weights were tested
+
+NOISE = np.random.default_rng(1).integers(0, 256, (384, 512, 3), dtype=np.uint8)
+
+
+def crops_by(rule, number=1, image=NOISE, size=224):
+    return TestCrops(number, size, rule=rule).transform(dict(img=image))['img']
+
+
+@pytest.mark.parametrize('image', [NOISE, NOISE.swapaxes(0, 1), NOISE[:100, :125]], ids=['wide', 'tall', 'small'])
+def test_torchvisions_rule_is_torchvisions_transform(image):
+    preset = transforms.ImageClassification(crop_size=224)
+    resize = functools.partial(functional.resize, interpolation=preset.interpolation, antialias=preset.antialias)
+    expected = functional.center_crop(resize(Image.fromarray(image), preset.resize_size), preset.crop_size)
+    assert abs(crops_by('torchvision', image=image)[0].astype(int) - np.asarray(expected)).max() <= 1
+
+
+def test_caffes_rule_ignores_the_aspect_ratio():
+    """As its ``convert_imageset`` does with ``-resize_height=256 -resize_width=256``: OpenCV's default."""
+    squashed = cv2.resize(NOISE, (256, 256))
+    assert (crops_by('caffe')[0] == squashed[16:240, 16:240]).all()
+    ten = crops_by('caffe', 10)
+    corners = [squashed[y : y + 224, x : x + 224] for y in (0, 32) for x in (0, 32)]
+    for number, corner in enumerate([*corners, squashed[16:240, 16:240]]):
+        assert (ten[2 * number] == corner).all() and (ten[2 * number + 1] == corner[:, ::-1]).all()
+
+
+def test_tf_slims_rule_is_tensorflows_arithmetic():
+    """``central_crop`` of 87.5 %, then ``resize_bilinear`` with ``align_corners=False``, pixel by pixel."""
+    top, left = 24, 32  # int((384 - 336) / 2), int((512 - 448) / 2)
+    window = NOISE[top : 384 - top, left : 512 - left].astype(float)
+    crop = crops_by('tf_slim')[0].astype(float)
+    for y, x in ((0, 0), (0, 223), (223, 0), (223, 223), (100, 57), (31, 200)):
+        v, u = y * 336 / 224, x * 448 / 224
+        y1, x1 = int(v), int(u)
+        y2, x2 = min(y1 + 1, 335), min(x1 + 1, 447)
+        upper = window[y1, x1] + (window[y1, x2] - window[y1, x1]) * (u - x1)
+        lower = window[y2, x1] + (window[y2, x2] - window[y2, x1]) * (u - x1)
+        assert crop[y, x] == pytest.approx(upper + (lower - upper) * (v - y1), abs=0.51)
+    ten = crops_by('tf_slim', 10)
+    assert (ten[8] == crop).all() and (ten[9] == crop[:, ::-1]).all()
+    assert ten[0][0, 0] == pytest.approx(NOISE[0, 0]) and ten[6][223, 223] == pytest.approx(NOISE[382, 510], abs=90)
+
+
+def test_rules_say_nothing_about_144_crops_and_keep_their_share_at_other_sizes():
+    assert (crops_by('caffe', 144, size=32) == crops_by('paper', 144, size=32)).all()
+    assert (crops_by('caffe', size=56)[0] == cv2.resize(NOISE, (64, 64))[4:60, 4:60]).all()
+    assert (crops_by(None) == crops_by('paper')).all() and (crops_by(None) != crops_by('caffe')).any()
+
+
+@pytest.mark.parametrize(
+    ('rule', 'said'),
+    [
+        ('slim', "is one of paper, caffe, torchvision, tf_slim or a dict, not 'slim'"),
+        (dict(resize='squash'), 'has resize, side, crop, interpolation, and this one is'),
+        (dict(RULES['caffe'], side=200), 'has the crop 224 and the side 200; both are pixels'),
+        (dict(RULES['caffe'], side=1e9), 'the side at least the crop'),
+        (dict(RULES['caffe'], resize='pad'), "resize in the rule of a test is one of .*, not 'pad'"),
+        (dict(RULES['caffe'], interpolation='lanczos'), 'interpolation in the rule of a test is one of'),
+    ],
+)
+def test_what_is_no_rule_is_refused(rule, said):
+    with pytest.raises(InputError, match=said):
+        TestCrops(1, rule=rule)
 
 
 def test_an_absurd_shape_is_refused_by_name():

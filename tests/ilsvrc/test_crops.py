@@ -76,6 +76,24 @@ def test_crops_lie_in_the_image_and_are_square(height, width, number, size):
     assert rows(crop_plan(height, width, number, size)) == rows(plan)
 
 
+@given(SIDES, SIDES, st.sampled_from([1, 10]), st.sampled_from(['squash', 'central']), st.sampled_from([7 / 8, 1, 0.3]))
+def test_other_rules_cut_inside_the_image_and_around_its_center(height, width, number, resize, share):
+    if max(height, width) > 50 * min(height, width):
+        return
+    sizes, boxes, mirrored = crop_plan(height, width, number, 224, resize, share)
+    assert len(boxes) == number and mirrored.sum() == number // 2
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, :2] < boxes[:, 2:]).all() and (boxes[:, 2:] <= sizes[:, ::-1]).all()
+    if resize == 'squash':
+        assert set(sizes.flatten()) == {round(224 / share)} and (boxes[:, 2:] - boxes[:, :2] == 224).all()
+    else:
+        assert (sizes == (height, width)).all()
+        assert (abs(boxes[:, 2:] - boxes[:, :2] - share * sizes[:, ::-1]) < 2).all()
+    margins = boxes[-1, :2], sizes[-1, ::-1] - boxes[-1, 2:]  # of the center
+    assert (abs(margins[0] - margins[1]) <= 1).all()
+    if number == 10:  # The corners touch the edges.
+        assert (boxes[:, :2].min(axis=0) == 0).all() and (abs(boxes[:, 2:].max(axis=0) - sizes[0, ::-1]) <= 0).all()
+
+
 @given(SIDES.filter(lambda side: side >= 40), SIDES.filter(lambda side: side >= 40), st.sampled_from(CROPS))
 def test_a_portrait_is_a_landscape_turned(height, width, number):
     turned, plan = crop_plan(width, height, number), crop_plan(height, width, number)
@@ -90,7 +108,10 @@ def test_the_first_of_ten_crops_of_144_and_of_one_agree(height, width):
     assert one[0] in ten and set(ten) <= set(many)
 
 
-@pytest.mark.parametrize('arguments', [(10, 10, 12), (0, 10, 1), (10, -1, 1), (10, 10, 1, 0)])
+@pytest.mark.parametrize(
+    'arguments',
+    [(10, 10, 12), (0, 10, 1), (10, -1, 1), (10, 10, 1, 0), (10, 10, 1, 224, 'pad'), (10, 10, 1, 224, 'squash', 1.5)],
+)
 def test_misuse_is_refused(arguments):
     with pytest.raises(ValueError, match=r'crops'):
         crop_plan(*arguments)

@@ -1,15 +1,19 @@
 """Other networks in GoogLeNet's place: those of timm, and BN-Inception."""
 
 import copy
+import functools
 import os
 import sys
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
+from PIL import Image
 from tiny_detectors import batch, rcnn_config
 
 from det_inception.config.loading import load_config
+from det_inception.datasets import TestCrops
 from det_inception.models import BNInception, TimmBackbone
 from det_inception.models.backbones.bn_inception import NORMALIZATION, public_name
 from det_inception.registry import MODELS
@@ -199,6 +203,20 @@ def test_timms_file_is_loaded_whole_or_refused(timm_file, tmp_path):
     (tmp_path / 'bad.pth').write_bytes(b'PK nonsense')
     with pytest.raises(InputError, match=r'bad\.pth: holds no weights of timm'):
         load('resnet18', tmp_path / 'bad.pth')
+
+
+@pytest.mark.parametrize('name', ['inception_v3', 'legacy_xception', 'vgg16', 'xception41', 'mobilenetv3_large_100'])
+def test_timms_own_test_is_known(name):
+    timm = pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    # Three times as long as wide: no number is halfway, and rounded up there and down here.
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 900, 3), dtype=np.uint8)
+    data = timm.data.resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+    *steps, last, _ = timm.data.create_transform(**data).transforms
+    assert type(last).__name__ == 'MaybeToTensor'
+    expected = functools.reduce(lambda image, step: step(image), steps, Image.fromarray(pixels))
+    rule = TimmBackbone.config_from_pretrained(dict(model_name=name), 'timm://').testing
+    (crop,) = TestCrops(1, rule['crop'], rule).transform(dict(img=pixels))['img']
+    assert abs(crop.astype(int) - np.asarray(expected)).max() <= 2
 
 
 def test_mistakes_in_the_config():

@@ -12,8 +12,11 @@ import torch
 from mmengine.hooks import Hook
 
 from det_inception.config.loading import load_config
+from det_inception.ilsvrc import RULES
 from det_inception.models import GoogLeNet
+from det_inception.models.backbones.googlenet import LAYOUT
 from det_inception.registry import HOOKS
+from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_image
 
 REPO = Path(__file__).resolve().parent.parent.parent
@@ -184,6 +187,29 @@ def test_publishing_leaves_the_auxiliaries_out_and_both_files_serve(trained, roo
     assert cfg.model.backbone.width == 0.125 and cfg.model.backbone.init_cfg.checkpoint == str(source)
 
 
+def test_images_are_seen_as_the_weights_were_tested(trained, root, tmp_path):
+    caffe, own = tmp_path / 'caffe.npz', trained / 'epoch_2.pth'
+    network = GoogLeNet(width=0.125)
+    names = {unit.own: unit.caffe for unit in LAYOUT.units}
+    arrays = {}
+    for key, value in network.state_dict().items():
+        unit, _, kind = key.rsplit('.', 2)
+        arrays[f'{names[unit]}.{kind}'] = value.numpy()
+    arrays |= {f'loss3/classifier.{kind}': np.zeros(shape) for kind, shape in (('weight', (5, 128)), ('bias', 5))}
+    np.savez(caffe, **arrays)
+
+    def rules(checkpoints, **options):
+        cfg = load_config(MINI, data_root=root, checkpoint=checkpoints, options=options)
+        return [step.get('rule') for step in cfg.test_dataloader.dataset.pipeline if step.type == 'TestCrops']
+
+    assert rules(caffe) == [RULES['caffe']] and rules([caffe, caffe]) == [RULES['caffe']]
+    assert rules(own) == [None]
+    assert rules(caffe, crop_rule='paper') == ['paper'] and rules([caffe, own], crop_rule='paper') == ['paper']
+    assert rules([caffe, own], crops=144) == [None]
+    with pytest.raises(InputError, match='name one rule for all with --cfg-options crop_rule=paper'):
+        rules([own, caffe])
+
+
 def test_weights_of_the_same_classes_bring_their_last_layer(trained, root, tmp_path):
     path = str(trained / 'epoch_2.pth')
     same = load_config(MINI, data_root=root, weights=path)
@@ -214,7 +240,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(trained, root, tool, tmp_p
     assert 'is for detectors' in sentence
     detector = (REPO / 'configs/googlenet_rcnn_mini.py', REPO / 'checkpoints/googlenet_rcnn_mini.pth')
     sentence = tool.refused('test', *detector, *rest, '--crops', '10')
-    assert '--crops is for classifiers' in sentence
+    assert 'crops is for classifiers' in sentence
     sentence = tool.refused('train', detector[0], *rest, options=[f'synsets={root}/synsets.txt'])
     assert 'synsets are the classes of a classifier' in sentence
     # Fewer classes than guesses, at the first validation.

@@ -117,7 +117,7 @@ def test_a_training_says_little(trained, mini, tool, tmp_path):
     text = log.read_text()
     assert 7 < len(lines) <= 25 < 500 < len(text.splitlines())
     words = [' '.join(line.split()) for line in lines]
-    assert words[0].startswith('model RCNN of GoogLeNet, ') and 'million weights' in words[0]
+    assert words[0].startswith('model RCNN of GoogLeNet (batch norm, 5x5 kernels') and 'million weights' in words[0]
     assert words[1] == 'weights random'
     assert (
         words[2].startswith('train 8 images, ')

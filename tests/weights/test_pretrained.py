@@ -25,6 +25,7 @@ from mmengine.logging import HistoryBuffer
 from torch import nn
 from torchvision.models import googlenet, resnet18
 
+from det_inception.ilsvrc import RULES
 from det_inception.models import GoogLeNetClassifier
 from det_inception.models.backbones.googlenet import INCEPTION, LAYOUT, NORMALIZATION, VARIANTS, GoogLeNet
 from det_inception.utils.errors import InputError
@@ -356,6 +357,7 @@ def test_what_is_written_is_read_again(tmp_path):
             assert torch.equal(again.backbone[key], value)
         assert again.classifier.keys() == (weights.classifier.keys() if name == 'classifier' else set())
         assert (again.variant, again.width, again.normalization) == ('paper', WIDTH, NORMALIZATION['paper'])
+        assert again.testing == weights.testing == RULES['caffe']
     meta = torch.load(tmp_path / 'new' / 'classifier.pth', weights_only=True)['meta']
     assert meta['source'] == 'a.caffemodel' and re.fullmatch('[0-9a-f]{64}', meta['source_sha256'])
     classifier = GoogLeNetClassifier(10, dict(type='GoogLeNet', width=WIDTH))
@@ -650,7 +652,8 @@ def test_the_tool_writes_both_checkpoints_and_says_what_they_are(tmp_path):
     names.write_text(''.join(f'n{index:08} name {index}\n' for index in range(10)))
     done = convert(source, tmp_path / 'out', '--classes', names)
     assert done.returncode == 0, done.stderr
-    for expected in ('paper, width 0.25', '10 classes', 'BGR, mean 104 117 123, std 1 1 1', 'net_backbone.pth'):
+    expected_words = ('paper, width 0.25', '10 classes', 'BGR, mean 104 117 123, std 1 1 1', 'net_backbone.pth')
+    for expected in (*expected_words, 'squashed to 256x256, crops of 224, bilinear'):
         assert expected in done.stdout
     written = GoogLeNet.read_weights(tmp_path / 'out' / 'net_classifier.pth')
     assert_holds_caffe_layers(written, caffe_layers())

@@ -73,10 +73,13 @@ class WeightsConfig(NamedTuple):
     Attributes:
         settings: Of the backbone, such as ``variant`` and ``width``.
         normalization: ``mean``, ``std`` and ``bgr_to_rgb`` of the images, where the file says it.
+        testing: How a classifier with the weights is tested, a rule of :mod:`det_inception.ilsvrc.crops`, where it is
+            known.
     """
 
     settings: dict
     normalization: dict | None
+    testing: dict | None = None
 
 
 class Backbone(NetworkPart):
@@ -106,6 +109,11 @@ class Backbone(NetworkPart):
     def first_center(self) -> float | None:
         """Where the first cell of the last returned stage looks."""
         return self.feature_info[self.out_indices[-1]]['first_center']
+
+    @property
+    def description(self) -> str:
+        """Which network it is, in a few words."""
+        return type(self).__name__
 
     @property
     @abstractmethod

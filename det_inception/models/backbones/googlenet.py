@@ -257,6 +257,17 @@ class GoogLeNet(Backbone):
         return self._run(images, {})
 
     @property
+    def description(self) -> str:
+        """Which GoogLeNet it is, in a few words."""
+        kind = VARIANTS[self.variant]
+        whose = dict(paper="the paper's GoogLeNet", torchvision="torchvision's GoogLeNet").get(
+            self.variant, 'GoogLeNet'
+        )
+        norm, kernel = 'batch norm' if kind.batch_norm else 'LRN', kind.kernel_5x5
+        narrower = '' if self.width == 1 else f', width {self.width:g}'
+        return f'{whose} ({norm}, {kernel}x{kernel} kernels in the 5x5 branch{narrower})'
+
+    @property
     def default_normalization(self) -> dict:
         """The normalization for random weights: that of the variant's public ones."""
         return copy.deepcopy(NORMALIZATION[self.variant])
@@ -344,7 +355,7 @@ class GoogLeNet(Backbone):
 
 
 def _config(weights: Weights) -> WeightsConfig:
-    return WeightsConfig(dict(variant=weights.variant, width=weights.width), weights.normalization)
+    return WeightsConfig(dict(variant=weights.variant, width=weights.width), weights.normalization, weights.testing)
 
 
 def _units() -> tuple[Unit, ...]:

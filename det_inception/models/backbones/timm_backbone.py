@@ -16,6 +16,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from det_inception.ilsvrc.crops import INTERPOLATIONS
 from det_inception.models.backbones.base import Backbone, WeightsConfig
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
@@ -53,6 +54,27 @@ def timm_normalization(model_name: str) -> dict:
     return dict(
         mean=[255 * value for value in settings.mean], std=[255 * value for value in settings.std], bgr_to_rgb=True
     )
+
+
+def timm_testing(model_name: str) -> dict | None:
+    """Returns how timm tests its weights of a network, a rule of :mod:`det_inception.ilsvrc.crops`.
+
+    None where such a rule cannot say it: images with a border, crops that are no squares, random interpolation.
+
+    Raises:
+        InputError: timm is missing, or does not know the network.
+    """
+    timm = require_timm()
+    _require_known(timm, model_name)
+    settings = timm.get_pretrained_cfg(model_name)
+    if settings is None:
+        return None
+    height, crop = settings.input_size[1:]
+    interpolation = f'{settings.interpolation}_antialias'  # Pillow's.
+    resize = dict(center='shorter', squash='squash').get(settings.crop_mode or 'center')
+    if height != crop or interpolation not in INTERPOLATIONS or resize is None:
+        return None
+    return dict(resize=resize, side=int(crop / settings.crop_pct), crop=crop, interpolation=interpolation)
 
 
 def _require_known(timm: ModuleType, model_name: str) -> None:
@@ -116,6 +138,11 @@ class TimmBackbone(Backbone):
         self._freeze()
 
     @property
+    def description(self) -> str:
+        """timm's name of the network."""
+        return f'{self.model_name} of timm'
+
+    @property
     def default_normalization(self) -> dict:
         """The normalization for random weights: that of timm's own."""
         return timm_normalization(self.model_name)
@@ -133,8 +160,9 @@ class TimmBackbone(Backbone):
 
     @classmethod
     def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
-        """Returns the normalization of timm's weights of the network."""
-        return WeightsConfig({}, timm_normalization(config['model_name']))
+        """Returns what timm says about its weights of the network: normalization, and the crop of a test."""
+        name = config['model_name']
+        return WeightsConfig({}, timm_normalization(name), timm_testing(name))
 
     def load_pretrained(self, source: str | Path) -> None:
         """Loads timm's weights of the network from a file or :data:`ADDRESS`, and notes their normalization."""
