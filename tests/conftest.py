@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import gc
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ det_inception.register_all_modules()  # Also offers mmcv's operators to tests th
 matplotlib.use('Agg')
 # The tests' networks are tiny: threads cost more than they bring, above all on a busy machine.
 torch.set_num_threads(1)
+gc.freeze()  # MMEngine's data sets collect garbage; what was imported is none, and looking at it takes half a second.
 REPO = Path(__file__).resolve().parent.parent
 
 

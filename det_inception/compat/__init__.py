@@ -1,7 +1,7 @@
 """Makes the installed versions of Python, MMCV, MMEngine, PyTorch and Albumentations work together.
 
 MMDetection 3.3 was written for an ``mmcv`` with compiled operators and for a PyTorch before 2.6. Importing this package
-fixes four things, each only where it is needed:
+fixes five things, each only where it is needed:
 
 * ``mmcv-lite`` has no compiled operators: :mod:`det_inception.compat.operators` stands in for them.
 * PyTorch loads checkpoints with ``weights_only=True``, and MMEngine's own checkpoints hold ``HistoryBuffer`` objects:
@@ -10,15 +10,19 @@ fixes four things, each only where it is needed:
   :mod:`det_inception.compat.warnings` stops both.
 * MMEngine and MMCV call ``pkgutil.find_loader``, which Python 3.14 has not:
   :mod:`det_inception.compat.standard_library` puts it back.
+* MMEngine formats the config with each checkpoint, and takes a second: :mod:`det_inception.compat.config_text` does it
+  in milliseconds.
 """
 
 from det_inception.compat.checkpoint_classes import allow_checkpoint_classes
+from det_inception.compat.config_text import format_faster
 from det_inception.compat.operators import install_operators
 from det_inception.compat.standard_library import restore_find_loader
 from det_inception.compat.warnings import silence_albumentations, silence_warnings
 
 __all__ = [
     'allow_checkpoint_classes',
+    'format_faster',
     'install_operators',
     'restore_find_loader',
     'silence_albumentations',
@@ -30,3 +34,4 @@ silence_warnings()
 restore_find_loader()
 install_operators()
 allow_checkpoint_classes()
+format_faster()
