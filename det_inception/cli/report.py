@@ -18,6 +18,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--pictures', type=int, default=12, metavar='N', help='pictures in each gallery (default: %(default)s)'
     )
+    parser.add_argument(
+        '--confidence',
+        type=float,
+        metavar='SCORE',
+        help='count the confusions among detections of this score or more (default: where F1 is highest)',
+    )
     return parser.parse_args()
 
 
@@ -25,5 +31,5 @@ def main() -> None:
     args = parse_args()
     from det_inception.evaluation.report.rewrite import rewrite_report
 
-    page = rewrite_report(args.run, args.out_dir, args.title, args.images, args.pictures)
+    page = rewrite_report(args.run, args.out_dir, args.title, args.images, args.pictures, args.confidence)
     print(f'report: {page}')

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from fractions import Fraction
 
 from det_inception.evaluation.report import KINDS, EvalResults
 
@@ -156,3 +158,42 @@ def plain_size_ap(run: EvalResults, matches: dict[int, int | None], low: float, 
         count = sum(objects.labels[m] == label for m in inside)
         aps.append((sampled_ap if sampled else full_ap)(flags, count))
     return sum(aps) / len(aps) if aps else math.nan
+
+
+def plain_best(run: EvalResults, matches: dict[int, int | None], labels: set[int]) -> tuple[float, int, int] | None:
+    """Score, true detections and kept detections at the highest F1 of some classes, by trying every score; of equal F1
+    the highest score. None: no detection is true."""
+    found, objects = run.predictions, run.annotations
+    mine = [d for d in matches if found.labels[d] in labels]
+    count = sum(objects.labels[m] in labels and not objects.ignored[m] for m in range(len(objects)))
+    best = None
+    for threshold in sorted({float(found.scores[d]) for d in mine}, reverse=True):
+        kept = [d for d in mine if found.scores[d] >= threshold]
+        true = sum(matches[d] is not None for d in kept)
+        if not true:
+            continue
+        precision, recall = Fraction(true, len(kept)), Fraction(true, count)
+        f1 = 2 * precision * recall / (precision + recall)
+        if best is None or f1 > best[0]:
+            best = f1, threshold, true, len(kept)
+    return best and best[1:]
+
+
+def plain_confusion(run: EvalResults, matches: dict[int, int | None], confidence: float) -> dict[tuple, int]:
+    """Number of pairs of classes, of an object and of the detection matched to it; -1: there is none of the two."""
+    found, objects = run.predictions, run.annotations
+    partner = {d: m for d, m in matches.items() if m is not None and found.scores[d] >= confidence}
+    false = [d for d, m in matches.items() if m is None and found.scores[d] >= confidence]
+    lost = [m for m in range(len(objects)) if not objects.ignored[m] and m not in partner.values()]
+    pairs = [
+        (iou(found.boxes[d], objects.boxes[m]), d, m)
+        for d in false
+        for m in lost
+        if found.images[d] == objects.images[m] and found.labels[d] != objects.labels[m]
+    ]
+    for overlap, d, m in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if overlap >= 0.5 and d not in partner and m not in partner.values():
+            partner[d] = m
+    counts = Counter((int(objects.labels[m]), int(found.labels[d])) for d, m in partner.items())
+    counts += Counter((-1, int(found.labels[d])) for d in false if d not in partner)
+    return dict(counts + Counter((int(objects.labels[m]), -1) for m in lost if m not in partner.values()))

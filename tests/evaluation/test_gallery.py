@@ -60,6 +60,27 @@ def test_each_gallery_holds_what_it_says(run):
     assert [round(shot.overlap, 2) for shot in shown.false] == [1, 0, 0.38, 0]
 
 
+def test_classes_take_turns(tmp_path):
+    """A class with the most confident detections and the largest objects leaves the others room."""
+    objects = [(number, 0, BOX) for number in range(8)] + [(0, 1, OTHER), (3, 2, OTHER), (4, 2, OTHER)]
+    found = [(number, 0, 0.9 - number / 100, BOX) for number in range(8)] + [(0, 1, 0.5, OTHER), (3, 2, 0.4, OTHER)]
+    run = make_run(objects, [*found, (4, 2, 0.3, OTHER)], images=8, image_paths=write_images(tmp_path, 8))
+    assert [round(run.predictions.scores[shot.detection], 2) for shot in galleries(run, 5).true] == [
+        0.9,
+        0.89,
+        0.5,
+        0.4,
+        0.3,
+    ]
+    missed = galleries(make_run(objects, [], images=8, image_paths=run.image_paths), 4).missed
+    assert [(shot.image, run.annotations.areas[shot.target]) for shot in missed] == [
+        (0, 1600),
+        (1, 1600),
+        (0, 1200),
+        (3, 1200),
+    ]
+
+
 def test_the_limit(run):
     shown = galleries(run, limit=2)
     assert len(shown.true) == 1 and len(shown.false) == len(shown.missed) == 2

@@ -66,7 +66,7 @@ def many_classes(count, **kwargs):
 def test_a_page_needs_no_other_file_and_no_network(tmp_path):
     run = many_classes(3, image_paths=write_images(tmp_path, 2), proposal_iou=[0.9, 0.4, 0.6], proposals_per_image=50.0)
     checker, text, html = write(run, tmp_path / 'out', facts=[('checkpoint', 'epoch_8.pth')])
-    assert all(link.startswith(('data:image/', '#')) for link in checker.links)
+    assert all(link.startswith(('data:image/', '#')) or link == 'numbers.csv' for link in checker.links)
     assert {link[1:] for link in checker.links if link.startswith('#')} <= set(checker.ids)
     assert 'script' not in checker.tags and 'url(' not in html and '@import' not in html
     assert checker.images and all(image['alt'] for image in checker.images)
@@ -76,7 +76,9 @@ def test_a_page_needs_no_other_file_and_no_network(tmp_path):
     names = {path.relative_to(tmp_path / 'out').as_posix() for path in (tmp_path / 'out').rglob('*') if path.is_file()}
     assert {
         'index.html',
+        'numbers.csv',
         'precision_recall.png',
+        'confidence.png',
         'proposal_recall.png',
         'pictures/true_01.jpg',
         'pictures/missed_01.jpg',
@@ -84,13 +86,15 @@ def test_a_page_needs_no_other_file_and_no_network(tmp_path):
     assert not [name for name in names if 'tmp' in name]
 
 
-@pytest.mark.parametrize('count', [1, 3, 16])
-def test_any_number_of_classes(tmp_path, count):
+# A chart of precision and recall for each class, and one of confidence for each and for all. One class needs only these
+# two; many have three charts of an overview more.
+@pytest.mark.parametrize(('count', 'curves'), [(1, 2), (3, 7), (16, 36)])
+def test_any_number_of_classes(tmp_path, count, curves):
     checker, text, html = write(many_classes(count), tmp_path)
     values = [float(value) for value in re.findall(r'<span class="value">([\d.]+)', html)]
     assert len(values) == count and values == sorted(values, reverse=True)
     assert ('bars many' in html) == (count > 15)
-    assert len(checker.images) == 1  # the curves; neither proposals nor pictures
+    assert len(checker.images) == 0 and checker.tags.count('svg') == curves
     assert 'has no proposals' in text and 'no image files are at hand' in text
 
 
@@ -116,7 +120,35 @@ def test_nothing_detected(tmp_path):
     assert 'none were asked for' in write(run, tmp_path / 'out', pictures=0)[1]
     checker, text, _ = write(run, tmp_path / 'out')
     assert 'no detection at all' in text and 'No detection is true.' in text and 'nan' not in text.lower()
-    assert len(checker.images) == 2  # curves and the missed object
+    assert len(checker.images) == 1  # the missed object
+
+
+def test_the_page_names_the_best_confidence(tmp_path):
+    """Of the two dogs and two persons three are found before a false dog; a kite is where nothing is."""
+    objects = [(0, 0, BOX), (1, 0, BOX), (0, 1, BOX), (1, 1, BOX)]
+    found = [(0, 0, 0.91, BOX), (0, 1, 0.8, BOX), (1, 1, 0.62, BOX), (1, 0, 0.4, [60, 5, 70, 10]), (1, 2, 0.7, BOX)]
+    _, text, _ = write(make_run(objects, found), tmp_path)
+    assert 'Best confidence for all classes: 0.62 , with a precision of 75.0% and a recall of 75.0%' in text
+    assert 'F1 rises from 0.750 to 0.857' in text  # without the kite: 6 / 7
+    assert 'Class Best from Precision Recall F1 F1 at 0.62 All classes 0.62 75.0% 75.0% 0.750 0.750' in text
+    assert 'dog 0.91 100.0% 50.0% 0.667 0.667 person 0.62 100.0% 100.0% 1.000 1.000 kite – – – – –' in text
+    assert 'dog as kite 1 of 2' in text
+    assert 'dog 1 1 person 2 kite nothing there' in text  # the matrix
+    _, text, _ = write(make_run(objects, found), tmp_path, confidence=0.3)
+    assert 'detections of confidence 0.3 or more' in text and 'nothing there 1' in text
+    with pytest.raises(InputError, match='No detection has the confidence 0.92'):
+        write(make_run(objects, found), tmp_path / 'none', confidence=0.92)
+    assert not (tmp_path / 'none').exists()
+
+
+def test_of_many_classes_the_matrix_shows_those_that_are_confused(tmp_path):
+    objects = [(0, number, [20 * number, 0, 20 * number + 15, 15]) for number in range(30)]
+    found = [(0, (label + (label > 25)) % 30, 0.5, box) for _, label, box in objects]  # 26 as 27, ..., 29 as 0
+    checker, text, _ = write(make_run(objects, found, classes=[f'c{n}' for n in range(30)], images=1), tmp_path)
+    assert 'the 24 classes that are confused most' in text
+    matrix = text[text.index('has all.') : text.index('The stronger')].split()
+    assert {'c0', 'c26', 'c27', 'c28', 'c29'} <= set(matrix) and 'c25' not in matrix
+    assert 'c26 as c27 1 of 1' in text
 
 
 def test_the_official_mean_where_it_differs(tmp_path):
@@ -163,6 +195,7 @@ def test_folders(tmp_path):
 def test_an_older_report_leaves_nothing_behind(tmp_path):
     paths, out = write_images(tmp_path, 2), tmp_path / 'out'
     write(many_classes(2, image_paths=paths, proposal_iou=[1, 1]), out)
+    (out / 'precision_recall_dark.png').write_text('of version 0.1')
     own = [out / 'notes.txt', out / 'pictures' / 'mine.jpg', out / 'pictures' / 'true_story.jpg']
     for path in own:
         path.write_text('')
@@ -171,7 +204,8 @@ def test_an_older_report_leaves_nothing_behind(tmp_path):
     assert left == {
         'index.html',
         'precision_recall.png',
-        'precision_recall_dark.png',
+        'confidence.png',
+        'numbers.csv',
         'pictures/true_01.jpg',
         'results.npz',
         *(path.relative_to(out).as_posix() for path in own),

@@ -41,9 +41,12 @@ def report(monkeypatch, capfd, *arguments):
 @pytest.mark.parametrize('file', ['', 'results.npz'])
 def test_a_report_from_a_report(first, tmp_path, monkeypatch, capfd, file):
     new = tmp_path / 'new'
-    status, out, _ = report(monkeypatch, capfd, first / file, '--out-dir', new, '--title', 'once more')
+    status, out, _ = report(
+        monkeypatch, capfd, first / file, '--out-dir', new, '--title', 'once more', '--confidence', '0.8'
+    )
     assert status == 0 and out == f'report: {new / "index.html"}\n'
     page = (new / 'index.html').read_text()
+    assert 'detections of confidence 0.8 or more' in page
     assert 'once more' in page and '--images FOLDER says where they are' in page
     assert score_run(read_report(new)).mean_ap == score_run(read_report(first)).mean_ap
     assert not (new / 'pictures').exists()
@@ -74,6 +77,7 @@ def test_what_is_refused(first, tmp_path, monkeypatch, capfd):
         ((first / 'results.npz', '--out-dir', f'{first}/.'), 'holds the report that is read'),
         ((first.parent / 'images', '--out-dir', tmp_path / 'x'), 'holds no results.npz'),
         ((first, '--out-dir', tmp_path / 'x', '--images', tmp_path / 'nowhere'), 'no such folder of images'),
+        ((first, '--out-dir', tmp_path / 'x', '--confidence', '0.95'), 'No detection has the confidence 0.95'),
     ):
         status, _, error = report(monkeypatch, capfd, *arguments)
         assert status == 2 and part in error

@@ -185,8 +185,11 @@ class Report(Writer):
             rules='coco',
         )
         png = cv2.imencode('.png', np.zeros((2, 2, 3), np.uint8))[1].tobytes()
-        # Matplotlib takes a second for each figure.
-        with mock.patch('det_inception.evaluation.report.write.plot_precision_recall', return_value=png):
+        module = 'det_inception.evaluation.report.write'
+        with (  # Matplotlib takes a second for each figure.
+            mock.patch(f'{module}.plot_precision_recall', return_value=png),
+            mock.patch(f'{module}.plot_confidence', return_value=png),
+        ):
             write_report(results, folder, title=version)
 
 

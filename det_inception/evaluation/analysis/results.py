@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +120,16 @@ class Annotations:
         return (self.boxes[:, 2] - self.boxes[:, 0]) * (self.boxes[:, 3] - self.boxes[:, 1])
 
 
+class ClassCounts(NamedTuple):
+    """What a run has of each class, int64 (C,) each: images with objects that count, such objects, other objects, and
+    detections."""
+
+    images: NDArray
+    objects: NDArray
+    ignored_objects: NDArray
+    detections: NDArray
+
+
 @dataclass(frozen=True, eq=False)
 class EvalResults:
     """A test run.
@@ -194,6 +205,18 @@ class EvalResults:
     def num_objects(self) -> NDArray:
         """int64 (C,), objects that count."""
         return np.bincount(self.annotations.labels[~self.annotations.ignored], minlength=len(self.class_names))
+
+    @property
+    def class_counts(self) -> ClassCounts:
+        """What there is of each class."""
+        annotations, size = self.annotations, len(self.class_names)
+        pairs = np.unique(_pairs(annotations[~annotations.ignored], size))  # of image and class
+        return ClassCounts(
+            np.bincount(pairs % size, minlength=size),
+            self.num_objects,
+            np.bincount(annotations.labels[annotations.ignored], minlength=size),
+            np.bincount(self.predictions.labels, minlength=size),
+        )
 
     @property
     def counted_proposal_iou(self) -> NDArray | None:

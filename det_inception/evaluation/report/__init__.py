@@ -1,4 +1,4 @@
-"""The HTML report of a test run: score, curves, kinds of errors, sizes, proposals and example images.
+"""The HTML report of a test run: score, curves, confidence, confusions, errors, sizes, proposals and example images.
 
 Needs neither PyTorch nor MMDetection. ``write_report(from_submission(...), folder, ...)`` makes one of a submission
 file; :class:`det_inception.evaluation.ReportMetric` makes one of a test. Every report holds its run, and runs can be
@@ -6,6 +6,8 @@ compared: ``compare(bootstrap(read_run(one)), bootstrap(read_run(other)))``.
 """
 
 from det_inception.evaluation.analysis.comparison import comparison_text
+from det_inception.evaluation.analysis.confidence import analyze_confidence
+from det_inception.evaluation.analysis.confusion import confusion_matrix
 from det_inception.evaluation.analysis.errors import KINDS, analyze_errors
 from det_inception.evaluation.analysis.resampling import bootstrap, compare
 from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions, from_submission
@@ -22,10 +24,12 @@ __all__ = [
     'Annotations',
     'EvalResults',
     'Predictions',
+    'analyze_confidence',
     'analyze_errors',
     'bootstrap',
     'compare',
     'comparison_text',
+    'confusion_matrix',
     'from_submission',
     'image_files',
     'read_report',

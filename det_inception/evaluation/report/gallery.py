@@ -68,7 +68,7 @@ class Galleries:
         true: The most confident true detections.
         false: The most confident false ones.
         by_kind: For each kind of false detection, the most confident ones that ``false`` does not show already.
-        missed: Objects that no detection of any confidence fits, large ones first.
+        missed: The largest objects that no detection of any confidence fits.
         num_missed: How many of these there are, in all images.
         readable: Number of images that are at hand.
         unreadable: Reasons why images could not be read, one for each.
@@ -86,8 +86,10 @@ class Galleries:
 def make_galleries(results: EvalResults, score: Score, errors: ErrorAnalysis, limit: int) -> Galleries:
     """Chooses and draws at most ``limit`` pictures for each gallery, and half as many for each kind of error.
 
-    Only one detection is shown per class and image. True and false ones are so by the run's rules and at IoU 0.5, so
-    that no image contradicts a number.
+    Classes take turns: the most confident detection of each class comes first, then the second one of each, and so on,
+    with one detection per class and image. Those that are chosen are shown in descending confidence. So it is with
+    missed objects and their sizes. True and false ones are so by the run's rules and at IoU 0.5, so that no image
+    contradicts a number.
     """
     there = np.array([path is not None for path in results.image_paths] or [False] * len(results.image_names))
     predictions, annotations = results.predictions, results.annotations
@@ -97,19 +99,40 @@ def make_galleries(results: EvalResults, score: Score, errors: ErrorAnalysis, li
     is_true = (score.matches >= 0) & (errors.verdicts == 0)
     is_false = (score.matches == -1) & (errors.verdicts >= CLASSIFICATION)
 
-    true = artist.detections(order[is_true[order]], limit)
+    def detections(rows: NDArray, limit: int) -> list[Shot]:
+        pairs = predictions.images[rows] * len(results.class_names) + predictions.labels[rows]
+        rows = rows[np.sort(np.unique(pairs, return_index=True)[1])]
+        shots = artist.detections(rows[_in_turns(predictions.labels[rows])], limit)
+        return sorted(shots, key=lambda shot: -predictions.scores[shot.detection])
+
     wrong = order[is_false[order]]
-    false = artist.detections(wrong, limit)
-    shown = {shot.detection for shot in false}
+    false = detections(wrong, limit)
+    unseen = wrong[~np.isin(wrong, [shot.detection for shot in false])]
     by_kind = {}
     for number in range(CLASSIFICATION, BACKGROUND + 1):
-        candidates = (row for row in wrong[errors.verdicts[wrong] == number] if row not in shown)
-        if shots := artist.detections(candidates, max(limit // 2, 1)):
+        if shots := detections(unseen[errors.verdicts[unseen] == number], max(limit // 2, 1)):
             by_kind[KINDS[number - 1]] = shots
     misses = np.flatnonzero(unreached(results, score) & ~annotations.ignored)
     largest = misses[np.argsort(-annotations.areas[misses], kind='stable')]
-    missed = artist.objects(largest[there[annotations.images[largest]]], limit)
-    return Galleries(true, false, by_kind, missed, len(misses), int(there.sum()), list(artist.unreadable.values()))
+    largest = largest[there[annotations.images[largest]]]
+    missed = artist.objects(largest[_in_turns(annotations.labels[largest])], limit)
+    return Galleries(
+        true=detections(order[is_true[order]], limit),
+        false=false,
+        by_kind=by_kind,
+        missed=sorted(missed, key=lambda shot: -annotations.areas[shot.target]),
+        num_missed=len(misses),
+        readable=int(there.sum()),
+        unreadable=list(artist.unreadable.values()),
+    )
+
+
+def _in_turns(labels: NDArray) -> NDArray:
+    """The order in which ranked things take turns by their labels: the first of each label, the second of each, ..."""
+    grouped = np.argsort(labels, kind='stable')
+    turns = np.empty(len(labels), np.int64)
+    turns[grouped] = np.arange(len(labels)) - np.searchsorted(labels[grouped], labels[grouped])
+    return np.argsort(turns, kind='stable')
 
 
 def unreached(results: EvalResults, score: Score) -> NDArray:
@@ -142,17 +165,14 @@ class _Artist:
         self._read = lru_cache(maxsize=8)(read_image)
 
     def detections(self, rows: Iterable[int], limit: int) -> list[Shot]:
-        """Draws the first detections, one per class and image."""
-        predictions, shots, seen = self.results.predictions, [], set()
-        for row in rows:
-            row, image = int(row), int(predictions.images[row])
+        """Draws the first detections."""
+        predictions, shots = self.results.predictions, []
+        for row in map(int, rows):
             if len(shots) == limit:
                 break
-            if (image, predictions.labels[row]) in seen:
-                continue
-            seen.add((image, predictions.labels[row]))
             verdict = self.errors.verdicts[row]
-            shot = self._shot(image, row, int(self.errors.targets[row]), KINDS[verdict - 1] if verdict > 0 else '')
+            kind = KINDS[verdict - 1] if verdict > 0 else ''
+            shot = self._shot(int(predictions.images[row]), row, int(self.errors.targets[row]), kind)
             if shot is not None:
                 shots.append(shot)
         return shots

@@ -7,7 +7,6 @@ of classes and files are only text. Shape legend: C classes, M objects.
 from __future__ import annotations
 
 import base64
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,18 +16,34 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
+from det_inception.evaluation.analysis.confidence import ConfidenceAnalysis, OperatingPoint
+from det_inception.evaluation.analysis.confusion import confusions
 from det_inception.evaluation.analysis.errors import DUPLICATE, KINDS, ErrorAnalysis
 from det_inception.evaluation.analysis.resampling import RESAMPLES, Estimate
 from det_inception.evaluation.analysis.results import RULES, EvalResults
 from det_inception.evaluation.analysis.scoring import Score
 from det_inception.evaluation.analysis.sizes import SizeScore
+from det_inception.evaluation.report.charts import (
+    HEIGHT,
+    LEFT,
+    PANELS_UP_TO,
+    TOP,
+    WIDTH,
+    confidence_charts,
+    precision_recall_charts,
+    precision_recall_overview,
+    proposal_chart,
+    ranked_classes,
+)
 from det_inception.evaluation.report.gallery import Galleries, Shot
-from det_inception.evaluation.report.plots import PANELS_UP_TO
 from det_inception.version import __version__
 
+NUMBERS_FILE = 'numbers.csv'
+"""All numbers of the page, beside it."""
 FEW = 15  # classes whose bars are in one column
 WORST = 6  # classes whose objects the proposals miss most
-_FIGURE_SCALE = 100 / 150  # of the page's pixels to those of the figures, so that their letters are as large as its
+MATRIX_UP_TO = 24  # classes of a confusion matrix
+PAIRS = 10  # of classes that are confused most
 
 MEANINGS = {
     'classification': 'right place, wrong class: overlaps an object of another class by 0.5 or more',
@@ -59,8 +74,8 @@ class Report:
         errors: Its errors.
         coco_sizes: The score for COCO's three sizes.
         third_sizes: The score for the smallest, middle and largest third of the objects.
-        precision_recall: The figure as PNG, by theme.
-        proposal_recall: Likewise, of the proposals; None where there are none at hand.
+        confidence: Precision, recall and F1 against confidence.
+        confusion: int64 (C + 1, C + 1), objects by class against detections, at the chosen confidence.
         galleries: The example images; None where no image is at hand.
         no_galleries: Why there are none.
         title: What was tested.
@@ -73,8 +88,8 @@ class Report:
     errors: ErrorAnalysis
     coco_sizes: Sequence[SizeScore]
     third_sizes: Sequence[SizeScore]
-    precision_recall: dict[str, bytes]
-    proposal_recall: dict[str, bytes] | None
+    confidence: ConfidenceAnalysis
+    confusion: NDArray
     galleries: Galleries | None
     no_galleries: str
     title: str
@@ -92,7 +107,7 @@ def make_page(report: Report) -> str:
     """Writes a report as HTML."""
     results, score, errors = report.results, report.score, report.errors
     num_objects, num_images = results.num_objects, len(results.image_names)
-    ranks = np.argsort(-score.ap, kind='stable')[: int((~np.isnan(score.ap)).sum())]
+    ranks = ranked_classes(score)
     present = int((num_objects > 0).sum())
     tiles = [
         ('images', _number(num_images)),
@@ -111,7 +126,14 @@ def make_page(report: Report) -> str:
             vars(report),
             version=__version__,
             few=FEW,
-            panels_up_to=PANELS_UP_TO,
+            numbers_file=NUMBERS_FILE,
+            plot=dict(left=LEFT, top=TOP, right=LEFT + WIDTH, bottom=TOP + HEIGHT),
+            precision_recall=precision_recall_charts(results, score),
+            overview=precision_recall_overview(results, score) if present > PANELS_UP_TO else None,
+            confidence_charts=confidence_charts(results, score, report.confidence),
+            thresholds=_thresholds(report),
+            matrix=_matrix(report),
+            confused=_confused(report),
             resamples=RESAMPLES,
             meanings=MEANINGS,
             rules=RULES[results.rules],
@@ -144,13 +166,13 @@ def make_page(report: Report) -> str:
 def _proposals(report: Report) -> dict | None:
     """What the section on proposals shows; None where there are none."""
     results, best = report.results, report.results.counted_proposal_iou
-    if best is None or report.proposal_recall is None:
+    if best is None:
         return None
     labels = results.annotations.labels[~results.annotations.ignored]
     recalls = {label: (best[labels == label] >= 0.5).mean() for label in np.unique(labels)}
     worst = sorted(recalls, key=recalls.get)[:WORST]
     return dict(
-        figure=report.proposal_recall,
+        chart=proposal_chart(best),
         recall50=(best >= 0.5).mean(),
         recall70=(best >= 0.7).mean(),
         all_classes=len(worst) == len(recalls),
@@ -191,21 +213,76 @@ def _table(report: Report) -> list[dict]:
     """The numbers of each class, as texts."""
     results, score, best = report.results, report.score, report.results.counted_proposal_iou
     labels = results.annotations.labels[~results.annotations.ignored]
-    recall = score.final_recall
-    detections = np.bincount(results.predictions.labels, minlength=len(score.ap))
+    counts, recall = results.class_counts, score.final_recall
     rows = []
     for label, name in enumerate(results.class_names):
-        cells = [
-            _number(results.num_objects[label]),
-            _number(detections[label]),
-            _ap(score.ap[label]),
-            _share(recall[label]),
-        ]
+        numbers = (counts.images, counts.objects, counts.detections)
+        cells = [*(_number(of_class[label]) for of_class in numbers), _ap(score.ap[label]), _share(recall[label])]
         if best is not None:
             own = best[labels == label]
             cells += [_share((own >= threshold).mean() if len(own) else np.nan) for threshold in (0.5, 0.7)]
         rows.append(dict(name=name, cells=cells, costliest=_costliest(report.errors.class_costs[:, label])))
     return rows
+
+
+def _thresholds(report: Report) -> list[dict]:
+    """The best confidence of each class, and of all together, with what it gives, as texts."""
+    analysis = report.confidence
+
+    def row(name: str, best: OperatingPoint, chosen: OperatingPoint | None) -> dict:
+        confidence = '–' if np.isnan(best.confidence) else f'{best.confidence:g}'
+        f1 = _ap(chosen.f1) if chosen else ''
+        cells = [confidence, _share(best.precision), _share(best.recall), _ap(best.f1), f1]
+        return dict(name=name, cells=cells)
+
+    overall = analysis.overall
+    rows = [row('All classes', overall.best, overall.chosen)]
+    if len(analysis.classes) > 1:
+        rows.append(row('Each from its best', analysis.separate, None))
+    names = report.results.class_names
+    return rows + [row(name, curve.best, curve.chosen) for name, curve in zip(names, analysis.classes)]
+
+
+def _matrix(report: Report) -> dict:
+    """The confusion matrix, or that of the classes that are confused most: names and rows of cells."""
+    counts, names = report.confusion, report.results.class_names
+    shown = np.arange(len(names))
+    if len(names) > MATRIX_UP_TO:
+        between = counts[:-1, :-1] - np.diag(np.diag(counts[:-1, :-1]))
+        involved = between.sum(axis=0) + between.sum(axis=1)
+        shown = np.sort(np.argsort(-involved, kind='stable')[:MATRIX_UP_TO])
+    nothing = len(names)
+    objects, detections = counts.sum(axis=1), counts.sum(axis=0)
+    rows = []
+    for row in (*shown, nothing):
+        cells = []
+        for column in (*shown, nothing):
+            if row == nothing:
+                what, whole = f'{(*names, "")[column]} where nothing is', detections[column]
+            else:
+                found = 'not found' if column == nothing else f'found as {names[column]}'
+                what, whole = f'{names[row]} {found}', objects[row]
+            cells.append(
+                dict(
+                    count=counts[row, column],
+                    share=counts[row, column] / whole if whole else 0.0,
+                    right=row == column,
+                    title=f'{what}: {counts[row, column]:,} of {whole:,}',
+                    empty=row == column == nothing,
+                )
+            )
+        rows.append(dict(name='nothing there' if row == nothing else names[row], cells=cells))
+    columns = [names[label] for label in shown]
+    return dict(columns=[*columns, 'not found'], rows=rows, complete=len(shown) == len(names))
+
+
+def _confused(report: Report) -> list[_Bar]:
+    """The pairs of classes that are confused most, each with its share of the objects."""
+    names, objects = report.results.class_names, report.confusion.sum(axis=1)
+    return [
+        _Bar(f'{names[row]} as {names[column]}', count / objects[row], f'{count} of {objects[row]}', int(objects[row]))
+        for row, column, count in confusions(report.confusion)[:PAIRS]
+    ]
 
 
 def _costliest(costs: NDArray) -> str:
@@ -229,7 +306,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update(zip=zip)
     environment.filters.update(
-        ap=_ap, counted=_counted, data_uri=_data_uri, number=_number, png_size=_png_size, points=_points, share=_share
+        ap=_ap, counted=_counted, data_uri=_data_uri, number=_number, points=_points, share=_share
     )
     return environment
 
@@ -257,8 +334,3 @@ def _counted(count: int, one: str, more: str | None = None) -> str:
 
 def _data_uri(content: bytes, kind: str) -> str:
     return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
-
-
-def _png_size(png: bytes) -> list[int]:
-    """Width and height at which the page shows a figure."""
-    return [round(side * _FIGURE_SCALE) for side in struct.unpack('>II', png[16:24])]

@@ -18,6 +18,7 @@ def rewrite_report(
     title: str | None = None,
     images: str | Path | None = None,
     pictures: int = PICTURES,
+    confidence: float | None = None,
 ) -> Path:
     """Writes the report of a test run from its file.
 
@@ -27,12 +28,14 @@ def rewrite_report(
         title: What was tested; None: the name of ``source``.
         images: Folder of the images, or of some of them; None: the report has no galleries.
         pictures: Images per gallery, at most.
+        confidence: From which on detections are in the confusion matrix; None: where F1 is highest.
 
     Returns:
         The page.
 
     Raises:
-        InputError: There is no run, ``images`` holds none of its images, or the folder cannot be written to.
+        InputError: There is no run, ``images`` holds none of its images, no detection has that confidence, or the
+            folder cannot be written to.
     """
     source, folder = Path(source), Path(folder)
     home = source if source.is_dir() else source.parent
@@ -47,6 +50,7 @@ def rewrite_report(
         title=title or home.resolve().name,
         pictures=pictures,
         no_pictures='Left out: the run names no image files; --images FOLDER says where they are.',
+        confidence=confidence,
     )
 
 
