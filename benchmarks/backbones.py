@@ -17,8 +17,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from det_inception.cli import common as cli
-from det_inception.models import BNInception, GoogLeNetClassifier, TimmBackbone
+from det_inception.models import NIN, BNInception, GoogLeNetClassifier, TimmBackbone
 from det_inception.models.backbones.timm_backbone import require_timm
+from det_inception.registry import MODELS
 from det_inception.utils.tables import markdown_table
 
 
@@ -33,7 +34,8 @@ class Network(NamedTuple):
     source: str
 
 
-CARD = 'timm, model card'
+CARD, TORCHVISION = 'timm, model card', 'torchvision, documentation'
+BURDEN = 'Caffe, model file; albanie/convnet-burden'
 NETWORKS = (
     Network(
         'GoogLeNet',
@@ -70,7 +72,13 @@ NETWORKS = (
         '8.40 G',
         'arXiv 1610.02357, table 3; osmr/imgclsmob, README',
     ),
-    Network('VGG-16', dict(type='TimmBackbone', model_name='vgg16'), 224, '138.4 M', '15.5 G', CARD),
+    Network('AlexNet, Caffe', dict(type='AlexNet', variant='caffe'), 227, '60,965,224', '0.727 G', BURDEN),
+    Network(
+        'AlexNet, torchvision', dict(type='AlexNet', variant='torchvision'), 224, '61,100,840', '0.71 G', TORCHVISION
+    ),
+    Network('VGG-16', dict(type='VGG16'), 224, '138,357,544', '15.47 G', TORCHVISION),
+    Network('Network in Network', dict(type='NIN'), 227, '7.6 M (29 MB)', '-', 'model file nin_imagenet'),
+    Network('Inception-ResNet v1', dict(type='InceptionResNetV1'), 299, '-', '-', 'arXiv 1602.07261'),
     Network(
         'ResNet-50', dict(type='TimmBackbone', model_name='resnet50'), 224, '-', '3.8 G', 'arXiv 1512.03385, table 1'
     ),
@@ -86,6 +94,14 @@ def classifier(backbone: dict) -> tuple[nn.Module, nn.Module]:
     if backbone['type'] == 'BNInception':
         body = BNInception(**settings)
         return nn.Sequential(body, _Last(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1024, 1000)), body
+    if backbone['type'] == 'NIN':
+        body = NIN(**settings)
+        # Its own last layer, in front of the pool.
+        return nn.Sequential(body, _Last(), nn.Conv2d(1024, 1000, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)), body
+    if backbone['type'] in ('AlexNet', 'VGG16', 'InceptionResNetV1'):
+        body = MODELS.build(backbone)
+        last = nn.Linear(body.out_channels[-1], 1000)
+        return nn.Sequential(body, _Last(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last), body
     return require_timm().create_model(backbone['model_name']), TimmBackbone(**settings)
 
 

@@ -1,9 +1,13 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
 import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
+from det_inception.models.backbones.alexnet import AlexNet
 from det_inception.models.backbones.bn_inception import BNInception
 from det_inception.models.backbones.googlenet import GoogLeNet
+from det_inception.models.backbones.inception_resnet_v1 import InceptionResNetV1
+from det_inception.models.backbones.nin import NIN
 from det_inception.models.backbones.timm_backbone import TimmBackbone
+from det_inception.models.backbones.vgg import VGG16
 from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
 from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
@@ -24,7 +28,10 @@ from det_inception.models.layers.assigner import IgnoringMaxIoUAssigner
 from det_inception.models.layers.region_warp import RegionWarp
 
 __all__ = [
+    'NIN',
     'RCNN',
+    'VGG16',
+    'AlexNet',
     'BNInception',
     'BackboneDataPreprocessor',
     'CropPreprocessor',
@@ -35,6 +42,7 @@ __all__ = [
     'IgnoringMaxIoUAssigner',
     'ImageNetHead',
     'ImageNetRCNN',
+    'InceptionResNetV1',
     'MultiBox',
     'MultiBoxGlobalHead',
     'MultiBoxGridHead',

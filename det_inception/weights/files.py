@@ -35,7 +35,12 @@ from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 
 ADDRESSES = ('torchvision://', 'http://', 'https://')
 TORCHVISION_URL = 'https://download.pytorch.org/models/googlenet-1378be20.pth'
-"""Its name ends in the beginning of its SHA-256."""
+TORCHVISION_URLS = {
+    'torchvision://googlenet': TORCHVISION_URL,
+    'torchvision://alexnet': 'https://download.pytorch.org/models/alexnet-owt-7be5be79.pth',
+    'torchvision://vgg16': 'https://download.pytorch.org/models/vgg16-397923af.pth',
+}
+"""Their names end in the beginning of their SHA-256."""
 MAX_INFLATION = 8
 """A file's arrays may take so many times its own size in memory, and 64 MiB. Weights hardly compress."""
 MAX_DOWNLOAD = 4 << 30
@@ -72,7 +77,7 @@ def read_raw(source: str | Path) -> RawCheckpoint:
     """Reads all arrays of a file of weights, of whatever network.
 
     Args:
-        source: A file, the bare name of one of the project's checkpoints, ``'torchvision://googlenet'``, or an
+        source: A file, the bare name of one of the project's checkpoints, one of :data:`TORCHVISION_URLS`, or an
             ``http://`` or ``https://`` address of a file.
 
     Raises:
@@ -322,9 +327,9 @@ def fetch(address: str) -> tuple[Path, RawCheckpoint]:
     """Downloads an address, or finds it in the cache, and returns where it lies and what it holds."""
     if not address.startswith(ADDRESSES):
         raise CheckpointError(f'{address}: is no address that is understood; use a file, {", ".join(ADDRESSES)}.')
-    if address.startswith('torchvision://') and address != 'torchvision://googlenet':
-        raise CheckpointError(f'{address}: is no GoogLeNet; use torchvision://googlenet.')
-    url = TORCHVISION_URL if address.startswith('torchvision://') else address
+    if address.startswith('torchvision://') and address not in TORCHVISION_URLS:
+        raise CheckpointError(f'{address}: is not known; use {", ".join(TORCHVISION_URLS)}.')
+    url = TORCHVISION_URLS.get(address, address)
     cached = _cached(url)
     if not cached.is_file():
         try:
@@ -348,7 +353,7 @@ def _cached(url: str) -> Path:
     path = Path(torch.hub.get_dir(), 'checkpoints', name[-100:])
     return (
         path
-        if url == TORCHVISION_URL
+        if url in TORCHVISION_URLS.values()
         else path.with_stem(f'{path.stem}-{hashlib.sha256(url.encode()).hexdigest()[:8]}')
     )
 
@@ -368,7 +373,8 @@ def _download(url: str, target: Path) -> None:
                     file.write(block)
             if stated is not None and size != int(stated):
                 raise ValueError(f'it ended after {size} of {stated} bytes')
-            if url == TORCHVISION_URL and not digest.hexdigest().startswith('1378be20'):
+            beginning = Path(url).stem.rpartition('-')[2]
+            if url in TORCHVISION_URLS.values() and not digest.hexdigest().startswith(beginning):
                 raise ValueError('it is not the file that torchvision published')
 
 

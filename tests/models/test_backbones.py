@@ -26,6 +26,8 @@ CONFIG = os.path.join(REPO, 'configs/inception_v3_rcnn_voc.py')
 # Name, type and settings, and the channels of the stages of stride 4, 8, 16 and 32.
 FAMILY = [
     pytest.param(dict(type='BNInception'), (192, 320, 576, 1024), id='bn_inception'),
+    pytest.param(dict(type='InceptionResNetV1'), (192, 256, 896, 1792), id='inception_resnet_v1'),
+    pytest.param(dict(type='NIN'), (96, 256, 384, 1024), id='nin'),
     *(
         pytest.param(dict(type='TimmBackbone', model_name=name), channels, id=name)
         for name, channels in {
@@ -41,6 +43,8 @@ FAMILY = [
 
 
 def stages(backbone: dict) -> tuple[int, ...]:
+    if backbone['type'] == 'NIN':
+        return (0, 1, 2, 3)
     return (2, 3, 4, 5) if backbone.get('model_name') == 'vgg16' else (1, 2, 3, 4)
 
 

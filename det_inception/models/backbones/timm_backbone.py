@@ -40,6 +40,13 @@ def require_timm() -> ModuleType:
     return timm
 
 
+def current_name(model_name: str) -> str:
+    """Returns what timm calls a network today: papers and older code say ``xception``, timm ``legacy_xception``."""
+    from timm.models import _registry
+
+    return getattr(_registry, '_deprecated_models', {}).get(model_name) or model_name
+
+
 def timm_normalization(model_name: str) -> dict:
     """Returns the normalization that timm's weights of a network want, as ``DetDataPreprocessor`` takes it.
 
@@ -48,7 +55,7 @@ def timm_normalization(model_name: str) -> dict:
     """
     timm = require_timm()
     _require_known(timm, model_name)
-    settings = timm.get_pretrained_cfg(model_name)
+    settings = timm.get_pretrained_cfg(current_name(model_name))
     if settings is None:
         raise InputError(f'model.backbone.model_name: timm states no normalization for {model_name!r}; use another.')
     return dict(
@@ -66,7 +73,7 @@ def timm_testing(model_name: str) -> dict | None:
     """
     timm = require_timm()
     _require_known(timm, model_name)
-    settings = timm.get_pretrained_cfg(model_name)
+    settings = timm.get_pretrained_cfg(current_name(model_name))
     if settings is None:
         return None
     height, crop = settings.input_size[1:]
@@ -92,6 +99,7 @@ class TimmBackbone(Backbone):
 
     Args:
         model_name: timm's name, such as ``'inception_v4'``, or with a tag of its weights, ``'inception_v3.tf_in1k'``.
+            Former names, such as ``'xception'``, stand for the present ones.
         out_indices: Which stages' outputs ``forward`` returns; negative ones count from the last.
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
             Where timm takes a stage's output from the middle of a block, that block is not frozen with it.
@@ -114,6 +122,7 @@ class TimmBackbone(Backbone):
         super().__init__(init_cfg)
         timm = require_timm()
         _require_known(timm, model_name)
+        model_name = current_name(model_name)
         self.model_name, self.frozen_stages, self.norm_eval = model_name, frozen_stages, norm_eval
         self._requested = tuple(out_indices)
         try:
