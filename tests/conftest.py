@@ -27,6 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption('--fuzz-only', metavar='SEED:NUMBER', help='one input alone')
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # Else libraries complain of leaks at the end.
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """Real weights, images and annotations, which do not come with the project; without them the test is skipped."""
