@@ -35,6 +35,7 @@ COMMANDS = {
     'publish': 'reduce a training checkpoint to what is needed to use it',
     'export': 'write a detector as an ONNX or OpenVINO file',
     'mini': 'draw a small data set',
+    'modules': 'print what inception modules cost, naive and reduced',
     'demo': 'show on photos and on a drawn data set what this can do',
 }
 

@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from det_inception.config.data import config_classes, datasets_of, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.ilsvrc import RULES, describe_rule
-from det_inception.models.backbones.googlenet import GoogLeNet
+from det_inception.models.backbones.googlenet import GoogLeNet, network_settings
 from det_inception.utils.errors import InputError, some
 from det_inception.weights.files import CheckpointError
 from det_inception.weights.layouts import Weights
@@ -148,7 +148,7 @@ def _common_classes(
 
 
 def _adopt(model: dict, weights: Weights) -> None:
-    model['backbone'].update(variant=weights.variant, width=weights.width)
+    model['backbone'].update(network_settings(model['backbone'], weights))
     if model['data_preprocessor'].get('mean') is not None:
         model['data_preprocessor'].update(weights.normalization)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,8 @@ class NetworkLayout:
         scale_channels: Returns the channels at a width, of those at width 1.
         caffe_trunk: What Caffe's names of the network's layers begin with.
         caffe_classifier: What Caffe's name of the last layer begins with.
+        settings: Of the network's class, besides variant and width.
+        lacking: What no name of this network contains and every other layout's does; for one that is not the first.
     """
 
     name: str
@@ -63,6 +65,8 @@ class NetworkLayout:
     scale_channels: Callable[[int, float], int]
     caffe_trunk: tuple[str, ...]
     caffe_classifier: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    lacking: str = ''
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Weights:
         classes: The K classes in the order of the outputs, where the file names them.
         source: The file or address that was read.
         sha256: Of the file's bytes, in hexadecimal; None where an address left no file behind.
+        settings: Of the network's class, besides variant and width.
     """
 
     backbone: dict[str, Tensor]
@@ -91,6 +96,7 @@ class Weights:
     source: str
     sha256: str | None = None
     testing: dict | None = None
+    settings: dict = field(default_factory=dict)
 
     @property
     def num_parameters(self) -> int:
@@ -101,12 +107,12 @@ class Weights:
         )
 
 
-def read_weights(source: str | Path, layout: NetworkLayout) -> Weights:
+def read_weights(source: str | Path, *layouts: NetworkLayout) -> Weights:
     """Reads a network's weights, in whichever layout they come.
 
     Args:
         source: A file, ``'torchvision://googlenet'``, or an ``http://`` or ``https://`` address of a file.
-        layout: The network's.
+        layouts: The network's; another one's only if that fits better, see ``NetworkLayout.lacking``.
 
     Returns:
         The weights, complete and under this project's names. The auxiliary classifiers of a file are left out.
@@ -116,20 +122,21 @@ def read_weights(source: str | Path, layout: NetworkLayout) -> Weights:
     """
     path, raw = find_raw(source)
     sha256 = sha256_of(path) if path.is_file() else None
-    return replace(convert_state_dict(raw, os.fspath(source), layout), sha256=sha256)
+    return replace(convert_state_dict(raw, os.fspath(source), *layouts), sha256=sha256)
 
 
-def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> Weights:
+def convert_state_dict(raw: RawCheckpoint, name: str, *layouts: NetworkLayout) -> Weights:
     """Maps the arrays of any layout to this project's names and checks that they make the whole network.
 
     Args:
         raw: The file's content.
         name: The file's, for messages.
-        layout: The network's.
+        layouts: As for :func:`read_weights`.
 
     Raises:
         CheckpointError: They do not.
     """
+    layout = _layout_of(raw.tensors, layouts)
     tensors = _without_prefix(raw.tensors, layout)
     if any(key.startswith('backbone.') for key in tensors):
         inside = {
@@ -184,7 +191,18 @@ def convert_state_dict(raw: RawCheckpoint, name: str, layout: NetworkLayout) -> 
         classes=_classes(raw.meta, classifier),
         source=name,
         testing=testing and dict(testing),
+        settings=dict(layout.settings),
     )
+
+
+def _layout_of(tensors: Mapping[str, Tensor], layouts: Sequence[NetworkLayout]) -> NetworkLayout:
+    """Returns the layout of a file's network, told by a unit that the file has and one that it lacks."""
+    first, *others = layouts
+    for layout in others:
+        telling = f'{layout.telling}.conv.weight'
+        if any(key.endswith(telling) for key in tensors) and not any(layout.lacking in key for key in tensors):
+            return layout
+    return first
 
 
 def _without_prefix(tensors: Mapping[str, Tensor], layout: NetworkLayout) -> dict[str, Tensor]:

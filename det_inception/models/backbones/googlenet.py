@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,6 +97,10 @@ NORMALIZATION = {
 }
 """What the public weights of a variant were trained with. No public weights exist for ``batch_norm``; its entry is
 this project's choice."""
+
+
+MODULES = ('reduced', 'naive')
+"""Kinds of inception modules: those of figure 2b, which the entry had, and those of figure 2a."""
 
 
 def scale_channels(channels: int, width: float) -> int:
@@ -178,6 +183,41 @@ class Inception(nn.Module):
         return torch.cat(branches, dim=1)
 
 
+class NaiveInception(nn.Module):
+    """The naive inception module (figure 2a): nothing is reduced, and the pooled input is passed on as it is.
+
+    So every module has more channels than the one before, and the next one's 3x3 and 5x5 pay for them.
+    """
+
+    def __init__(self, in_channels: int, widths: InceptionWidths, variant: Variant) -> None:
+        super().__init__()
+        norm = variant.batch_norm
+        self.conv_1x1 = ConvUnit(in_channels, widths.conv_1x1, 1, norm)
+        self.conv_3x3 = ConvUnit(in_channels, widths.conv_3x3, 3, norm)
+        self.conv_5x5 = ConvUnit(in_channels, widths.conv_5x5, variant.kernel_5x5, norm)
+        self.pool = nn.MaxPool2d(3, stride=1, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((self.conv_1x1(x), self.conv_3x3(x), self.conv_5x5(x), self.pool(x)), dim=1)
+
+
+def build_inception(modules: str, in_channels: int, widths: InceptionWidths, variant: Variant) -> nn.Module:
+    """Returns an inception module of a kind of :data:`MODULES`."""
+    kind = Inception if modules == 'reduced' else NaiveInception
+    return kind(in_channels, widths, variant)
+
+
+def inception_channels(modules: str, in_channels: int, widths: InceptionWidths) -> int:
+    """Returns the output channels of an inception module."""
+    return widths.out if modules == 'reduced' else in_channels + widths.out - widths.pool_proj
+
+
+def require_modules(modules: str) -> None:
+    """Refuses a kind of inception module that there is not."""
+    if modules not in MODULES:
+        raise ValueError(f'GoogLeNet has no modules {modules!r}; choose one of {", ".join(MODULES)}')
+
+
 @MODELS.register_module()
 class GoogLeNet(Backbone):
     """The convolutional part of GoogLeNet, from the image to inception 5b.
@@ -191,6 +231,8 @@ class GoogLeNet(Backbone):
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         width: Multiplies every channel count; 1 is the paper's network.
+        modules: ``'reduced'`` or ``'naive'``: modules without the 1x1 convolutions in front of 3x3 and 5x5 and behind
+            the pool, to compare; the channels of later stages are then 832, 3344 and 4944 instead of those above.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with any file or address that
             :func:`det_inception.weights.layouts.read_weights` reads, ``'torchvision://googlenet'`` among them.
 
@@ -211,16 +253,18 @@ class GoogLeNet(Backbone):
         frozen_stages: int = -1,
         norm_eval: bool = False,
         width: float = 1.0,
+        modules: str = 'reduced',
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if variant not in VARIANTS:
             raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
+        require_modules(modules)
         names = [name for name, _ in STAGES]
         require_stages('GoogLeNet', names, out_indices, frozen_stages, max(out_indices, default=-1))
         if not 0 < width <= 4:
             raise ValueError(f'width multiplies the channels and lies in (0, 4], not {width}')
-        self.variant, self.width, self.out_indices = variant, width, tuple(out_indices)
+        self.variant, self.width, self.out_indices, self.kind = variant, width, tuple(out_indices), modules
         self.frozen_stages, self.norm_eval = frozen_stages, norm_eval
 
         kind = VARIANTS[variant]
@@ -235,8 +279,8 @@ class GoogLeNet(Backbone):
         for name, widths in INCEPTION.items():
             widths = widths.scaled(width)
             if f'inception{name}' in needed:
-                setattr(self, f'inception{name}', Inception(channels, widths, kind))
-            channels = stage_channels[f'inception{name}'] = widths.out
+                setattr(self, f'inception{name}', build_inception(modules, channels, widths, kind))
+            channels = stage_channels[f'inception{name}'] = inception_channels(modules, channels, widths)
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
         self.lrn = nn.Identity() if kind.batch_norm else LocalResponseNorm()
@@ -265,7 +309,8 @@ class GoogLeNet(Backbone):
         )
         norm, kernel = 'batch norm' if kind.batch_norm else 'LRN', kind.kernel_5x5
         narrower = '' if self.width == 1 else f', width {self.width:g}'
-        return f'{whose} ({norm}, {kernel}x{kernel} kernels in the 5x5 branch{narrower})'
+        naive = '' if self.kind == 'reduced' else ', naive modules'
+        return f'{whose} ({norm}, {kernel}x{kernel} kernels in the 5x5 branch{narrower}{naive})'
 
     @property
     def default_normalization(self) -> dict:
@@ -318,18 +363,18 @@ class GoogLeNet(Backbone):
     @classmethod
     def read_weights(cls, source: str | Path) -> Weights:
         """Reads the weights of a GoogLeNet, see :func:`det_inception.weights.layouts.read_weights`."""
-        return read_weights(source, LAYOUT)
+        return read_weights(source, LAYOUT, NAIVE_LAYOUT)
 
     @classmethod
     def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
         """Returns variant, width and normalization of the file."""
-        return _config(cls.read_weights(source))
+        return _config(config, cls.read_weights(source))
 
     @classmethod
     def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
         """Returns variant, width and normalization of the checkpoint."""
         raw = RawCheckpoint(checkpoint['state_dict'], checkpoint['meta'])
-        return _config(convert_state_dict(raw, str(path), LAYOUT))
+        return _config(config, convert_state_dict(raw, str(path), LAYOUT, NAIVE_LAYOUT))
 
     def load_pretrained(self, source: str | Path | Weights) -> None:
         """Loads what :meth:`read_weights` reads, or returned, and notes its normalization."""
@@ -338,6 +383,11 @@ class GoogLeNet(Backbone):
             raise CheckpointError(
                 f'{weights.source}: holds the {weights.variant!r} variant of GoogLeNet and the config asks for '
                 f'{self.variant!r}; set model.backbone.variant={weights.variant!r} or give weights of that variant.'
+            )
+        if (modules := weights.settings.get('modules', 'reduced')) != self.kind:
+            raise CheckpointError(
+                f'{weights.source}: holds a GoogLeNet of {modules} modules and the config asks for {self.kind} ones; '
+                f'set model.backbone.modules={modules!r} or give weights of such modules.'
             )
         own = self.state_dict()
         if any(weights.backbone[key].shape != value.shape for key, value in own.items()):
@@ -354,8 +404,15 @@ class GoogLeNet(Backbone):
         )
 
 
-def _config(weights: Weights) -> WeightsConfig:
-    return WeightsConfig(dict(variant=weights.variant, width=weights.width), weights.normalization, weights.testing)
+def network_settings(config: Mapping, weights: Weights) -> dict:
+    """Returns which GoogLeNet weights are of; the kind of its modules only if a config says or needs another."""
+    modules = weights.settings.get('modules', 'reduced')
+    said = dict(variant=weights.variant, width=weights.width)
+    return said if config.get('modules', 'reduced') == modules else said | dict(modules=modules)
+
+
+def _config(config: Mapping, weights: Weights) -> WeightsConfig:
+    return WeightsConfig(network_settings(config, weights), weights.normalization, weights.testing)
 
 
 def _units() -> tuple[Unit, ...]:
@@ -392,3 +449,13 @@ LAYOUT = NetworkLayout(
     caffe_classifier='loss3/classifier',
 )
 """How the public weights of GoogLeNet are recognized."""
+
+NAIVE_LAYOUT = replace(
+    LAYOUT,
+    name='GoogLeNet of naive modules',
+    units=tuple(unit for unit in LAYOUT.units if not unit.own.endswith(('reduce_3x3', 'reduce_5x5', 'pool_proj'))),
+    build=lambda variant, width: GoogLeNet(variant, width=width, modules='naive'),
+    settings=dict(modules='naive'),
+    lacking='.reduce_3x3.',
+)
+"""The same of this project's own with naive modules, of which there are no public weights."""

@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from det_inception.models.backbones.base import NetworkPart
-from det_inception.models.backbones.googlenet import INCEPTION, STAGES, VARIANTS, GoogLeNet, Inception
+from det_inception.models.backbones.googlenet import (
+    INCEPTION,
+    STAGES,
+    VARIANTS,
+    GoogLeNet,
+    build_inception,
+    inception_channels,
+)
 from det_inception.registry import MODELS
 
 MODULES = STAGES[-1][1]
@@ -29,21 +36,29 @@ class GoogLeNetSharedHead(NetworkPart):
         variant: As for :class:`~det_inception.models.GoogLeNet`.
         width: Likewise.
         norm_eval: Likewise.
+        modules: Likewise.
         init_cfg: Likewise; the two modules are taken out of the weights.
     """
 
     def __init__(
-        self, variant: str = 'paper', width: float = 1.0, norm_eval: bool = False, init_cfg: dict | None = None
+        self,
+        variant: str = 'paper',
+        width: float = 1.0,
+        norm_eval: bool = False,
+        modules: str = 'reduced',
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if variant not in VARIANTS:
             raise ValueError(f'GoogLeNet has no variant {variant!r}; choose one of {", ".join(VARIANTS)}')
-        self.variant, self.width, self.norm_eval = variant, width, norm_eval
-        channels = INCEPTION['4e'].scaled(width).out
+        self.variant, self.width, self.norm_eval, self.kind = variant, width, norm_eval, modules
+        with torch.device('meta'):
+            before = GoogLeNet(variant, out_indices=(3,), width=width, modules=modules)
+        channels = self.in_channels = before.out_channels[-1]
         for name in MODULES:
             widths = INCEPTION[name.removeprefix('inception')].scaled(width)
-            setattr(self, name, Inception(channels, widths, VARIANTS[variant]))
-            channels = widths.out
+            setattr(self, name, build_inception(modules, channels, widths, VARIANTS[variant]))
+            channels = inception_channels(modules, channels, widths)
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns (R, 1024, 7, 7) for features of 4e (R, 832, 7, 7)."""
@@ -52,13 +67,13 @@ class GoogLeNetSharedHead(NetworkPart):
 
     def load_pretrained(self, source: str | Path) -> None:
         """Takes the last modules of a whole GoogLeNet, see its ``load_pretrained``."""
-        network = GoogLeNet(self.variant, width=self.width)
+        network = GoogLeNet(self.variant, width=self.width, modules=self.kind)
         network.load_pretrained(source)
         self._take(network)
 
     def init_random(self) -> None:
         """Draws weights as GoogLeNet does."""
-        network = GoogLeNet(self.variant, width=self.width)
+        network = GoogLeNet(self.variant, width=self.width, modules=self.kind)
         network.init_random()
         self._take(network)
 
@@ -67,4 +82,4 @@ class GoogLeNetSharedHead(NetworkPart):
             getattr(self, name).load_state_dict(getattr(network, name).state_dict())
 
     def _example(self) -> Tensor:
-        return torch.zeros(1, INCEPTION['4e'].scaled(self.width).out, 7, 7)
+        return torch.zeros(1, self.in_channels, 7, 7)
