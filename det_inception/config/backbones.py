@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -62,9 +62,7 @@ def _fit(model: dict, said: WeightsConfig) -> None:
     if said.settings:
         for part in network_parts(model):
             part.update(said.settings)
-        with torch.device('meta'):
-            network = MODELS.build(dict(model['backbone'], init_cfg=None))
-        _fit_channels(model, [stage['channels'] for stage in network.feature_info])
+        fit_channels(model)
     preprocessor = model['data_preprocessor']
     kind = MODELS.get(preprocessor['type'])
     # A preprocessor that takes its normalization from the weights by itself needs none in the config.
@@ -72,16 +70,27 @@ def _fit(model: dict, said: WeightsConfig) -> None:
         preprocessor.update(said.normalization)
 
 
-def _fit_channels(model: dict, channels: Sequence[int]) -> None:
-    """Tells the parts behind a backbone how many channels its stages have; behind a neck they are the neck's."""
-    if model.get('neck') is not None:
+def fit_channels(model: dict) -> None:
+    """Tells the neck, or without one the heads behind a backbone of this project, how many channels its stages have.
+
+    Args:
+        model: A detector's config, changed in place.
+    """
+    with torch.device('meta'):
+        network = MODELS.build(dict(model['backbone'], init_cfg=None))
+    channels, given = [stage['channels'] for stage in network.feature_info], network.out_channels
+    neck = model.get('neck')
+    if neck is not None:
+        first = neck[0] if isinstance(neck, (list, tuple)) else neck
+        if isinstance(first.get('in_channels'), (list, tuple)):
+            first.update(in_channels=list(given))
         return
-    stages = model['backbone'].get('out_indices', (len(channels) - 1,))
-    given = tuple(channels[stage] for stage in stages)
     if (head := model.get('bbox_head')) is not None:
         head.update(in_channels=given if isinstance(head.get('in_channels'), (list, tuple)) else given[-1])
     if (head := model.get('rpn_head')) is not None:
         head.update(in_channels=given[-1])
     if (head := model.get('roi_head')) is not None:
         head['bbox_roi_extractor'].update(out_channels=given[-1])
-        head['bbox_head'].update(in_channels=channels[-1] if head.get('shared_head') is not None else given[-1])
+        last = channels[-1] if head.get('shared_head') is not None else given[-1]
+        for one in head['bbox_head'] if isinstance(head['bbox_head'], (list, tuple)) else [head['bbox_head']]:
+            one.update(in_channels=last)

@@ -102,9 +102,10 @@ def set_classes(cfg: Config, classes: Iterable[str]) -> None:
         dataset['metainfo'] = dict(dataset.get('metainfo') or {}, classes=classes)
     if is_class_agnostic(cfg):
         return
-    for head in (cfg.model, cfg.model.get('bbox_head'), (cfg.model.get('roi_head') or {}).get('bbox_head')):
-        if head is not None and 'num_classes' in head:
-            head['num_classes'] = len(classes)
+    for part in (cfg.model, cfg.model.get('bbox_head'), (cfg.model.get('roi_head') or {}).get('bbox_head')):
+        for head in part if isinstance(part, (list, tuple)) else [part]:  # A cascade has several.
+            if head is not None and 'num_classes' in head:
+                head['num_classes'] = len(classes)
 
 
 def _named_classes(settings: dict) -> tuple[str, ...] | None:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from det_inception.config.backbones import backbone_class, fit_to_checkpoint, fit_to_weights, network_parts
+from det_inception.config.backbones import (
+    backbone_class,
+    fit_channels,
+    fit_to_checkpoint,
+    fit_to_weights,
+    network_parts,
+)
 from det_inception.config.data import config_classes, datasets_of, is_class_agnostic, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.region_scores import SUFFIX, RegionScores
@@ -39,6 +45,8 @@ def apply_weights(cfg: Config, weights: str) -> None:
             part.update(init_cfg=None, norm_eval=False)
             if 'frozen_stages' in part:
                 part.update(frozen_stages=-1)
+        if backbone_class(cfg.model) is not None:
+            fit_channels(cfg.model)
         return
     if backbone_class(cfg.model) is None:
         raise ConfigError(

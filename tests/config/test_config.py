@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmengine.optim import build_optim_wrapper
+from torch.nn import ModuleList
 
 from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
@@ -68,7 +70,9 @@ def test_every_config_describes_a_model(path):
     else:
         head = model.roi_head.bbox_head if 'roi_head' in cfg.model else model.bbox_head
         background = 'svm' not in path.stem
-        assert head.num_classes == 3 and head.fc_cls.out_features == 3 + background
+        for one in head if isinstance(head, ModuleList) else [head]:
+            assert one.num_classes == 3
+            assert not isinstance(one, BBoxHead) or one.fc_cls.out_features == 3 + background
     assert {dataset.metainfo['classes'] for dataset in datasets(cfg)} == {('a', 'b', 'c')}
 
 
