@@ -22,8 +22,8 @@ from det_inception.inference.sources import STANDARD_INPUT, Photo, open_image, r
 from det_inception.inference.video import CAMERA, Video, VideoWriter, is_video_source, require_sampling
 from det_inception.models import ImageNetRCNN
 from det_inception.utils.downloads import is_address
-from det_inception.utils.errors import InputError, is_out_of_memory, printable
-from det_inception.utils.files import atomic_write, output_names, require_apart, write_image
+from det_inception.utils.errors import InputError, OutputError, is_out_of_memory, printable
+from det_inception.utils.files import LineWriter, atomic_write, output_names, require_apart, write_image
 
 DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
@@ -128,6 +128,7 @@ class _Run:
         self.images = self.frames = self.boxes = 0
         self.ended_early: list[str] = []
         self.first: InputError | None = None
+        self._next_write = 0.0
 
     def one(self, source: str | Path, stem: str) -> None:
         try:
@@ -136,6 +137,8 @@ class _Run:
                 return
             image, name = _open(source)
             found = self.detector.detect(image, name)
+        except OutputError:
+            raise
         except (InputError, MemoryError, RuntimeError, cv2.error) as error:
             if not isinstance(error, InputError):
                 if not is_out_of_memory(error):
@@ -149,8 +152,21 @@ class _Run:
         self._write_image(image, name, found, stem)  # A disk that is full is no fault of the image's.
 
     def finish(self) -> None:
+        """Writes what is one file for all images."""
         self.found.write(durable=True)
-        self.files.finish()
+        self.files.write()
+
+    def _write_now_and_then(self) -> None:
+        """Writes it after an image as well, so that a run that is killed loses next to nothing.
+
+        Many images make the files long: this is left out where it would take more than a twentieth of the time.
+        """
+        began = time.monotonic()
+        if began >= self._next_write:
+            self.found.write()
+            self.files.write(durable=False)
+            ended = time.monotonic()
+            self._next_write = ended + 20 * (ended - began)
 
     def _write_image(self, image: np.ndarray, name: str, found: Detections, stem: str) -> None:
         self.boxes += len(found.above(self.wanted.score))
@@ -160,24 +176,23 @@ class _Run:
         write_image(self.out_dir / f'{stem}.png', shown.draw(image))
         found = found.above(self.written)
         self.files.add(found_image(found, name, image), stem)
-        self.found.add(name, found.as_dicts())
+        self.found.images[name] = found.as_dicts()
         self.images += 1
+        self._write_now_and_then()
 
     def _video(self, source: str | Path, stem: str) -> None:
         wanted = self.wanted
         video = Video(source, wanted.every, wanted.frames)
-        self.out_dir.mkdir(parents=True, exist_ok=True)
         picture = VideoWriter(self.out_dir / f'{stem}.mp4', video.rate / wanted.every) if wanted.save_video else None
         count = 0
-        with picture or nullcontext(), open(self.out_dir / f'{stem}.jsonl', 'w', encoding='utf-8') as lines:
+        with picture or nullcontext(), LineWriter(self.out_dir / f'{stem}.jsonl') as lines:
             try:
                 for frame in tqdm(video, total=video.count, unit='frame', disable=None):
                     found = self.detector.detect(frame.image, f'{source}, frame {frame.number}')
                     line = dict(
                         frame=frame.number, seconds=frame.seconds, detections=found.above(self.written).as_dicts()
                     )
-                    lines.write(json.dumps(line) + '\n')
-                    lines.flush()
+                    lines.write(json.dumps(line))
                     self.boxes += len(found.above(wanted.score))
                     if picture is not None:
                         picture.add(found.above(wanted.score, wanted.max_boxes).draw(frame.image))
@@ -209,25 +224,13 @@ def _output_path(source: str | Path) -> Path:
 
 
 class _DetectionsFile:
-    """``detections.json``, which is written after every image, so that a run that is killed loses next to nothing.
-
-    Many images make it long: it is written less often where writing would take more than a twentieth of the time.
-    """
+    """The content of ``detections.json``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.images: dict[str, list[dict]] = {}
         self.videos: dict[str, dict] = {}
         self.unreadable: list[str] = []
-        self._next = 0.0
-
-    def add(self, image: str, boxes: list[dict]) -> None:
-        self.images[image] = boxes
-        began = time.monotonic()
-        if began >= self._next:
-            self.write()
-            ended = time.monotonic()
-            self._next = ended + 20 * (ended - began)
 
     def write(self, durable: bool = False) -> None:
         if self.images or self.videos:

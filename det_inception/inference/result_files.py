@@ -142,14 +142,14 @@ class ResultFiles:
         if 'voc' in self.kinds:
             write_text(self.folder / 'Annotations' / f'{stem}.xml', voc_text(sure))
 
-    def finish(self) -> None:
-        """Writes what is one file for all images."""
+    def write(self, durable: bool = True) -> None:
+        """Writes what is one file for all images, with those that there are by now."""
         if not self.images:
             return
         if 'coco' in self.kinds:
-            write_text(self.folder / 'coco.json', coco_text(self.images, self.classes))
+            write_text(self.folder / 'coco.json', coco_text(self.images, self.classes), durable)
         if 'csv' in self.kinds:
-            write_text(self.folder / 'detections.csv', csv_text(self.images))
+            write_text(self.folder / 'detections.csv', csv_text(self.images), durable)
         if 'yolo' in self.kinds:
             names = ''.join(f'{printable(name)}\n' for name in self.classes)
-            write_text(self.folder / 'labels' / 'classes.txt', names)
+            write_text(self.folder / 'labels' / 'classes.txt', names, durable)

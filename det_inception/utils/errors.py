@@ -14,6 +14,10 @@ class InputError(ValueError):
     """
 
 
+class OutputError(InputError):
+    """A result cannot be written, so it makes no sense to go on with the next input."""
+
+
 ErrorHandler = Callable[[str, str | os.PathLike, InputError], None]
 """What a reader calls with every fault that it meets: its kind, the file it is in, and the error.
 

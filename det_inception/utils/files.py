@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import platformdirs
 
-from det_inception.utils.errors import InputError
+from det_inception.utils.errors import InputError, OutputError
 
 
 @contextlib.contextmanager
@@ -122,7 +122,7 @@ def write_cache(path: str | os.PathLike, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
+def write_text(path: str | os.PathLike, content: str | Iterable[str], durable: bool = True) -> None:
     """Writes a text, whole or in pieces, in UTF-8, making the file's folder; see :func:`atomic_write`.
 
     The file is compressed if it ends in ``.gz``, ``.bz2`` or ``.xz``.
@@ -130,14 +130,14 @@ def write_text(path: str | os.PathLike, content: str | Iterable[str]) -> None:
     Raises:
         InputError: The file cannot be written, or the text has a name of a file that is not UTF-8.
     """
-    write_texts({path: content})
+    write_texts({path: content}, durable)
 
 
-def write_texts(files: Mapping[str | os.PathLike, str | Iterable[str]]) -> None:
+def write_texts(files: Mapping[str | os.PathLike, str | Iterable[str]], durable: bool = True) -> None:
     """Writes several texts that belong together, none of them before all are complete; see :func:`write_text`."""
     with contextlib.ExitStack() as renames:
         for path, content in files.items():
-            temporary = renames.enter_context(atomic_write(path, make_folder=True))
+            temporary = renames.enter_context(atomic_write(path, make_folder=True, durable=durable))
             try:
                 with (
                     open(temporary, 'wb') as raw,
@@ -160,6 +160,43 @@ def _compressed(raw: BinaryIO, path: Path) -> BinaryIO:
         case '.xz':
             return lzma.LZMAFile(raw, 'wb')
     return raw
+
+
+class LineWriter:
+    """Writes a text file that grows: each line is in the file once it is written, whatever happens after.
+
+    Args:
+        path: The file, which is replaced; its folder is made.
+
+    Raises:
+        OutputError: It cannot be written, now or later.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        with self._named():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, 'wb', buffering=0)
+
+    def __enter__(self) -> LineWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, line: str) -> None:
+        """Adds a line, which has no line feed yet."""
+        rest = memoryview(f'{line}\n'.encode())
+        with self._named():
+            while rest:
+                rest = rest[self._file.write(rest) :]
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f'{self.path}: cannot be written: {reason(error)}.') from error
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -78,12 +78,14 @@ def test_what_was_found_is_on_the_disk_after_every_image(tmp_path, scene, monkey
 
     def look(path):
         if path != paths[0]:  # As if the process were killed here.
+            table = csv.DictReader((tmp_path / 'out/detections.csv').read_text().splitlines())
+            assert list(dict.fromkeys(row['image'] for row in table)) == list(map(str, paths[: paths.index(path)]))
             assert list(read_json(tmp_path / 'out')['images']) == list(map(str, paths[: paths.index(path)]))
         if path == paths[3]:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        detect_all(FakeDetector(look), paths, tmp_path / 'out')
+        detect_all(FakeDetector(look), paths, tmp_path / 'out', Wanted(kinds=['csv']))
     assert len(read_json(tmp_path / 'out')['images']) == 3
     # Where it takes long, it is not done every time, but at the end.
     monkeypatch.setattr(detecting.time, 'monotonic', itertools.count().__next__)
@@ -162,6 +164,16 @@ def test_lines_are_there_while_a_video_is_read(videos, tmp_path):
     look = FakeDetector(lambda path: counts.append(len(lines(tmp_path / 'out/clip.jsonl'))))
     detect_all(look, [tmp_path / 'clip.mp4'], tmp_path / 'out')
     assert counts == list(range(6))
+
+
+def test_a_disk_that_fills_ends_the_run_and_names_the_file(videos, tmp_path, full_disk):
+    sources = [tmp_path / 'clip.mp4', tmp_path / 'other.mp4']
+    with full_disk(1000), pytest.raises(InputError, match=r'clip\.jsonl: cannot be written: no space is left'):
+        detect_all(FakeDetector(), sources, tmp_path / 'out')
+    assert not (tmp_path / 'out/other.jsonl').exists()
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InputError, match=r'file/clip\.jsonl: cannot be written'):
+        detect_all(FakeDetector(), sources, tmp_path / 'file')
 
 
 def test_a_camera_until_ctrl_c(videos, tmp_path):

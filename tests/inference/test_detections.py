@@ -131,7 +131,7 @@ def written(tmp_path):
     for stem in 'ab':
         cv2.imwrite(str(tmp_path / f'images/{stem}.png'), IMAGE)
         files.add(found_image(DETECTIONS, f'{stem}.png', IMAGE), stem)
-    files.finish()
+    files.write()
     return tmp_path
 
 
