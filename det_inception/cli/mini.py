@@ -10,8 +10,8 @@ from det_inception.cli.common import require_output
 DESCRIPTION = """
 Draws a small detection set in the folder layout of ILSVRC DET: twelve of its 200 classes, drawn by code in varying
 shapes, colors, poses, light and size, at times half hidden or cut off, before cluttered textured backgrounds; 1 to 6
-objects an image. Nothing is downloaded. Equal parameters give equal files, whatever the number of workers. A set that
-lies there complete is left as it is.
+objects an image. It has ILSVRC's lists, so that the configs for ILSVRC DET work on it. Nothing is downloaded. Equal
+parameters give equal files, whatever the number of workers. A set that lies there complete is left as it is.
 """
 
 

@@ -1,9 +1,14 @@
 """Writes the set as ILSVRC ships DET, and shows samples of it.
 
 ROOT/Annotations/DET/{train,val}/mini_train_000001.xml     WNIDs; 0-based inclusive indices: xmax < width
-ROOT/Data/DET/{train,val}/mini_train_000001.JPEG
-ROOT/ImageSets/DET/{train,val}.txt                         "mini_train_000001 1" a line
+ROOT/Data/DET/{train,val,test}/mini_train_000001.JPEG
+ROOT/ImageSets/DET/{train,val,test}.txt                    "mini_train_000001 1" a line
+ROOT/ImageSets/DET/train_{1..200}.txt                      of each class: 1 where an image shows it, -1 where not
+ROOT/ImageSets/DET/{val1,val2}.txt                         R-CNN's halves of val, with val's numbers
+ROOT/ilsvrc13_val2.txt, ILSVRC2014_det_validation_blacklist.txt    what R-CNN and the organizers ship beside
 ROOT/mini.json                                             what it was made with
+
+Images of the test have no annotations, as in ILSVRC.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from det_inception.formats.synsets import DET_WNIDS
 from det_inception.mini_set.canvas import Array
 from det_inception.mini_set.scene import CLASSES, Box, compose
 from det_inception.utils.cores import available_cores
@@ -33,7 +39,12 @@ from det_inception.utils.locks import lock_folder, unlock
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other pictures than before."""
 
+LISTS_VERSION = 1
+"""Raised whenever the lists, or the files beside them, are others. Sets that lack them are made anew."""
+
 SPLITS = ('train', 'val')
+TEST = 'test'
+VAL2, BLACKLIST = 'ilsvrc13_val2.txt', 'ILSVRC2014_det_validation_blacklist.txt'
 RECORD = 'mini.json'
 
 
@@ -57,7 +68,7 @@ def make_mini(
     Args:
         root: folder of the set, e.g. `data/mini`.
         train: number of training images.
-        val: number of validation images.
+        val: number of validation images; a fifth as many are for the test.
         seed: non-negative; each image's own seed follows from it, the split and the index.
         workers: number of processes; None: one a usable core, at most 8. It has no influence on the result.
         progress: whether to show a progress bar.
@@ -79,15 +90,17 @@ def make_mini(
     if workers < 1:
         raise MiniSetError(f'There must be at least 1 worker, not {workers}.')
     wanted = {'generator': GENERATOR_VERSION, 'seed': seed, 'train': train, 'val': val}
+    counts = {'train': train, 'val': val, TEST: max(1, val // 5)}
     if _is_made(root, wanted, force):
         return root
 
     with folder_beside(root) as beside:
         fresh = beside / 'new'
+        for split in counts:
+            (fresh / 'Data/DET' / split).mkdir(parents=True)
         for split in SPLITS:
             (fresh / 'Annotations/DET' / split).mkdir(parents=True)
-            (fresh / 'Data/DET' / split).mkdir(parents=True)
-        tasks = [(split, i) for split in SPLITS for i in range(1, wanted[split] + 1)]
+        tasks = [(split, i) for split, count in counts.items() for i in range(1, count + 1)]
         with tqdm(total=len(tasks), desc=f'making {root}', unit='image', disable=not progress) as bar:
             if workers == 1:
                 for split, index in tasks:
@@ -95,13 +108,11 @@ def make_mini(
                     bar.update()
             else:
                 _run_workers(fresh, seed, tasks, min(workers, len(tasks)), bar)
-        (fresh / 'ImageSets/DET').mkdir(parents=True)
-        for split in SPLITS:
-            lines = [f'{_name(split, i)} {i}\n' for i in range(1, wanted[split] + 1)]
-            (fresh / 'ImageSets/DET' / f'{split}.txt').write_text(''.join(lines))
+        _write_lists(fresh, counts)
         # The libraries are noted for whoever compares two machines; they do not decide whether the set is the
         # wanted one.
-        record = {**wanted, 'classes': dict(CLASSES), 'opencv': cv2.__version__, 'numpy': np.__version__}
+        record = {**wanted, 'lists': LISTS_VERSION, 'classes': dict(CLASSES)}
+        record |= {'opencv': cv2.__version__, 'numpy': np.__version__}
         (fresh / RECORD).write_text(json.dumps(record, indent=2) + '\n')
         old = beside / 'old'
         if root.exists():
@@ -206,7 +217,7 @@ def _is_made(root: Path, wanted: dict[str, int], force: bool) -> bool:
             f'{root} is not a set made by this tool (it has no readable {RECORD}): '
             'choose another folder, or remove it yourself.'
         ) from None
-    if force:
+    if force or (found == wanted and record.get('lists') != LISTS_VERSION):
         return False
     if found != wanted:
         changed = ', '.join(
@@ -223,18 +234,45 @@ def _is_made(root: Path, wanted: dict[str, int], force: bool) -> bool:
     return True
 
 
+def _write_lists(root: Path, counts: dict[str, int]) -> None:
+    """Writes the lists that ILSVRC has, and the two files beside them that R-CNN's halves follow from."""
+    folder = root / 'ImageSets/DET'
+    folder.mkdir(parents=True)
+    numbers = {split: {_name(split, i): i for i in range(1, count + 1)} for split, count in counts.items()}
+    shown = {name: _classes_of(root / f'Annotations/DET/train/{name}.xml') for name in numbers['train']}
+    for number, wnid in enumerate(DET_WNIDS, start=1):
+        # As there, a class that no image shows has no negative images either.
+        seen = any(wnid in classes for classes in shown.values())
+        lines = [f'{name} {1 if wnid in classes else -1}\n' for name, classes in shown.items()] if seen else []
+        (folder / f'train_{number}.txt').write_text(''.join(lines))
+    # The last image of the first half is on the blacklist, for a class that it does not show, and so in neither half.
+    odd, even = ({name: i for name, i in numbers['val'].items() if i % 2 == rest} for rest in (1, 0))
+    blacklisted = [odd.popitem()[1]] if len(odd) > 1 else []
+    numbers |= {'val1': odd, 'val2': even or odd}  # Of a single image, there is but one half.
+    for name, images in numbers.items():
+        (folder / f'{name}.txt').write_text(''.join(f'{image} {index}\n' for image, index in images.items()))
+    (root / VAL2).write_text(''.join(f'{name}\n' for name in numbers['val2']))
+    (root / BLACKLIST).write_text(''.join(f'{index} {DET_WNIDS[0]}\n' for index in blacklisted))
+
+
+def _classes_of(annotation: Path) -> set[str]:
+    return {item.findtext('name') for item in ElementTree.parse(annotation).iter('object')}
+
+
 def _name(split: str, index: int) -> str:
     return f'mini_{split}_{index:06d}'
 
 
 def _write_image(root: Path, seed: int, split: str, index: int) -> None:
     # The index is never 0: NumPy's seeds ignore zeros at the end.
-    own_seed = (seed, SPLITS.index(split), index)
+    own_seed = (seed, (*SPLITS, TEST).index(split), index)
     scene = compose(own_seed)
     quality = int(np.random.default_rng((*own_seed, 1)).integers(70, 97))
     name = _name(split, index)
     _, data = cv2.imencode('.JPEG', scene.image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     (root / 'Data/DET' / split / f'{name}.JPEG').write_bytes(data.tobytes())
+    if split == TEST:
+        return
     height, width = scene.image.shape[:2]
     (root / 'Annotations/DET' / split / f'{name}.xml').write_text(_annotation(split, name, width, height, scene.boxes))
 

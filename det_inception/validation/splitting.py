@@ -119,12 +119,19 @@ def write_parts(files: Mapping[Path, str], force: bool = False) -> None:
     """Writes the files of a division, all or none.
 
     Raises:
-        InputError: One is there already, and not ``force``.
+        InputError: One is there already with another content, and not ``force``.
     """
-    for path in files:
-        if path.exists() and not force:
+    for path, content in files.items():
+        if path.exists() and not force and not _holds(path, content):
             raise InputError(f'{path}: is there already; write over it with --force, or name the parts otherwise.')
     write_texts(files)
+
+
+def _holds(path: Path, content: str) -> bool:
+    try:
+        return path.read_text(encoding='utf-8') == content
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _split_of(source: Path, annotations: Path | None, image_root: Path | None, format_name: str | None) -> Split:

@@ -32,6 +32,8 @@ from det_inception.utils.included import CHECKPOINTS, advice, find_checkpoint
 from det_inception.utils.npy import read_npy
 from det_inception.utils.pickles import scan_pickle
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
+from det_inception.weights.safetensors import SafetensorsError, is_safetensors, read_safetensors
+from det_inception.weights.torchscript import is_torchscript, read_torchscript
 
 ADDRESSES = ('torchvision://', 'http://', 'https://')
 TORCHVISION_URL = 'https://download.pytorch.org/models/googlenet-1378be20.pth'
@@ -99,16 +101,22 @@ def read_file(path: Path) -> RawCheckpoint:
     """Reads a local file; its first bytes tell its layout, because names lie."""
     start = _first_bytes(path)
     if start == b'PK':
-        return _read_npz(path) if _is_npz(path) else _unpack(load_pickle(path), str(path))
+        kind = _kind_of_archive(path)
+        if kind == 'torchscript':
+            return _read_torchscript(path)
+        return _read_npz(path) if kind == 'npz' else _unpack(load_pickle(path), str(path))
     if start[:1] == b'\x80':  # a pickle: PyTorch's format before 1.6, in which torchvision's file is written
         return _unpack(load_pickle(path), str(path))
     with open(path, 'rb') as file:
         content = file.read(1000)
-    if content[8:9] == b'{' and 0 < int.from_bytes(content[:8], 'little') < path.stat().st_size:
-        raise CheckpointError(
-            f'{path}: is a file of safetensors, which is not read; convert it with '
-            'torch.save(safetensors.torch.load_file(FILE), "weights.pth").'
-        )
+    if is_safetensors(content, path.stat().st_size):
+        try:
+            return RawCheckpoint(read_safetensors(path), {})
+        except (OSError, SafetensorsError) as error:
+            raise CheckpointError(
+                f'{path}: is a file of safetensors that is damaged or was cut off; download or write it again '
+                f'({first_line(error)}).'
+            ) from error
     if (found := kind_of(content)) is not None:
         raise CheckpointError(f'{path}: holds no weights but is {found[0]}; {found[1]}.')
     return _read_caffe(path)
@@ -170,9 +178,8 @@ def _require_honest_sizes(path: Path, start: bytes) -> None:
                 _require_storages(file, size)
         return
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if any(member.filename.endswith('/constants.pkl') for member in members):
-            raise ValueError('a TorchScript archive')
+        # The program of TorchScript is packed, and not read.
+        members = [member for member in archive.infolist() if '/code/' not in member.filename]
         packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
         if packed or sum(member.file_size for member in members) > size:
             raise OversizeError('a part of it is larger than the file says; PyTorch compresses nothing')
@@ -218,13 +225,30 @@ def _allowed(size: int) -> int:
     return MAX_INFLATION * size + (64 << 20)
 
 
-def _is_npz(path: Path) -> bool:
+def _kind_of_archive(path: Path) -> str | None:
+    """Returns ``'npz'`` or ``'torchscript'`` of such a ZIP file, None of another."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
+            if is_torchscript(archive):
+                return 'torchscript'
+            return 'npz' if all(name.endswith('.npy') for name in archive.namelist()) else None
     except Exception as error:  # zipfile raises nearly anything for damaged bytes
         raise _unreadable(str(path), error) from error
-    return all(member.endswith('.npy') for member in members)
+
+
+def _read_torchscript(path: Path) -> RawCheckpoint:
+    try:
+        _require_honest_sizes(path, b'PK')
+        tensors = read_torchscript(path)
+        _require_small_tensors(tensors, path.stat().st_size)
+    except Exception as error:  # the unpickler raises nearly anything for damaged bytes
+        raise _unreadable(str(path), error) from error
+    if not tensors:
+        raise CheckpointError(
+            f'{path}: is a TorchScript program whose weights have no names, as torch.jit.freeze leaves it; name the '
+            'file that it was made of.'
+        )
+    return RawCheckpoint(tensors, {})
 
 
 def _read_npz(path: Path) -> RawCheckpoint:
@@ -284,8 +308,8 @@ def _unreadable(name: str, error: Exception) -> CheckpointError:
         return CheckpointError(f'{name}: cannot be read ({error.strerror}); check its permissions and the disk.')
     if 'torchscript' in str(error).lower():
         return CheckpointError(
-            f'{name}: is a TorchScript program and no file of weights; save torch.jit.load(FILE).state_dict() with '
-            'torch.save.'
+            f'{name}: is a TorchScript program and no checkpoint of a detector; name one that det-inception train '
+            'wrote.'
         )
     if isinstance(error, pickle.UnpicklingError):
         if refused := re.search(r'GLOBAL ([\w.]+)', str(error)):

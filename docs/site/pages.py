@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     'index.md': 'README.md',
     'checkpoints.md': 'checkpoints/README.md',
+    'data_folder.md': 'data/README.md',
     'contributing.md': 'CONTRIBUTING.md',
     'changelog.md': 'CHANGELOG.md',
 }

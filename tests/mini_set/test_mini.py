@@ -15,9 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
+from det_inception.formats.ilsvrc_lists import read_train_lists
+from det_inception.formats.synsets import DET_WNIDS
+from det_inception.ilsvrc import read_blacklist, read_image_list
 from det_inception.mini_set import CLASSES, MiniSetError, compose, contact_sheet, make_mini, render
 from det_inception.mini_set.canvas import Canvas
 from det_inception.mini_set.objects import CATALOGUE
+from det_inception.utils.errors import InputError
+from det_inception.validation.splitting import divide_like_rcnn, write_parts
 
 TRAIN, VAL, SEED = 14, 7, 3
 
@@ -152,8 +157,50 @@ def test_layout_is_that_of_ilsvrc_det(root):
         names = {line.split()[0] for line in lines}
         assert {p.name for p in (root / 'Data/DET' / split).iterdir()} == {f'{n}.JPEG' for n in names}
         assert {p.name for p in (root / 'Annotations/DET' / split).iterdir()} == {f'{n}.xml' for n in names}
-    assert {p.name for p in root.iterdir()} == {'Annotations', 'Data', 'ImageSets', 'mini.json'}
+    assert sorted(p.name for p in (root / 'Data/DET/test').iterdir()) == ['mini_test_000001.JPEG']
+    assert not (root / 'Annotations/DET/test').exists()  # As there: what a test is about is not told.
+    beside = {'ilsvrc13_val2.txt', 'ILSVRC2014_det_validation_blacklist.txt'}
+    assert {p.name for p in root.iterdir()} == {'Annotations', 'Data', 'ImageSets', 'mini.json'} | beside
     assert [p.name for p in root.parent.iterdir()] == ['mini'], 'nothing may be left beside the set'
+
+
+def test_lists_of_classes_and_halves_are_those_of_ilsvrc(root):
+    lists = read_train_lists(root / 'ImageSets/DET')
+    shown = {
+        file.stem: {item.findtext('name') for item in ElementTree.parse(file).iter('object')}
+        for file in (root / 'Annotations/DET/train').iterdir()
+    }
+    assert {*lists.images} == {*shown}
+    for number, wnid in enumerate(DET_WNIDS, start=1):
+        positive = {lists.images[place] for place in lists.labels['positive'][number]}
+        negative = {lists.images[place] for place in lists.labels['negative'][number]}
+        assert positive == {name for name, wnids in shown.items() if wnid in wnids}
+        assert negative == ({*shown} - positive if positive else set())
+        assert not len(lists.labels['partial'][number])
+    halves = [read_image_list(root / f'ImageSets/DET/val{half}.txt') for half in (1, 2)]
+    assert halves[0] == {'mini_val_000001': 1, 'mini_val_000003': 3, 'mini_val_000005': 5}  # 7 is on the blacklist.
+    assert halves[1] == {'mini_val_000002': 2, 'mini_val_000004': 4, 'mini_val_000006': 6}
+    # They are those that tools/split_data.py makes, which leaves equal files as they are.
+    files = divide_like_rcnn(
+        root / 'ImageSets/DET/val.txt', root / 'ilsvrc13_val2.txt', root / 'ILSVRC2014_det_validation_blacklist.txt'
+    )
+    before = digest(root)
+    write_parts(files)
+    assert digest(root) == before
+    with pytest.raises(InputError, match=r'val1\.txt: is there already'):
+        write_parts({path: content + 'mini_val_000007 7\n' for path, content in files.items()})
+    ((index, class_id),) = read_blacklist(root / 'ILSVRC2014_det_validation_blacklist.txt')
+    assert index == 7 and DET_WNIDS[class_id - 1] not in (root / 'Annotations/DET/val/mini_val_000007.xml').read_text()
+
+
+def test_a_set_of_before_the_lists_is_made_anew(tmp_path):
+    root = make_mini(tmp_path / 'mini', 2, 1, 0, workers=1, progress=False)
+    complete, record = digest(root), json.loads((root / 'mini.json').read_text())
+    del record['lists']
+    (root / 'mini.json').write_text(json.dumps(record))
+    for path in (*root.glob('ImageSets/DET/*_*.txt'), root / 'ilsvrc13_val2.txt'):
+        path.unlink()
+    assert digest(make_mini(root, 2, 1, 0, workers=1, progress=False)) == complete
 
 
 def test_annotation_files_read_as_the_shipped_ones(root):
@@ -212,7 +259,7 @@ def test_workers_change_nothing(root, tmp_path, workers):
 
 def test_splits_share_no_image(root):
     contents = [hashlib.sha256(p.read_bytes()).digest() for p in root.glob('Data/DET/*/*.JPEG')]
-    assert len(set(contents)) == TRAIN + VAL
+    assert len(set(contents)) == TRAIN + VAL + 1
 
 
 def test_the_projects_loader_reads_it(root):

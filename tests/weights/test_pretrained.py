@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import os
+import pickle
 import re
 import struct
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 
@@ -31,8 +34,10 @@ from det_inception.models.backbones.googlenet import INCEPTION, LAYOUT, NORMALIZ
 from det_inception.utils.errors import InputError
 from det_inception.weights import files
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
+from det_inception.weights.checkpoints import read_checkpoint
 from det_inception.weights.export import write_backbone, write_classifier
 from det_inception.weights.files import CheckpointError
+from det_inception.weights.safetensors import SafetensorsError, read_safetensors
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 WIDTH = 0.25  # of the networks here, where nothing asks for the full one
@@ -319,7 +324,7 @@ def test_weights_are_found_under_the_names_of_other_programs(wrap, tmp_path):
             'is a pointer of Git LFS; run "git',
         ),
         (b'<!DOCTYPE html><html><title>Too many downloads', 'is a web page; download the file itself'),
-        (b'\x02\0\0\0\0\0\0\0{}', 'is a file of safetensors, which is not read; convert it with torch.save'),
+        (b'\x03\0\0\0\0\0\0\0{x}', 'is a file of safetensors that is damaged or was cut off;'),
     ],
 )
 def test_files_that_are_often_taken_for_weights(content, said, tmp_path):
@@ -328,10 +333,80 @@ def test_files_that_are_often_taken_for_weights(content, said, tmp_path):
         GoogLeNet.read_weights(tmp_path / 'a.pth')
 
 
-def test_a_torchscript_program_is_called_one(tmp_path):
-    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / 'a.pt')
-    with pytest.raises(CheckpointError, match=r'a\.pt: is a TorchScript program .*\.state_dict\(\)'):
-        GoogLeNet.read_weights(tmp_path / 'a.pt')
+def test_safetensors_and_torchscript_give_the_same_network(tmp_path):
+    torch.manual_seed(0)
+    network = GoogLeNet('torchvision', width=0.125)
+    network.init_weights()
+    safetensors = pytest.importorskip('safetensors.torch', reason='safetensors is not installed')
+    contiguous = {key: value.contiguous() for key, value in network.state_dict().items()}
+    safetensors.save_file(contiguous, tmp_path / 'a.safetensors', metadata=dict(format='pt'))
+    torch.jit.trace(network.eval(), torch.zeros(1, 3, 64, 64), check_trace=False).save(tmp_path / 'a.pt')
+    for name in ('a.safetensors', 'a.pt'):
+        read = GoogLeNet.read_weights(tmp_path / name)
+        assert all(torch.equal(read.backbone[key], value) for key, value in network.state_dict().items()), name
+    with pytest.raises(CheckpointError, match=r'a\.pt: is a TorchScript program and no checkpoint of a detector'):
+        read_checkpoint(tmp_path / 'a.pt')
+
+
+KINDS = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
+
+
+@pytest.mark.parametrize('shape', [(), (3,), (2, 0), (2, 3, 1)])
+def test_safetensors_are_read_as_its_own_library_reads_them(tmp_path, shape):
+    library = pytest.importorskip('safetensors.torch', reason='safetensors is not installed')
+    written = {f'{kind}': (torch.rand(shape) * 9).to(kind) for kind in KINDS}
+    library.save_file(written, tmp_path / 'a.safetensors')
+    found, expected = files.read_raw(tmp_path / 'a.safetensors').tensors, library.load_file(tmp_path / 'a.safetensors')
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key].shape == value.shape and (torch.equal(found[key], value) or not value.numel())
+
+
+@pytest.mark.parametrize(
+    ('header', 'said'),
+    [
+        (dict(a=dict(dtype='F32', shape=[2], data_offsets=[0, 9])), 'needs 8 bytes and has 9'),
+        (dict(a=dict(dtype='F32', shape=[4], data_offsets=[0, 16])), 'leaves the file'),
+        (dict(a=dict(dtype='F32', shape=[2**62, 4], data_offsets=[0, 0])), 'needs'),
+        (dict(a=dict(dtype='F32', shape=[-1], data_offsets=[0, 4])), 'leaves the file'),
+        (dict(a=dict(dtype='F8_E4M3', shape=[1], data_offsets=[0, 1])), "of the kind 'F8_E4M3', of which"),
+        ({name: dict(dtype='U8', shape=[8], data_offsets=[n, n + 8]) for name, n in (('a', 0), ('b', 4))}, "'b' lies"),
+        (dict(a=[1, 2]), 'has no dtype, shape and data_offsets'),
+        ([1], 'no list of arrays'),
+    ],
+)
+def test_damaged_safetensors_are_refused(tmp_path, header, said):
+    text = json.dumps(header).encode()
+    (tmp_path / 'a.safetensors').write_bytes(len(text).to_bytes(8, 'little') + text + bytes(12))
+    with pytest.raises(SafetensorsError, match=said):
+        read_safetensors(tmp_path / 'a.safetensors')
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ('touch evil',)
+
+
+def test_code_in_a_torchscript_archive_does_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.jit.script(nn.Linear(2, 2)).save('good.pt')
+    with zipfile.ZipFile('good.pt') as good, zipfile.ZipFile('evil.pt', 'w') as evil:
+        for member in good.namelist():
+            content = good.read(member)
+            evil.writestr(member, pickle.dumps(Evil(), 2) if member.endswith('/data.pkl') else content)
+    with pytest.raises(CheckpointError, match=r'evil\.pt: holds posix\.system, which could run code'):
+        files.read_raw('evil.pt')
+    assert not Path('evil').exists()
+    assert {*files.read_raw('good.pt').tensors} == {'weight', 'bias'}
+    frozen = torch.jit.freeze(torch.jit.script(nn.Sequential(nn.Linear(2, 2)).eval()))
+    frozen.save('frozen.pt')
+    with pytest.raises(CheckpointError, match=r'frozen\.pt: is a TorchScript program whose weights have no names'):
+        files.read_raw('frozen.pt')
+    whole = Path('good.pt').read_bytes()
+    for length in range(3, len(whole), len(whole) // 8):
+        Path('cut.pt').write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=r'cut\.pt: '):
+            files.read_raw('cut.pt')
 
 
 @pytest.mark.parametrize('variant', VARIANTS)
