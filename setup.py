@@ -1,4 +1,4 @@
-"""Puts what lies beside the package in a clone into the wheel: configs, checkpoints and photos.
+"""Puts what lies beside the package in a clone into the wheel: configs, checkpoints and examples.
 
 Everything else is in pyproject.toml. :mod:`det_inception.utils.included` finds the files in either place.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-BESIDE = ('configs', 'checkpoints', 'examples/photos')
+BESIDE = ('configs', 'checkpoints', 'examples')
 
 
 class BuildWithIncludedFiles(build_py):
@@ -30,7 +30,7 @@ class BuildWithIncludedFiles(build_py):
         return {
             str(path): str(Path(self.build_lib, 'det_inception', path))
             for path in files
-            if path.is_file() and '__pycache__' not in path.parts
+            if path.is_file() and not {'__pycache__', '.ipynb_checkpoints'} & {*path.parts}
         }
 
 

@@ -1,5 +1,6 @@
 """The files around the package agree with it: metadata, workflow, site."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -64,6 +65,23 @@ def test_the_image_gets_what_the_wheel_is_built_of():
     assert {'det_inception', 'pyproject.toml', 'setup.py', 'README.md', 'LICENSE', 'constraints.txt'} | beside <= let_in
 
 
+@pytest.mark.parametrize('path', sorted(REPO.glob('examples/*.ipynb')), ids=lambda path: path.name)
+def test_a_notebook_is_stored_without_outputs_and_needs_no_ipython(path):
+    notebook = json.loads(path.read_text(encoding='utf-8'))
+    cells = notebook['cells']
+    assert len({cell['id'] for cell in cells}) == len(cells) and (notebook['nbformat'], notebook['nbformat_minor']) == (
+        4,
+        5,
+    )
+    for cell in cells:
+        text = ''.join(cell['source'])
+        if cell['cell_type'] == 'code':
+            assert cell['outputs'] == [] and cell['execution_count'] is None
+            compile(text, cell['id'], 'exec')  # Magics and commands of a shell are no Python.
+        for target in re.findall(r'\]\((?!https?:)([^)#]+)', text) if cell['cell_type'] == 'markdown' else []:
+            assert (path.parent / target).exists(), target
+
+
 def test_every_page_is_in_the_site():
     class Loader(yaml.SafeLoader):
         """Of files whose tags are for MkDocs."""
@@ -76,7 +94,14 @@ def test_every_page_is_in_the_site():
 def test_the_site_is_built_without_a_warning(tmp_path):
     pytest.importorskip('mkdocs', reason='the extra docs is not installed')
     pytest.importorskip('mkdocstrings', reason='the extra docs is not installed')
-    for name in ('mkdocs.yml', 'docs', 'det_inception', 'checkpoints/README.md', *map(str, REPO.glob('*.md'))):
+    for name in (
+        'mkdocs.yml',
+        'docs',
+        'det_inception',
+        'checkpoints/README.md',
+        'examples/mini_set.ipynb',
+        *map(str, REPO.glob('*.md')),
+    ):
         source, target = REPO / name, tmp_path / (REPO / name).relative_to(REPO)
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
@@ -86,6 +111,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     for page, content in {
         'index.html': 'images/photos.jpg',
         'checkpoints.html': 'Pascal VOC 2007',
+        'notebook.html': 'href="mini_set.ipynb"',
         'api/inference.html': 'Finds the objects of one image',
     }.items():
         assert content in (tmp_path / 'site' / page).read_text(encoding='utf-8')

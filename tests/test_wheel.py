@@ -16,7 +16,7 @@ from sets_on_disk import draw_sets
 from det_inception.version import __version__
 
 REPO = Path(__file__).resolve().parent.parent
-INCLUDED = ('configs', 'checkpoints', 'examples/photos')
+INCLUDED = ('configs', 'checkpoints', 'examples')
 DETECTOR, TRAINED = 'googlenet_faster-rcnn_voc2007', 'googlenet_faster-rcnn_voc'
 ISSUED = 'train test detect check split propose recall score report compare export demo'
 
@@ -86,6 +86,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_those_beside_it(wheel):
         f'det_inception/checkpoints/{DETECTOR}.pth',
         f'det_inception/configs/{DETECTOR}.py',
         'det_inception/configs/_base_/runtime.py',
+        'det_inception/examples/mini_set.ipynb',
     } <= held
 
 
@@ -159,3 +160,45 @@ def test_train_test_detect_by_bare_names_far_from_the_clone(site, tmp_path):
     assert (tmp_path / 'demo_out/five.png').is_file()
     (found,) = json.loads((tmp_path / 'cat/detections.json').read_text())['images'].values()
     assert max(found, key=lambda box: box['score'])['label'] == 'cat'
+
+
+# As a notebook does it: a cell's last expression is shown.
+RUN_CELLS = """
+import ast, json, sys
+import det_inception
+assert det_inception.__file__.startswith(sys.argv[1]), det_inception.__file__
+names, shown = {}, []
+for cell in json.load(sys.stdin):
+    *steps, last = ast.parse(cell).body
+    if not isinstance(last, ast.Expr):
+        steps, last = [*steps, last], None
+    exec(compile(ast.Module(steps, []), cell, 'exec'), names)
+    if last is not None and (value := eval(compile(ast.Expression(last.value), cell, 'eval'), names)) is not None:
+        show = next((method for method in ('_repr_html_', '_repr_png_') if hasattr(value, method)), '__repr__')
+        assert getattr(value, show)()
+        shown.append([type(value).__name__, show])
+print(json.dumps([shown, names['scores'], names['best']]))
+"""
+
+
+def test_the_notebook_far_from_the_clone(site, tmp_path):
+    notebook = json.loads((site / 'det_inception/examples/mini_set.ipynb').read_text(encoding='utf-8'))
+    cells = [''.join(cell['source']) for cell in notebook['cells'] if cell['cell_type'] == 'code']
+    (parameters,) = (cell for cell in cells if cell.startswith('IMAGES ='))
+    cells[cells.index(parameters)] = 'IMAGES, EPOCHS, SIZE = 4, 1, (96, 64)'
+    environment = dict(PYTHONPATH=str(site), XDG_CACHE_HOME=str(tmp_path / 'cache'), CUDA_VISIBLE_DEVICES='')
+    done = subprocess.run(
+        [sys.executable, '-c', RUN_CELLS, str(site)],
+        input=json.dumps(cells),
+        cwd=tmp_path,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    shown, scores, best = json.loads(done.stdout.splitlines()[-1])
+    pictures = [kind for kind, method in shown if method == '_repr_png_']
+    assert len(pictures) == 6 and shown[-2:] == [['Detections', '_repr_html_']] * 2
+    assert 0 <= scores['voc/mAP'] <= 1 and len(best) == 1 + 12 and {'all classes', 'banana'} <= best.keys()
+    assert (tmp_path / 'report/index.html').is_file() and (tmp_path / 'found.png').is_file()

@@ -1,10 +1,11 @@
-"""A hook of MkDocs: pages of the site that are files of the clone's root, and links to them.
+"""A hook of MkDocs: pages of the site that are files of the clone's root, or a notebook, and links to them.
 
 A clone shows the same files without a site, so their links are those of the clone; here they are turned.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PAGES = {
     'data_folder.md': 'data/README.md',
     'contributing.md': 'CONTRIBUTING.md',
     'changelog.md': 'CHANGELOG.md',
+    'notebook.md': 'examples/mini_set.ipynb',
 }
 """Pages of the site that lie elsewhere in a clone."""
 _LINK = re.compile(r'(\]\(|src="|href=")(?!\w+:|#|/)([^)"#\s]+)')
@@ -27,8 +29,19 @@ _LINK = re.compile(r'(\]\(|src="|href=")(?!\w+:|#|/)([^)"#\s]+)')
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages."""
     for page, source in PAGES.items():
-        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding='utf-8')))
+        text = (ROOT / source).read_text(encoding='utf-8')
+        if source.endswith('.ipynb'):
+            name = Path(source).name
+            files.append(File.generated(config, name, content=text))
+            text = f'{_notebook_text(text)}\n\n[The notebook to run]({name}).\n'
+        files.append(File.generated(config, page, content=text))
     return files
+
+
+def _notebook_text(notebook: str) -> str:
+    """Returns the cells of a notebook as Markdown."""
+    cells = ((cell['cell_type'], ''.join(cell['source'])) for cell in json.loads(notebook)['cells'])
+    return '\n\n'.join(text if kind == 'markdown' else f'```python\n{text}\n```' for kind, text in cells)
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
