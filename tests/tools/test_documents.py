@@ -18,7 +18,10 @@ def commands() -> list[tuple[str, str, str]]:
     """Every script that a document calls, with its arguments, as (document, script, arguments)."""
     texts = {path: path.read_text() for path in TEXTS}
     texts |= {path: ast.get_docstring(ast.parse(path.read_text())) or '' for path in DOCSTRINGS}
-    script, end = r'(?:tools|benchmarks)/\w+\.py', r'[`|;&\n]|[,.]\s'  # In prose a command ends with its clause.
+    script, end = (
+        r'(?<!tests/)(?:tools|benchmarks)/\w+\.py',
+        r'[`|;&\n]|[,.]\s',
+    )  # In prose a command ends with its clause.
     found = []
     for path, text in texts.items():
         text = re.sub(r'\s*\\\n', ' ', text)  # A command may go on in the next line.
