@@ -163,6 +163,8 @@ def explain(error: BaseException) -> str | None:
             message = str(link.args[0]) if link.args else ''
             in_worker = _IN_WORKER.match(message)
             return in_worker.group(1).strip() if in_worker else message
+        if getattr(link, 'explains_itself', False):  # As those of det_inception.compat, which imports no InputError.
+            return str(link)
         if isinstance(link, KeyError) and (unknown := _UNKNOWN_TYPE.search(str(link))):
             return _unknown_type(unknown.group(1))
         if isinstance(link, OSError) and link.errno in _REFUSALS:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections.abc import Callable
+from types import CodeType
 
 import numpy as np
 import torch
+
+from det_inception.compat.namespaces import Namespace
 
 
 def allow_checkpoint_classes() -> None:
@@ -24,6 +28,31 @@ def allow_checkpoint_classes() -> None:
     # A HistoryBuffer lists its statistics, methods of its own, which pickle stores as calls of getattr. Under that name
     # the loader finds a function that gives these methods and nothing else.
     torch.serialization.add_safe_globals([*classes, (_statistics_method, 'builtins.getattr')])
+
+
+def load_safely() -> None:
+    """Makes MMEngine 0.11 load checkpoints as MMEngine 0.10 does: it asks for ``weights_only=False``, which runs code.
+
+    Its ``load_checkpoint``, ``load_from`` and ``Pretrained`` all end in :mod:`mmengine.runner.checkpoint`. For everyone
+    else, ``torch.load`` stays what it is.
+    """
+    from mmengine.runner import checkpoint
+
+    loads = [value for value in vars(checkpoint).values() if getattr(value, '__module__', '') == checkpoint.__name__]
+    loads = [value for value in loads if hasattr(value, '__code__')]
+    if any('weights_only' in _names(value.__code__) for value in loads) and checkpoint.torch is torch:
+        checkpoint.torch = Namespace(torch, load=_load)
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names of arguments in calls of a function."""
+    constants = [item for constant in code.co_consts if isinstance(constant, tuple) for item in constant]
+    return {*code.co_names, *(item for item in constants if isinstance(item, str))}
+
+
+@functools.wraps(torch.load)
+def _load(*args, **kwargs) -> object:
+    return torch.load(*args, **{**kwargs, 'weights_only': True})
 
 
 def _statistics_method(owner: type, name: str) -> Callable:

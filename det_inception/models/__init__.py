@@ -1,6 +1,6 @@
 """What is registered with MMDetection: backbone, region operation, head and detector."""
 
-import det_inception.compat  # noqa: F401  (first: MMDetection cannot be imported without it)
+import det_inception.compat.mmdetection  # noqa: F401  (first: MMDetection cannot be imported without it)
 from det_inception.models.backbones.alexnet import AlexNet
 from det_inception.models.backbones.bn_inception import BNInception
 from det_inception.models.backbones.googlenet import GoogLeNet

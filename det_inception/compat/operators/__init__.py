@@ -2,11 +2,12 @@
 
 torchvision computes what it has, short PyTorch the rest, on CPU and GPU: NMS, soft-NMS, RoIAlign, RoIPool, deformable
 RoI pooling, deformable and masked convolutions, CARAFE, deformable attention, focal losses, synchronized batch
-normalization. The real module, where it is installed, goes before.
+normalization. The real module, where it is installed, goes before. Who wants another operator gets a sentence.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.machinery
 import importlib.util
 import sys
@@ -15,7 +16,9 @@ from collections.abc import Callable
 
 import torchvision  # noqa: F401  (registers torch.ops.torchvision)
 
+from det_inception.compat.errors import BrokenInstallationError
 from det_inception.compat.operators import attention, batch_norm, boxes, convolutions, losses, regions
+from det_inception.compat.operators.missing import missing_operator, refuse_layers
 
 MODULE = 'mmcv._ext'
 OPERATORS: dict[str, Callable] = {
@@ -53,7 +56,8 @@ OPERATORS: dict[str, Callable] = {
         batch_norm.sync_bn_backward_param,
         batch_norm.sync_bn_backward_data,
     )
-}
+} | {name: lambda: 'n/a' for name in ('get_compiler_version', 'get_compiling_cuda_version')}
+"""To each name what computes it. Nothing has been compiled, which ``mmcv.utils.collect_env`` asks for."""
 
 
 class _Operators(types.ModuleType):
@@ -62,14 +66,7 @@ class _Operators(types.ModuleType):
     def __getattr__(self, name: str) -> Callable:
         if name.startswith('__'):
             raise AttributeError(name)
-
-        def missing(*args, **kwargs):
-            raise NotImplementedError(
-                f"mmcv's compiled operator {name!r} is not covered by det_inception's stand-in; "
-                'install the full mmcv (which needs a compiler) or choose a model that does not use it.'
-            )
-
-        return missing
+        return missing_operator(name)
 
 
 def install_operators() -> bool:
@@ -77,11 +74,14 @@ def install_operators() -> bool:
 
     Returns:
         True if the stand-in is in use.
+
+    Raises:
+        BrokenInstallationError: There is no mmcv, or its compiled module does not fit the installed PyTorch.
     """
     present = sys.modules.get(MODULE)
     if present is not None:
         return isinstance(present, _Operators)
-    if importlib.util.find_spec(MODULE) is not None:
+    if _has_compiled():
         return False
     module = _Operators(MODULE, doc=__doc__)
     module.__dict__.update(OPERATORS)
@@ -91,4 +91,27 @@ def install_operators() -> bool:
     import mmcv
 
     mmcv._ext = module
+    refuse_layers()
+    return True
+
+
+def _has_compiled() -> bool:
+    """Whether the compiled module is there; one that is there and cannot be loaded is an error, not a reason to replace
+    it unseen."""
+    try:
+        import mmcv  # noqa: F401
+    except ModuleNotFoundError as error:
+        if error.name != 'mmcv':
+            raise
+        raise BrokenInstallationError('MMDetection needs mmcv, which is missing; run pip install mmcv-lite.') from error
+    if importlib.util.find_spec(MODULE) is None:
+        return False
+    try:
+        importlib.import_module(MODULE)
+    except ImportError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BrokenInstallationError(
+            f"mmcv's compiled operators cannot be loaded ({reason}); install mmcv anew for "
+            'this PyTorch, or do without: pip uninstall mmcv, then pip install --force-reinstall mmcv-lite.'
+        ) from error
     return True

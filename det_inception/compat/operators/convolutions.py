@@ -6,11 +6,17 @@ offsets, S scale.
 
 from __future__ import annotations
 
+import threading
+import weakref
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from det_inception.compat.operators.tensors import gradients, in_float
+
+_weight_gradient = threading.local()
+"""In ``of``, between the two halves of a step backwards: the tensors of the first, and the gradient for the second."""
 
 
 def deform_conv_forward(
@@ -44,6 +50,8 @@ def deform_conv_backward_input(
     found = convolution_gradients(grad_output, input, weight, None, offset, None, plain_settings(**settings))
     grad_input.copy_(found[0])
     grad_offset.copy_(found[2])
+    # torchvision computes all gradients at once, and MMCV asks for the weights' next.
+    _weight_gradient.of = [weakref.ref(one) for one in (input, offset, grad_output)], found[1]
 
 
 def deform_conv_backward_parameters(
@@ -57,8 +65,11 @@ def deform_conv_backward_parameters(
     **settings,
 ) -> None:
     """Adds ``scale`` times the gradient of the weights to ``grad_weight``."""
-    found = convolution_gradients(grad_output, input, grad_weight, None, offset, None, plain_settings(**settings))
-    grad_weight.add_(found[1].to(grad_weight.dtype), alpha=scale)
+    known, found = _weight_gradient.__dict__.pop('of', ((), None))
+    if not known or any(one() is not tensor for one, tensor in zip(known, (input, offset, grad_output))):
+        settings = plain_settings(**settings)
+        found = convolution_gradients(grad_output, input, grad_weight, None, offset, None, settings)[1]
+    grad_weight.add_(found.to(grad_weight.dtype), alpha=scale)
 
 
 def modulated_deform_conv_forward(

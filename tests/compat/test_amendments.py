@@ -1,0 +1,213 @@
+"""Faults of MMDetection, MMEngine and MMCV, each as a user meets it; and that sound versions are left alone."""
+
+import importlib.util
+import json
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmcv.ops import deform_conv2d
+from mmcv.utils import collect_env
+from mmdet.evaluation.functional import YTVIS, YTVISeval
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import checkpoint
+from mmengine.utils import get_installed_path, is_installed, package_utils
+from pycocotools import mask
+
+from det_inception import compat
+from det_inception.cli.common import explain
+from det_inception.compat import mmdetection, packages
+from det_inception.compat.errors import BrokenInstallationError
+from det_inception.compat.operators import convolutions
+from det_inception.registry import MODELS
+
+# ------------------------------------------------------------------------------------------------------- MMDetection
+
+
+def test_ssd_predicts():
+    anchors = dict(type='SSDAnchorGenerator', min_sizes=[8, 16, 32], max_sizes=[16, 32, 48], strides=[8, 16, 32])
+    head = MODELS.build(
+        dict(
+            type='SSDHead',
+            in_channels=(4, 4, 4),
+            num_classes=2,
+            anchor_generator=dict(anchors, ratios=[[2], [2], [2]], scale_major=False),
+            test_cfg=ConfigDict(nms_pre=50, score_thr=0.0, nms=dict(type='nms', iou_threshold=0.5), max_per_img=5),
+        )
+    )
+    sample = DetDataSample(metainfo=dict(img_shape=(64, 64), scale_factor=(1.0, 1.0)))
+    with torch.no_grad():
+        (found,) = head.eval().predict([torch.rand(1, 4, side, side) for side in (8, 4, 2)], [sample])
+    assert len(found) == 5 and found.scores.sum() > 0
+
+
+def test_an_ssd_with_a_loss_of_its_own_is_left_alone(monkeypatch):
+    class Sound:
+        def __init__(self):
+            self.loss_cls = 'own'
+
+    monkeypatch.setattr(mmdetection, 'SSDHead', Sound)
+    mmdetection.amend_ssd()
+    assert not hasattr(Sound, 'loss_cls') and Sound().loss_cls == 'own'
+
+
+def test_videos_are_scored(tmp_path):
+    """One object in both frames of a video, found exactly."""
+    square = [[5, 5, 30, 5, 30, 30, 5, 30]]
+    truth = dict(
+        info={},
+        videos=[dict(id=1, width=60, height=50, length=2, file_names=['a', 'b'])],
+        categories=[dict(id=1, name='cat')],
+        annotations=[
+            dict(id=1, video_id=1, category_id=1, iscrowd=0, segmentations=[square] * 2, width=60, height=50)
+            | dict(bboxes=[[5, 5, 25, 25]] * 2, areas=[625, 625])
+        ],
+    )
+    path = tmp_path / 'truth.json'
+    path.write_text(json.dumps(truth))
+    pixels = np.zeros((50, 60), np.uint8, order='F')
+    pixels[5:30, 5:30] = 1
+    encoded = mask.encode(pixels) | dict(counts=mask.encode(pixels)['counts'].decode())
+    known = YTVIS(str(path))
+    found = known.loadRes([dict(video_id=1, category_id=1, score=0.9, segmentations=[encoded, encoded])])
+    scorer = YTVISeval(known, found, 'segm')
+    scorer.params.vidIds = [1]
+    scorer.evaluate()
+    scorer.accumulate()
+    scorer.summarize()
+    assert scorer.stats[0] == pytest.approx(1.0)
+
+
+def test_texts_work_with_a_numpy_without_long(monkeypatch):
+    class Words:
+        model_max_length = 9
+
+        def tokenize(self, text):
+            return text.split()
+
+    monkeypatch.setattr(mmdetection.text_transformers, 'np', np)
+    monkeypatch.delattr(np, 'long', raising=False)
+    mmdetection.amend_numpy_names()
+    check = mmdetection.text_transformers.check_for_positive_overflow
+    boxes, labels, length = check(HorizontalBoxes(torch.tensor([[1.0, 1, 9, 9]])), ['0'], {'0': 'cat'}, Words(), 9)
+    assert len(boxes) == len(labels) == 1 and length == 1 and labels.dtype.kind == 'i'
+
+
+# ---------------------------------------------------------------------------------------------------------- MMEngine
+
+
+def test_the_environment_is_listed():
+    found = collect_env()
+    assert found['MMCV Compiler'] == found['MMCV CUDA Compiler'] == 'n/a' and 'PyTorch' in found
+
+
+def test_a_config_of_a_package_is_found(tmp_path):
+    (tmp_path / 'own.py').write_text("_base_ = 'mmdet::_base_/schedules/schedule_1x.py'\n")
+    assert Config.fromfile(tmp_path / 'own.py').train_cfg.max_epochs == 12
+    assert is_installed('mmdet') and is_installed('mmcv-lite') and not is_installed('no-such-package')
+    assert get_installed_path('mmdet') == os.path.dirname(sys.modules['mmdet'].__file__)
+    assert packages.package2module('mmcv-lite') == 'mmcv'
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        packages.get_installed_path('no-such-package')
+
+
+def test_an_mmengine_that_finds_packages_is_left_alone(monkeypatch):
+    def sound(package):
+        return True
+
+    monkeypatch.setattr(package_utils, 'is_installed', sound)
+    packages.find_packages_by_importlib()
+    assert package_utils.is_installed is sound
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_an_mmengine_that_would_run_code_does_not(tmp_path, monkeypatch):
+    """The loader of MMEngine 0.11, which asks for ``weights_only=False``."""
+    code = 'def load_from_local(filename, map_location):\n    return torch.load(filename, weights_only=False)\n'
+    monkeypatch.setattr(checkpoint, 'load_from_local', checkpoint.load_from_local)
+    monkeypatch.setattr(checkpoint, 'torch', torch)
+    exec(code, vars(checkpoint))
+    torch.save(dict(state_dict={}, meta=Malicious(tmp_path / 'it_ran')), tmp_path / 'stranger.pth')
+    torch.save(dict(state_dict=dict(weight=torch.ones(2))), tmp_path / 'sound.pth')
+    compat.load_safely()
+    with pytest.raises(pickle.UnpicklingError):
+        checkpoint.load_from_local(tmp_path / 'stranger.pth', 'cpu')
+    assert not (tmp_path / 'it_ran').exists()
+    assert checkpoint.load_from_local(tmp_path / 'sound.pth', 'cpu')['state_dict']['weight'].sum() == 2
+    assert torch.load.__module__ == 'torch.serialization'  # For everyone else it stays what it was.
+
+
+# -------------------------------------------------------------------------------------------------------------- MMCV
+
+
+def test_a_layer_of_a_missing_operator_is_refused_when_it_is_built():
+    roi_layer = dict(type='RoIAlignRotated', output_size=7, sampling_ratio=2)
+    extractor = dict(type='SingleRoIExtractor', roi_layer=roi_layer, out_channels=4, featmap_strides=[8])
+    head = dict(type='StandardRoIHead', bbox_roi_extractor=extractor, bbox_head=dict(type='BBoxHead'))
+    with pytest.raises(NotImplementedError) as caught:
+        backbone = dict(type='GoogLeNet', out_indices=(2,))
+        settings = dict(type='FastRCNN', backbone=backbone, roi_head=head, train_cfg=None, test_cfg=dict(rcnn=None))
+        MODELS.build(ConfigDict(settings))
+    sentence = explain(caught.value)
+    assert sentence.startswith("FastRCNN needs the compiled operator 'roi_align_rotated_forward' of mmcv")
+
+
+def broken(name):
+    raise ImportError('libtorch_cpu.so: undefined symbol: _ZN2at\nand more')
+
+
+@pytest.mark.parametrize(
+    ('load', 'said'),
+    [(broken, 'cannot be loaded .*undefined symbol: _ZN2at.; install mmcv anew'), (None, 'mmcv, which is missing')],
+)
+def test_half_an_mmcv(load, said, monkeypatch):
+    monkeypatch.delitem(sys.modules, 'mmcv._ext')
+    if load is None:
+        monkeypatch.setitem(sys.modules, 'mmcv', None)  # The import system then finds none.
+    else:
+        monkeypatch.setattr(importlib.util, 'find_spec', lambda name: object())
+        monkeypatch.setattr(importlib, 'import_module', load)
+    with pytest.raises(BrokenInstallationError, match=said) as caught:
+        compat.install_operators()
+    assert '\n' not in explain(caught.value)
+
+
+def test_a_compiled_mmcv_is_preferred(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'mmcv._ext')
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: object())
+    monkeypatch.setattr(importlib, 'import_module', lambda name: object())
+    assert compat.install_operators() is False and 'mmcv._ext' not in sys.modules
+
+
+def test_a_deformable_convolution_goes_backwards_once(monkeypatch):
+    torch.manual_seed(0)
+    counted, original = [], convolutions.convolution_gradients
+    monkeypatch.setattr(
+        convolutions, 'convolution_gradients', lambda *arguments: counted.append(1) or original(*arguments)
+    )
+
+    def gradients(image, offset, weight):
+        return torch.autograd.grad(
+            deform_conv2d(image, offset, weight, 1, 1).square().sum(),
+            [one for one in (image, offset, weight) if one.requires_grad],
+        )
+
+    image, offset, weight = torch.randn(1, 2, 4, 4), torch.randn(1, 18, 4, 4), torch.randn(3, 2, 3, 3)
+    whole = gradients(image.requires_grad_(), offset.requires_grad_(), weight.requires_grad_())
+    assert len(counted) == 1
+    # Half a step, of frozen weights, leaves nothing behind for the next layer.
+    gradients(torch.randn(1, 2, 4, 4).requires_grad_(), torch.randn(1, 18, 4, 4), torch.randn(3, 2, 3, 3))
+    (alone,) = gradients(image.detach(), offset.detach(), weight)
+    assert len(counted) == 3 and torch.equal(alone, whole[2])
