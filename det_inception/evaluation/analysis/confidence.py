@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -101,8 +102,8 @@ class ConfidenceAnalysis:
 def analyze_confidence(results: EvalResults, score: Score, chosen: float | None = None) -> ConfidenceAnalysis:
     """Computes the curves and the best confidences.
 
-    A best confidence is the score of the last detection that is kept, rounded down to two digits, or to as many as it
-    takes to keep no other detection.
+    A best confidence is the score at which F1 is highest, rounded down to two digits, or to as many as it takes to
+    leave F1 the same to three. What is said of it is counted at the rounded confidence.
 
     Args:
         results: The run.
@@ -154,10 +155,10 @@ class _Ranking:
             return OperatingPoint(math.nan, 0, 0, self.objects)
         # Equal scores are kept together, or not at all.
         ends = np.append(np.flatnonzero(np.diff(self.scores)), len(self.scores) - 1) + 1
-        kept = int(ends[np.argmax(2 * self.true[ends] / (ends + self.objects))])
-        following = self.scores[kept] if kept < len(self.scores) else -math.inf
-        confidence = round_down(self.scores[kept - 1], following)
-        return OperatingPoint(confidence, int(self.true[kept]), kept, self.objects)
+        last = self.scores[ends[np.argmax(2 * self.true[ends] / (ends + self.objects))] - 1]
+        best = self.at(last)
+        rounded = (self.at(round_down(last, digits)) for digits in range(2, 10))
+        return next((point for point in rounded if round(point.f1, 3) == round(best.f1, 3)), best)
 
     def curve(self, grid: NDArray, chosen: float) -> ConfidenceCurve:
         kept = self._kept(grid)
@@ -171,27 +172,23 @@ class _Ranking:
         return len(self.scores) - np.searchsorted(self.scores[::-1], confidence, side='left')
 
 
-def round_down(score: float, following: float) -> float:
-    """Returns a number of few digits, at least two, that is at most ``score`` and above ``following``, and above 0 if
-    ``score`` is.
+def round_down(score: float, digits: int) -> float:
+    """Returns a score with so many digits that is not above it; the score itself where it is positive and that is 0.
 
     Example:
-        >>> round_down(0.87654, 0.5), round_down(0.87654, 0.8764), round_down(0.004, -1)
-        (0.87, 0.8765, 0.004)
+        >>> round_down(0.29, 2), round_down(0.87654, 2), round_down(-0.123, 2), round_down(0.004, 2)
+        (0.29, 0.87, -0.13, 0.004)
     """
-    floor = max(following, 0) if score > 0 else following
-    for digits in range(2, 16):
-        rounded = math.floor(score * 10**digits) / 10**digits
-        if floor < rounded <= score:
-            return rounded
-    return float(score)
+    score = float(score)
+    rounded = float(Decimal(repr(score)).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR))
+    return score if rounded == 0 < score else rounded
 
 
 def _chosen(ranking: _Ranking, chosen: float | None) -> float:
     if chosen is None:
         best = ranking.best().confidence
         lowest = ranking.scores[-1] if len(ranking.scores) else 0.0
-        return round_down(lowest, -math.inf) if math.isnan(best) else best
+        return round_down(lowest, 2) if math.isnan(best) else best
     if not math.isfinite(chosen):
         raise InputError(f'The confidence is a number such as 0.5, not {chosen}.')
     if len(ranking.scores) and chosen > ranking.scores[0]:
