@@ -12,6 +12,7 @@ EPILOG = """
 SOURCE is one of
   googlenet-1378be20.pth   a state_dict of torchvision's GoogLeNet, with or without auxiliary heads
   *.caffemodel             Caffe's GoogLeNet, old or new format; neither Caffe nor protobuf is needed
+  inception_v1.ckpt        TF-slim's, of version 1 or 2; TensorFlow is not needed
   *.npz                    arrays under Caffe's names, "<layer>.weight" and "<layer>.bias"
   *.pth                    a detector or classifier trained with this project, to take its backbone out
   torchvision://googlenet  downloaded and cached by PyTorch; so is any http:// or https:// address

@@ -53,7 +53,7 @@ def read_caffemodel(path: str | Path) -> dict[str, list[np.ndarray]]:
     if Path(path).stat().st_size >= 2 << 30:
         raise CaffemodelError('it is longer than the 2 GiB of a message')
     budget = iter(range(MAX_FIELDS))
-    for number, wire, value in _fields(memoryview(Path(path).read_bytes()), budget):
+    for number, wire, value in fields(memoryview(Path(path).read_bytes()), budget):
         if number not in (2, 100):
             continue
         _require(wire == BYTES, 'a layer is not a message')
@@ -65,7 +65,7 @@ def read_caffemodel(path: str | Path) -> dict[str, list[np.ndarray]]:
 
 def _layer(message: memoryview, budget: Iterator, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
     name, blobs = '', []
-    for number, wire, value in _fields(message, budget):
+    for number, wire, value in fields(message, budget):
         if number == name_field and wire == BYTES:
             name = bytes(value).decode('utf-8', errors='replace')
         elif number == blobs_field and wire == BYTES:
@@ -77,7 +77,7 @@ def _blob(message: memoryview, layer: str, budget: Iterator) -> np.ndarray:
     old_shape = {}
     shape: list[int] | None = None
     singles, doubles = [], []
-    for number, wire, value in _fields(message, budget):
+    for number, wire, value in fields(message, budget):
         if number in (1, 2, 3, 4) and wire == VARINT:
             old_shape[number] = value
         elif number == 7 and wire == BYTES:
@@ -102,13 +102,13 @@ def _blob(message: memoryview, layer: str, budget: Iterator) -> np.ndarray:
 
 def _dimensions(message: memoryview, layer: str, budget: Iterator) -> list[int]:
     dimensions: list[int] = []
-    for number, wire, value in _fields(message, budget):
+    for number, wire, value in fields(message, budget):
         if number == 1 and wire == VARINT:
             dimensions.append(value)
         elif number == 1 and wire == BYTES:
             position = 0
             while position < len(value) and len(dimensions) <= MAX_DIMENSIONS:
-                dimension, position = _varint(value, position)
+                dimension, position = varint(value, position)
                 dimensions.append(dimension)
         _require(
             len(dimensions) <= MAX_DIMENSIONS, f'layer {layer!r} has a blob of more than {MAX_DIMENSIONS} dimensions'
@@ -116,19 +116,19 @@ def _dimensions(message: memoryview, layer: str, budget: Iterator) -> list[int]:
     return dimensions
 
 
-def _fields(message: memoryview, budget: Iterator) -> Iterator[tuple[int, int, int | memoryview]]:
+def fields(message: memoryview, budget: Iterator) -> Iterator[tuple[int, int, int | memoryview]]:
     """Yields number, wire type and value of a message's fields; a run of unpacked fixed-size numbers as one block."""
     position = 0
     while position < len(message):
         _require(next(budget, None) is not None, f'it has more than {MAX_FIELDS} fields')
         start = position
-        key, position = _varint(message, position)
+        key, position = varint(message, position)
         number, wire = key >> 3, key & 7
         _require(number > 0, 'a field has the number 0')
         if wire == VARINT:
-            value, position = _varint(message, position)
+            value, position = varint(message, position)
         elif wire == BYTES:
-            size, position = _varint(message, position)
+            size, position = varint(message, position)
             _require(position + size <= len(message), 'it ends in the middle of a field')
             value, position = message[position : position + size], position + size
         elif wire in (FIXED32, FIXED64):
@@ -157,7 +157,8 @@ def _run(message: memoryview, start: int, key_size: int, value_size: int) -> tup
     return memoryview(values).cast('B'), start + length * stride
 
 
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
+def varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Returns a number of variable length, and where it ends."""
     value = 0
     for shift in range(0, 70, 7):
         _require(position < len(message), 'it ends in the middle of a field')

@@ -33,6 +33,7 @@ from det_inception.utils.npy import read_npy
 from det_inception.utils.pickles import scan_pickle
 from det_inception.weights.caffemodel import CaffemodelError, read_caffemodel
 from det_inception.weights.safetensors import SafetensorsError, is_safetensors, read_safetensors
+from det_inception.weights.tensorflow import TensorFlowError, is_table, read_tensorflow
 from det_inception.weights.torchscript import is_torchscript, read_torchscript
 
 ADDRESSES = ('torchvision://', 'http://', 'https://')
@@ -94,6 +95,8 @@ def find_raw(source: str | Path) -> tuple[Path, RawCheckpoint]:
     if '://' in source:
         return fetch(source)
     path = find_checkpoint(Path(source).expanduser())
+    if not path.exists() and Path(f'{path}.index').is_file():  # TensorFlow names several files by what they share.
+        path = Path(f'{path}.index')
     return path, read_file(path)
 
 
@@ -107,6 +110,8 @@ def read_file(path: Path) -> RawCheckpoint:
         return _read_npz(path) if kind == 'npz' else _unpack(load_pickle(path), str(path))
     if start[:1] == b'\x80':  # a pickle: PyTorch's format before 1.6, in which torchvision's file is written
         return _unpack(load_pickle(path), str(path))
+    if is_table(path):
+        return _read_tensorflow(path)
     with open(path, 'rb') as file:
         content = file.read(1000)
     if is_safetensors(content, path.stat().st_size):
@@ -223,6 +228,21 @@ def _require_small_tensors(content: object, size: int) -> None:
 
 def _allowed(size: int) -> int:
     return MAX_INFLATION * size + (64 << 20)
+
+
+def _read_tensorflow(path: Path) -> RawCheckpoint:
+    try:
+        return RawCheckpoint(read_tensorflow(path), {})
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f'{path}: its numbers should be in {error.filename}, which is not there; put the files of the checkpoint '
+            'side by side.'
+        ) from error
+    except (OSError, TensorFlowError) as error:
+        raise CheckpointError(
+            f'{path}: is a checkpoint of TensorFlow that is damaged or of a kind that is not read; download or write '
+            f'it again ({first_line(error)}).'
+        ) from error
 
 
 def _kind_of_archive(path: Path) -> str | None:

@@ -1,8 +1,8 @@
 """The layouts in which a network's weights are published, mapped to this project's names.
 
 A network declares its names, variants and channels as a :class:`NetworkLayout`; :func:`read_weights` does the rest.
-Read are Caffe's ``.caffemodel`` and ``.npz``, torchvision's ``state_dict``, and this project's own files and
-checkpoints. Whatever does not make the whole network is an error: nothing is taken in part.
+Read are Caffe's ``.caffemodel`` and ``.npz``, torchvision's ``state_dict``, TF-slim's checkpoints, and this project's
+own files and checkpoints. Whatever does not make the whole network is an error: nothing is taken in part.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Unit(NamedTuple):
     caffe: str
     torchvision: str
     channels: int
+    slim: str
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,15 @@ class NetworkLayout:
         units: Its convolutions. In a ``state_dict`` of this project a unit has ``conv``, and ``norm`` where there is
             batch norm.
         build: Returns the network of a variant and a width, with ``out_channels``.
-        variants: To each variant, whether it has batch norm, and the size of the kernel of ``telling``.
+        variants: To each variant, whether it has batch norm, the size of the kernel of ``telling``, and whether it has
+            the buffer ``marker``.
         telling: The unit whose kernel tells the variants apart.
         normalization: What each variant's public weights were trained with.
         scale_channels: Returns the channels at a width, of those at width 1.
         caffe_trunk: What Caffe's names of the network's layers begin with.
         caffe_classifier: What Caffe's name of the last layer begins with.
+        marker: A buffer that tells variants of equal arrays apart.
+        slim_trunk: What TF-slim's names of all layers begin with.
         settings: Of the network's class, besides variant and width.
         lacking: What no name of this network contains and every other layout's does; for one that is not the first.
     """
@@ -59,12 +63,14 @@ class NetworkLayout:
     name: str
     units: tuple[Unit, ...]
     build: Callable[[str, float], nn.Module]
-    variants: Mapping[str, tuple[bool, int]]
+    variants: Mapping[str, tuple[bool, int, bool]]
     telling: str
     normalization: Mapping[str, dict]
     scale_channels: Callable[[int, float], int]
     caffe_trunk: tuple[str, ...]
     caffe_classifier: str
+    marker: str = ''
+    slim_trunk: str = ''
     settings: Mapping[str, object] = field(default_factory=dict)
     lacking: str = ''
 
@@ -101,8 +107,8 @@ class Weights:
     @property
     def num_parameters(self) -> int:
         """Number of learned values, without the statistics of batch norms."""
-        learned = (name for name in self.backbone if not name.endswith(_STATISTICS))
-        return sum(self.backbone[name].numel() for name in learned) + sum(
+        learned = (name for name, value in self.backbone.items() if value.is_floating_point())
+        return sum(self.backbone[name].numel() for name in learned if not name.endswith(_STATISTICS)) + sum(
             tensor.numel() for tensor in self.classifier.values()
         )
 
@@ -155,6 +161,9 @@ def convert_state_dict(raw: RawCheckpoint, name: str, *layouts: NetworkLayout) -
     elif f'{first.torchvision}.bn.weight' in tensors:
         backbone, classifier = _from_torchvision(tensors, layout)
         testing = testing or RULES['torchvision']
+    elif f'{first.slim}/weights' in tensors:
+        backbone, classifier = _from_slim(tensors, layout)
+        testing = testing or RULES['tf_slim']
     else:
         backbone = {key: value for key, value in tensors.items() if not key.startswith('fc.')}
         classifier = {key: value for key, value in tensors.items() if key.startswith('fc.')}
@@ -261,6 +270,32 @@ def _from_torchvision(
     return backbone, {key: tensors[key] for key in ('fc.weight', 'fc.bias') if key in tensors}
 
 
+def _from_slim(tensors: Mapping[str, Tensor], layout: NetworkLayout) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """TF-slim's kernels are height x width x inputs x outputs, its batch norms have no scale, class 0 is background."""
+    kinds = dict(beta='bias', gamma='weight', moving_mean='running_mean', moving_variance='running_var')
+    backbone, known = {layout.marker: torch.tensor(True)}, set()
+    for unit in layout.units:
+        parts = {f'{unit.slim}/BatchNorm/{theirs}': f'{unit.own}.norm.{ours}' for theirs, ours in kinds.items()}
+        for theirs, ours in ({f'{unit.slim}/weights': f'{unit.own}.conv.weight'} | parts).items():
+            if (value := tensors.get(theirs)) is not None:
+                known.add(theirs)
+                backbone[ours] = value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
+        if (bias := backbone.get(f'{unit.own}.norm.bias')) is not None:
+            backbone.setdefault(f'{unit.own}.norm.weight', torch.ones_like(bias))
+    # What is no unit's stays, to be found too many. What a training remembers of an array is named behind the array.
+    ends = ('/weights', '/biases', *(f'/BatchNorm/{kind}' for kind in kinds))
+    rest = {key: tensors[key] for key in tensors if key.startswith(layout.slim_trunk) and key.endswith(ends)}
+    head, classifier = f'{layout.slim_trunk}Logits/', {}
+    for key, value in rest.items():
+        if not key.startswith(head):
+            backbone |= {} if key in known else {key: value}
+            continue
+        value = value.flatten(0, -2).T if value.ndim > 1 else value
+        # Without the background, the outputs are the 1000 classes in the usual order.
+        classifier['fc.weight' if value.ndim > 1 else 'fc.bias'] = value[1:] if len(value) == 1001 else value
+    return backbone, classifier
+
+
 def _variant(backbone: Mapping[str, Tensor], name: str, layout: NetworkLayout) -> str:
     batch_norm = any('.norm.' in key for key in backbone)
     key = f'{layout.telling}.conv.weight'
@@ -269,8 +304,14 @@ def _variant(backbone: Mapping[str, Tensor], name: str, layout: NetworkLayout) -
         raise CheckpointError(
             f'{name}: holds a part of {layout.name} only, {key} is missing or no kernel; name a file with all of it.'
         )
+    if kernel.shape[0] == kernel.shape[1] < 8 <= kernel.shape[-1]:
+        raise CheckpointError(
+            f"{name}: has kernels in TensorFlow's order, height x width x inputs x outputs ({key}); name the "
+            'checkpoint of TensorFlow itself, or transpose them with permute(3, 2, 0, 1).'
+        )
+    marked = bool(layout.marker) and layout.marker in backbone
     for variant, kind in layout.variants.items():
-        if kind == (batch_norm, kernel.shape[-1]):
+        if kind == (batch_norm, kernel.shape[-1], marked):
             return variant
     raise CheckpointError(
         f'{name}: fits no variant of {layout.name}, with {kernel.shape[-1]}x{kernel.shape[-1]} kernels in '

@@ -28,6 +28,8 @@ def small(**options) -> GoogLeNet:
 
 def stage_sizes(size: int, variant: str) -> list[int]:
     """Height or width of the five stages: pooling in Caffe's ceil mode halves and rounds down (3x3) or up (2x2)."""
+    if variant == 'tf_slim':  # TensorFlow's padding always rounds up.
+        return [-(-size // 2**number) for number in range(1, 6)]
     conv1 = (size + 1) // 2
     sizes = [conv1, conv1 // 2, conv1 // 4, conv1 // 8]
     return [*sizes, sizes[-1] // 2 if VARIANTS[variant].last_pool == 3 else (sizes[-1] + 1) // 2]

@@ -3,7 +3,7 @@
 Shape legend: N images or region crops, H and W their height and width; a comment behind a line of ``forward`` gives
 channels and stride, for the network's full width.
 
-Three variants, one table of modules:
+Four variants, one table of modules:
 
 =============  ==========================  =======================  ==================  ==============
 variant        normalization               "5x5" branch             last max-pool       public weights
@@ -11,6 +11,7 @@ variant        normalization               "5x5" branch             last max-poo
 paper          LRN, biases                 5x5                      3x3 / 2             BVLC (Caffe)
 batch_norm     batch norm, no biases       5x5                      3x3 / 2             none
 torchvision    batch norm (eps 1e-3)       3x3 (their issue 906)    2x2 / 2             torchvision
+tf_slim        batch norm without scale    3x3                      2x2 / 2             TF-slim
 =============  ==========================  =======================  ==================  ==============
 """
 
@@ -82,23 +83,27 @@ class Variant(NamedTuple):
     batch_norm: bool
     kernel_5x5: int
     last_pool: int
+    same_padding: bool = False
 
 
 VARIANTS = {
     'paper': Variant(batch_norm=False, kernel_5x5=5, last_pool=3),
     'batch_norm': Variant(batch_norm=True, kernel_5x5=5, last_pool=3),
     'torchvision': Variant(batch_norm=True, kernel_5x5=3, last_pool=2),
+    'tf_slim': Variant(batch_norm=True, kernel_5x5=3, last_pool=2, same_padding=True),
 }
 
 NORMALIZATION = {
     'paper': dict(mean=[104.0, 117.0, 123.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False),
     'batch_norm': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
     'torchvision': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
+    'tf_slim': dict(mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True),
 }
 """What the public weights of a variant were trained with. No public weights exist for ``batch_norm``; its entry is
 this project's choice."""
 
 
+SAME_PADDING = 'same_padding'
 MODULES = ('reduced', 'naive')
 """Kinds of inception modules: those of figure 2b, which the entry had, and those of figure 2a."""
 
@@ -152,11 +157,33 @@ class LocalResponseNorm(nn.Module):
 class ConvUnit(nn.Sequential):
     """Convolution, batch norm (where the variant has it) and ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, batch_norm: bool, stride: int = 1, padded: bool = True
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=not batch_norm)
+        padding = kernel // 2 if padded else 0
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=padding, bias=not batch_norm)
         self.norm = nn.BatchNorm2d(out_channels, eps=1e-3) if batch_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
+
+
+class SamePadding(nn.Module):
+    """TensorFlow's padding in front of a layer of stride 2: half of the input's size, rounded up, comes out.
+
+    What is needed is divided over both sides, an odd rest goes to the right and below. Zeros will do for a max-pool,
+    too: it sees what a ReLU gives.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def extra_repr(self) -> str:
+        return f'kernel={self.kernel}'
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (max(self.kernel - 2 + side % 2, 0) for side in x.shape[-2:])
+        return nn.functional.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
 
 
 class Inception(nn.Module):
@@ -224,7 +251,8 @@ class GoogLeNet(Backbone):
 
     Args:
         variant: ``'paper'`` (LRN and biases: the network of the paper and of the BVLC weights), ``'batch_norm'`` (the
-            same with batch norm instead of LRN and biases) or ``'torchvision'`` (exactly torchvision's).
+            same with batch norm instead of LRN and biases), ``'torchvision'`` (exactly torchvision's) or ``'tf_slim'``
+            (TF-slim's ``inception_v1``: the same but for TensorFlow's padding).
         out_indices: Which stages' outputs ``forward`` returns, of 0 to 4: ``conv1`` (64 channels, stride 2),
             ``conv2`` (192, 4), ``inception3b`` (480, 8), ``inception4e`` (832, 16), ``inception5b`` (1024, 32). Those
             behind the last of them are not built.
@@ -270,7 +298,7 @@ class GoogLeNet(Backbone):
         kind = VARIANTS[variant]
         conv1, conv2 = scale_channels(64, width), scale_channels(192, width)
         needed = {name for _, modules in STAGES[: max(self.out_indices) + 1] for name in modules}
-        self.conv1 = ConvUnit(3, conv1, 7, kind.batch_norm, stride=2)
+        self.conv1 = ConvUnit(3, conv1, 7, kind.batch_norm, stride=2, padded=not kind.same_padding)
         if 'conv2' in needed:
             self.conv2_reduce = ConvUnit(conv1, conv1, 1, kind.batch_norm)
             self.conv2 = ConvUnit(conv1, conv2, 3, kind.batch_norm)
@@ -283,10 +311,19 @@ class GoogLeNet(Backbone):
             channels = stage_channels[f'inception{name}'] = inception_channels(modules, channels, widths)
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.last_pool = nn.MaxPool2d(kind.last_pool, stride=2, ceil_mode=True)
+        self.padding = nn.Identity()
+        if kind.same_padding:
+            self.padding = SamePadding(7)
+            self.pool, self.last_pool = (
+                nn.Sequential(SamePadding(kernel), nn.MaxPool2d(kernel, stride=2)) for kernel in (3, kind.last_pool)
+            )
+            # The arrays are those of 'torchvision'; this one tells checkpoints apart.
+            self.register_buffer(SAME_PADDING, torch.tensor(True))
         self.lrn = nn.Identity() if kind.batch_norm else LocalResponseNorm()
 
         # The pools have no padding, so each moves the first cell's center on, which else would be half a stride.
-        centers = [0.5]
+        # TensorFlow's padding is lopsided where a side is even; these are for sides that 32 divides.
+        centers = [1.5 if kind.same_padding else 0.5]
         for kernel in (3, 3, 3, kind.last_pool):
             centers.append(centers[-1] + (kernel - 1) / 2 * 2 ** len(centers))
         self.feature_info = tuple(
@@ -304,9 +341,8 @@ class GoogLeNet(Backbone):
     def description(self) -> str:
         """Which GoogLeNet it is, in a few words."""
         kind = VARIANTS[self.variant]
-        whose = dict(paper="the paper's GoogLeNet", torchvision="torchvision's GoogLeNet").get(
-            self.variant, 'GoogLeNet'
-        )
+        owners = dict(paper="the paper's ", torchvision="torchvision's ", tf_slim="TF-slim's ")
+        whose = f'{owners.get(self.variant, "")}GoogLeNet'
         norm, kernel = 'batch norm' if kind.batch_norm else 'LRN', kind.kernel_5x5
         narrower = '' if self.width == 1 else f', width {self.width:g}'
         naive = '' if self.kind == 'reduced' else ', naive modules'
@@ -332,7 +368,7 @@ class GoogLeNet(Backbone):
         """Runs the network and fills in the maps that ``aux`` names; others are freed as soon as they can be."""
         stages = []
         # Channels last in memory, in which a processor is twice as fast and half precision on a GPU faster.
-        x = images.contiguous(memory_format=torch.channels_last)
+        x = self.padding(images.contiguous(memory_format=torch.channels_last))
         for number, (_, names) in enumerate(STAGES[: max(self.out_indices) + 1]):
             if number == 1:
                 x = self.lrn(self.pool(x))  # 64, /4
@@ -418,35 +454,41 @@ def _config(config: Mapping, weights: Weights) -> WeightsConfig:
 def _units() -> tuple[Unit, ...]:
     """The convolutions in the order in which they run, with the names that Caffe and torchvision give them."""
     branches = (
-        ('conv_1x1', '1x1', 'branch1'),
-        ('reduce_3x3', '3x3_reduce', 'branch2.0'),
-        ('conv_3x3', '3x3', 'branch2.1'),
-        ('reduce_5x5', '5x5_reduce', 'branch3.0'),
-        ('conv_5x5', '5x5', 'branch3.1'),
-        ('pool_proj', 'pool_proj', 'branch4.1'),
+        ('conv_1x1', '1x1', 'branch1', 'Branch_0/Conv2d_0a_1x1'),
+        ('reduce_3x3', '3x3_reduce', 'branch2.0', 'Branch_1/Conv2d_0a_1x1'),
+        ('conv_3x3', '3x3', 'branch2.1', 'Branch_1/Conv2d_0b_3x3'),
+        ('reduce_5x5', '5x5_reduce', 'branch3.0', 'Branch_2/Conv2d_0a_1x1'),
+        ('conv_5x5', '5x5', 'branch3.1', 'Branch_2/Conv2d_0b_3x3'),
+        ('pool_proj', 'pool_proj', 'branch4.1', 'Branch_3/Conv2d_0b_1x1'),
     )
-    return (
-        Unit('conv1', 'conv1/7x7_s2', 'conv1', 64),
-        Unit('conv2_reduce', 'conv2/3x3_reduce', 'conv2', 64),
-        Unit('conv2', 'conv2/3x3', 'conv3', 192),
-        *(
-            Unit(f'inception{key}.{own}', f'inception_{key}/{caffe}', f'inception{key}.{theirs}', getattr(widths, own))
-            for key, widths in INCEPTION.items()
-            for own, caffe, theirs in branches
-        ),
-    )
+    units = [
+        Unit('conv1', 'conv1/7x7_s2', 'conv1', 64, 'InceptionV1/Conv2d_1a_7x7'),
+        Unit('conv2_reduce', 'conv2/3x3_reduce', 'conv2', 64, 'InceptionV1/Conv2d_2b_1x1'),
+        Unit('conv2', 'conv2/3x3', 'conv3', 192, 'InceptionV1/Conv2d_2c_3x3'),
+    ]
+    for key, widths in INCEPTION.items():
+        mixed = f'InceptionV1/Mixed_{key[0]}{chr(ord(key[1]) + 1)}'  # TF-slim counts the pool before them as a.
+        for own, caffe, theirs, slim in branches:
+            slim = 'Branch_2/Conv2d_0a_3x3' if (key, own) == ('5a', 'conv_5x5') else slim  # Its name there, by mistake.
+            names = f'inception{key}.{own}', f'inception_{key}/{caffe}', f'inception{key}.{theirs}'
+            units.append(Unit(*names, getattr(widths, own), f'{mixed}/{slim}'))
+    return tuple(units)
 
 
 LAYOUT = NetworkLayout(
     name='GoogLeNet',
     units=_units(),
     build=lambda variant, width: GoogLeNet(variant, width=width),
-    variants={name: (variant.batch_norm, variant.kernel_5x5) for name, variant in VARIANTS.items()},
+    variants={
+        name: (variant.batch_norm, variant.kernel_5x5, variant.same_padding) for name, variant in VARIANTS.items()
+    },
+    marker=SAME_PADDING,
     telling='inception3a.conv_5x5',
     normalization=NORMALIZATION,
     scale_channels=scale_channels,
     caffe_trunk=('conv1/', 'conv2/', 'inception_'),
     caffe_classifier='loss3/classifier',
+    slim_trunk='InceptionV1/',
 )
 """How the public weights of GoogLeNet are recognized."""
 
