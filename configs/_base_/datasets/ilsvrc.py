@@ -7,6 +7,7 @@ background; the test is on val2. tools/split_data.py writes the lists of val1 an
 ilsvrc, keep = dict(type='ILSVRCDetDataset', data_root='data/ILSVRC'), dict(filter_empty_gt=True)
 val1 = dict(ilsvrc, ann_file='ImageSets/DET/val1.txt', split='val', filter_cfg=keep)
 train = dict(ilsvrc, ann_file='ImageSets/DET', split='train', lists=('positive', 'partial'), exhaustive=False)
+objects = dict(train, filter_cfg=keep, max_objects_per_class=1000)
 val2 = dict(ilsvrc, ann_file='ImageSets/DET/val2.txt', split='val', test_mode=True)
 train_dataloader = dict(
     # Four images of val1, 128 regions as in R-CNN, and the objects of one training image: by R-CNN's numbers (10,000
@@ -15,7 +16,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     sampler=dict(type='MultiSourceSampler', batch_size=5, source_ratio=[4, 1]),
-    dataset=dict(type='SharedPipelineDataset', datasets=[val1, dict(train, filter_cfg=keep, max_objects_per_class=1000)]),
+    dataset=dict(type='SharedPipelineDataset', datasets=[val1, objects]),
 )
 in_order = dict(type='DefaultSampler', shuffle=False)
 val_dataloader = dict(batch_size=1, num_workers=4, persistent_workers=True, sampler=in_order, dataset=val2)
