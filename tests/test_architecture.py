@@ -18,6 +18,7 @@ ROOMS = (
     'models',
     'weights',
     'registry',
+    'zoo',
     'compat',
     'proposals',
     'ilsvrc',

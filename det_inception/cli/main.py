@@ -27,6 +27,7 @@ COMMANDS = {
     'score-photos': 'score a detector on photos with DET ground truth',
     'report': 'write the report of a test once more, from its numbers',
     'compare': 'say whether one run is better than another',
+    'zoo': "say which of MMDetection's configs work on this machine",
     'curves': 'draw loss and mAP of training runs',
     'train-ensemble': 'train the members of an ensemble',
     'train-svm': "train R-CNN's SVMs and box regression on a network's features",

@@ -1,0 +1,50 @@
+"""Says which of MMDetection's own configs work on this machine."""
+
+import argparse
+
+from det_inception.cli.common import require_output
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Builds every config of the installed MMDetection, and runs one model of each kind on small random '
+        'images: losses, gradients, a prediction. Each runs in a process of its own. What was found is kept, so that '
+        'the command goes on where it was stopped. Writes OUT.json and OUT.md.',
+        epilog="Example: det-inception zoo 'retinanet/*' --out zoo",
+    )
+    parser.add_argument('patterns', nargs='*', metavar='PATTERN', help="configs such as 'retinanet/*'; default: all")
+    parser.add_argument('--out', default='zoo', metavar='OUT', help='where to write, without suffix (default: zoo)')
+    parser.add_argument('--build-only', action='store_true', help='run none')
+    parser.add_argument('--device', default='cpu', help='where to run (default: cpu)')
+    parser.add_argument('--seconds', type=float, default=180, help='longest time for each (default: 180)')
+    parser.add_argument('--memory', type=float, default=8, metavar='GIB', help='most memory for each (default: 8)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    require_output(f'{args.out}.json', '--out')
+    import warnings
+
+    import torch
+
+    from det_inception.utils.errors import InputError
+
+    if args.seconds <= 0 or args.memory <= 0:
+        raise InputError('--seconds and --memory: name more than 0.')
+    torch.set_num_threads(1)
+    warnings.simplefilter('ignore')
+    from det_inception import compat  # noqa: F401  (before MMDetection)
+    from det_inception.zoo.survey import survey, write_table
+
+    results = survey(
+        f'{args.out}.json',
+        args.patterns,
+        build_only=args.build_only,
+        device=args.device,
+        seconds=args.seconds,
+        memory=int(args.memory * 2**30),
+        progress=lambda line: print(line, flush=True),
+    )
+    write_table(results, f'{args.out}.md')
+    print(f'{args.out}.json, {args.out}.md')

@@ -1,0 +1,71 @@
+"""Runs a function in a process of its own, which may neither take too long nor too much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+START = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
+"""A forked process has all imports already."""
+
+
+def in_child(function: Callable[..., dict], *arguments: object, seconds: float, memory: int, folder: str) -> dict:
+    """Returns what a function returns, or ``error`` where its process ends before.
+
+    Args:
+        function: One that can be pickled.
+        arguments: Its arguments.
+        seconds: Longest time.
+        memory: Most bytes beyond what this process has; on Linux alone.
+        folder: Its working directory.
+    """
+    context = multiprocessing.get_context(START)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_work, args=(sender, function, arguments, memory, folder), daemon=True)
+    child.start()
+    sender.close()
+    try:
+        if not receiver.poll(seconds):
+            return dict(error=f'takes more than {seconds:g} seconds')
+        return receiver.recv()
+    except EOFError:
+        child.join()
+        return dict(error=_death(child.exitcode))
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+
+
+def _death(status: int) -> str:
+    if status >= 0:
+        return f'its process ended with status {status}'
+    return f'its process was ended by {signal.Signals(-status).name}'
+
+
+def _work(sender: Connection, function: Callable[..., dict], arguments: tuple, memory: int, folder: str) -> None:
+    os.chdir(folder)
+    # What models print is none of the survey's business.
+    with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        _limit_memory(memory)
+        try:
+            result = function(*arguments)
+        except MemoryError:
+            result = dict(error='MemoryError: takes more memory than it may')
+    sender.send(result)
+    sender.close()
+
+
+def _limit_memory(memory: int) -> None:
+    if not sys.platform.startswith('linux'):
+        return
+    import resource
+
+    with open('/proc/self/statm') as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
