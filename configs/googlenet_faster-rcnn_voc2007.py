@@ -15,7 +15,10 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
-model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=20))))
+model = dict(
+    train_cfg=dict(rcnn=dict(sampler=dict(num=20))),
+    test_cfg=dict(rpn=dict(max_per_img=200), rcnn=dict(nms=dict(iou_threshold=0.4))),
+)
 train_dataloader = dict(
     batch_size=2,
     num_workers=1,

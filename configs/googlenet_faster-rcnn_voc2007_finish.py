@@ -2,8 +2,8 @@
 
 _base_ = 'googlenet_faster-rcnn_voc2007.py'
 
-load_from = 'work_dirs/googlenet_faster-rcnn_voc2007/iter_5600.pth'
-sides = [320, 352, 384, 416, 448]
+load_from = 'work_dirs/googlenet_faster-rcnn_voc2007/iter_7400.pth'
+sides = [320, 352, 384, 416, 448, 480]
 train_dataloader = dict(
     dataset=dict(
         pipeline=[
@@ -15,9 +15,9 @@ train_dataloader = dict(
         ]
     )
 )
-train_cfg = dict(max_iters=750)
+train_cfg = dict(max_iters=1000)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=20),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=20, end=750, eta_min=1e-7),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=20, end=1000, eta_min=1e-7),
 ]
-randomness = dict(seed=2015)
+randomness = dict(seed=2016)
