@@ -18,6 +18,14 @@ from det_inception.utils.locks import lock_folder, unlock
 
 _PEER_GONE = re.compile('closed by peer|reset by peer|remote process exited|broken pipe', re.IGNORECASE)
 _LOADER_GONE = re.compile(r'DataLoader worker .*(killed|exited unexpectedly)')
+_LOADER_ENDED = (
+    'a process that loads data was ended from outside, perhaps for lack of memory; run the same command again (a '
+    'training with --resume), perhaps with fewer num_workers.'
+)
+_PEER_ENDED = (
+    'another process of this run has ended, and its own message says why; run the same command again (a training with '
+    '--resume).'
+)
 _RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
@@ -53,18 +61,21 @@ def explain_deaths(work_dir: str | Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, EOFError, ConnectionError) as error:
-        text = str(error)
-        if _LOADER_GONE.search(text) or (not isinstance(error, RuntimeError) and _is_of_a_pipe(error)):
-            raise InputError(
-                f'{work_dir}: a process that loads data was ended from outside, perhaps for lack of memory; run the '
-                'same command again (a training with --resume), perhaps with fewer num_workers.'
-            ) from error
-        if torch.distributed.is_initialized() and _PEER_GONE.search(text):
-            raise InputError(
-                f'{work_dir}: another process of this run has ended, and its own message says why; run the same '
-                'command again (a training with --resume).'
-            ) from error
-        raise
+        try:
+            sentence = _explanation(error)
+        except RuntimeError:  # PyTorch's signal handler says at any moment, also now, that a loader has ended.
+            sentence = _LOADER_ENDED
+        if sentence is None:
+            raise
+        raise InputError(f'{work_dir}: {sentence}') from error
+
+
+def _explanation(error: Exception) -> str | None:
+    """What an error means for the user, if another process was ended."""
+    text = str(error)
+    if _LOADER_GONE.search(text) or (not isinstance(error, RuntimeError) and _is_of_a_pipe(error)):
+        return _LOADER_ENDED
+    return _PEER_ENDED if torch.distributed.is_initialized() and _PEER_GONE.search(text) else None
 
 
 def _is_of_a_pipe(error: Exception) -> bool:

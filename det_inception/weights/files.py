@@ -95,7 +95,8 @@ def find_raw(source: str | Path) -> tuple[Path, RawCheckpoint]:
     if '://' in source:
         return fetch(source)
     path = find_checkpoint(Path(source).expanduser())
-    if not path.exists() and Path(f'{path}.index').is_file():  # TensorFlow names several files by what they share.
+    # TensorFlow names several files by what they share.
+    if not os.path.exists(path) and os.path.isfile(f'{path}.index'):
         path = Path(f'{path}.index')
     return path, read_file(path)
 

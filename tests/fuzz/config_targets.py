@@ -132,7 +132,8 @@ class WeightLayout(Target):
             }
             names |= {f'{unit.own}.norm': f'{unit.torchvision}.bn' for unit in LAYOUT.units}
             names['fc'] = 'fc' if batch_norm else 'loss3/classifier'
-            self.states.append({f'{names[key.rpartition(".")[0]]}.{key.rpartition(".")[2]}': own[key] for key in own})
+            parts = {key: key.rpartition('.') for key in own if '.' in key}  # TF-slim's network has a flag besides.
+            self.states.append({f'{names[layer]}.{kind}': own[key] for key, (layer, _, kind) in parts.items()})
         for state in self.states:
             self.convert(state)
         return []
