@@ -19,16 +19,15 @@ Repeated numbers come packed (one block of bytes) or unpacked (a key in front of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from det_inception.weights.protobuf import BYTES, FIXED32, FIXED64, VARINT, FieldBudget, ProtobufError, fields, varint
+
 MAX_FIELDS = 200_000
 """Fields that are looked at; GoogLeNet's file has some thousands."""
 MAX_DIMENSIONS = 8
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-"""Wire types of the protobuf encoding; 3 and 4, groups, do not occur in Caffe's files."""
 
 
 class CaffemodelError(ValueError):
@@ -49,11 +48,18 @@ def read_caffemodel(path: str | Path) -> dict[str, list[np.ndarray]]:
         CaffemodelError: The bytes are not such a message, end too early, or a blob's shape contradicts its values.
         OSError: The file cannot be read.
     """
-    layers: dict[str, list[np.ndarray]] = {}
     if Path(path).stat().st_size >= 2 << 30:
         raise CaffemodelError('it is longer than the 2 GiB of a message')
-    budget = iter(range(MAX_FIELDS))
-    for number, wire, value in fields(memoryview(Path(path).read_bytes()), budget):
+    try:
+        return _layers(memoryview(Path(path).read_bytes()))
+    except ProtobufError as error:
+        raise CaffemodelError(str(error)) from error
+
+
+def _layers(content: memoryview) -> dict[str, list[np.ndarray]]:
+    layers: dict[str, list[np.ndarray]] = {}
+    budget = FieldBudget(MAX_FIELDS)
+    for number, wire, value in fields(content, budget):
         if number not in (2, 100):
             continue
         _require(wire == BYTES, 'a layer is not a message')
@@ -63,7 +69,7 @@ def read_caffemodel(path: str | Path) -> dict[str, list[np.ndarray]]:
     return layers
 
 
-def _layer(message: memoryview, budget: Iterator, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
+def _layer(message: memoryview, budget: FieldBudget, name_field: int, blobs_field: int) -> tuple[str, list[np.ndarray]]:
     name, blobs = '', []
     for number, wire, value in fields(message, budget):
         if number == name_field and wire == BYTES:
@@ -73,7 +79,7 @@ def _layer(message: memoryview, budget: Iterator, name_field: int, blobs_field: 
     return name, [_blob(blob, name, budget) for blob in blobs]
 
 
-def _blob(message: memoryview, layer: str, budget: Iterator) -> np.ndarray:
+def _blob(message: memoryview, layer: str, budget: FieldBudget) -> np.ndarray:
     old_shape = {}
     shape: list[int] | None = None
     singles, doubles = [], []
@@ -100,7 +106,7 @@ def _blob(message: memoryview, layer: str, budget: Iterator) -> np.ndarray:
     return np.frombuffer(values, kind).astype(kind.newbyteorder('=')).reshape(shape)
 
 
-def _dimensions(message: memoryview, layer: str, budget: Iterator) -> list[int]:
+def _dimensions(message: memoryview, layer: str, budget: FieldBudget) -> list[int]:
     dimensions: list[int] = []
     for number, wire, value in fields(message, budget):
         if number == 1 and wire == VARINT:
@@ -114,60 +120,6 @@ def _dimensions(message: memoryview, layer: str, budget: Iterator) -> list[int]:
             len(dimensions) <= MAX_DIMENSIONS, f'layer {layer!r} has a blob of more than {MAX_DIMENSIONS} dimensions'
         )
     return dimensions
-
-
-def fields(message: memoryview, budget: Iterator) -> Iterator[tuple[int, int, int | memoryview]]:
-    """Yields number, wire type and value of a message's fields; a run of unpacked fixed-size numbers as one block."""
-    position = 0
-    while position < len(message):
-        _require(next(budget, None) is not None, f'it has more than {MAX_FIELDS} fields')
-        start = position
-        key, position = varint(message, position)
-        number, wire = key >> 3, key & 7
-        _require(number > 0, 'a field has the number 0')
-        if wire == VARINT:
-            value, position = varint(message, position)
-        elif wire == BYTES:
-            size, position = varint(message, position)
-            _require(position + size <= len(message), 'it ends in the middle of a field')
-            value, position = message[position : position + size], position + size
-        elif wire in (FIXED32, FIXED64):
-            value, position = _run(message, start, position - start, 4 if wire == FIXED32 else 8)
-        else:
-            raise CaffemodelError(f'a field has the unknown wire type {wire}')
-        yield number, wire, value
-
-
-def _run(message: memoryview, start: int, key_size: int, value_size: int) -> tuple[memoryview, int]:
-    """Returns the numbers of consecutive fields with the same key, without the keys, and where they end."""
-    stride = key_size + value_size
-    rows = (len(message) - start) // stride
-    _require(rows > 0, 'it ends in the middle of a number')
-    table = np.frombuffer(message, np.uint8, rows * stride, start).reshape(rows, stride)
-    # The millions of numbers of an unpacked blob are told apart here by NumPy; in blocks that grow, so that lone
-    # numbers do not cost a look at the whole rest of the file each.
-    length, block = 1, 16
-    while length < rows:
-        same = (table[length : length + block, :key_size] == table[0, :key_size]).all(axis=1)
-        if not same.all():
-            length += int(same.argmin())
-            break
-        length, block = length + len(same), block * 2
-    values = np.ascontiguousarray(table[:length, key_size:])
-    return memoryview(values).cast('B'), start + length * stride
-
-
-def varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Returns a number of variable length, and where it ends."""
-    value = 0
-    for shift in range(0, 70, 7):
-        _require(position < len(message), 'it ends in the middle of a field')
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise CaffemodelError('a number is longer than 64 bits')
 
 
 def _require(condition: bool, problem: str) -> None:

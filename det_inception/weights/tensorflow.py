@@ -34,7 +34,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from det_inception.weights.caffemodel import BYTES, MAX_DIMENSIONS, VARINT, CaffemodelError, fields, varint
+from det_inception.weights.caffemodel import MAX_DIMENSIONS
+from det_inception.weights.protobuf import BYTES, VARINT, FieldBudget, ProtobufError, fields, varint
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, 'little')
 FOOTER = 48
@@ -84,14 +85,14 @@ def read_tensorflow(path: Path) -> dict[str, Tensor]:
     if path.stat().st_size >= 2 << 30:
         raise TensorFlowError('it is longer than 2 GiB')
     try:
-        budget = iter(range(MAX_FIELDS))
+        budget = FieldBudget(MAX_FIELDS)
         entries = dict(_table(memoryview(path.read_bytes())))
         if b'' not in entries:
             raise TensorFlowError('its table has no beginning')
         if path.name.endswith('.index'):
             return _bundle(path, entries, budget)
         return _slices(entries, budget)
-    except CaffemodelError as error:
+    except ProtobufError as error:
         raise TensorFlowError(str(error)) from error
 
 
@@ -136,7 +137,7 @@ def _block(content: memoryview, place: tuple[int, int]) -> Iterator[tuple[bytes,
 # ---------------------------------------------------------------------------------------------------------- version 1
 
 
-def _slices(entries: dict[bytes, memoryview], budget: Iterator) -> dict[str, Tensor]:
+def _slices(entries: dict[bytes, memoryview], budget: FieldBudget) -> dict[str, Tensor]:
     shapes = dict(_meta(entries.pop(b''), budget))
     tensors = {}
     for message in entries.values():
@@ -150,7 +151,7 @@ def _slices(entries: dict[bytes, memoryview], budget: Iterator) -> dict[str, Ten
     return tensors
 
 
-def _meta(message: memoryview, budget: Iterator) -> Iterator[tuple[str, tuple[int, tuple[int, ...]]]]:
+def _meta(message: memoryview, budget: FieldBudget) -> Iterator[tuple[str, tuple[int, tuple[int, ...]]]]:
     """Yields name, type and shape of every array."""
     for number, wire, meta in fields(message, budget):
         if number != 1 or wire != BYTES:
@@ -165,7 +166,7 @@ def _meta(message: memoryview, budget: Iterator) -> Iterator[tuple[str, tuple[in
                 yield name, (kind, shape)
 
 
-def _slice(message: memoryview, shapes: dict, budget: Iterator) -> tuple[str, Tensor | None]:
+def _slice(message: memoryview, shapes: dict, budget: FieldBudget) -> tuple[str, Tensor | None]:
     name, values, width = '', [], 4
     for number, wire, value in fields(message, budget):
         if number == 1:
@@ -189,7 +190,7 @@ def _slice(message: memoryview, shapes: dict, budget: Iterator) -> tuple[str, Te
 # ---------------------------------------------------------------------------------------------------------- version 2
 
 
-def _bundle(path: Path, entries: dict[bytes, memoryview], budget: Iterator) -> dict[str, Tensor]:
+def _bundle(path: Path, entries: dict[bytes, memoryview], budget: FieldBudget) -> dict[str, Tensor]:
     shards = 1
     for number, _, value in fields(entries.pop(b''), budget):
         shards = value if number == 1 else shards
@@ -217,7 +218,7 @@ def _bundle(path: Path, entries: dict[bytes, memoryview], budget: Iterator) -> d
     return tensors
 
 
-def _entry(message: memoryview, name: str, budget: Iterator) -> _Entry:
+def _entry(message: memoryview, name: str, budget: FieldBudget) -> _Entry:
     kind, shape, shard, offset, size = 0, (), 0, 0, 0
     for number, wire, value in fields(message, budget):
         if number == 2 and wire == BYTES:
@@ -234,7 +235,7 @@ def _entry(message: memoryview, name: str, budget: Iterator) -> _Entry:
 # -------------------------------------------------------------------------------------------------------------- parts
 
 
-def _shape(message: int | memoryview, budget: Iterator) -> tuple[int, ...]:
+def _shape(message: int | memoryview, budget: FieldBudget) -> tuple[int, ...]:
     _require(not isinstance(message, int), 'a shape is damaged')
     shape = []
     for number, wire, value in fields(message, budget):
@@ -245,7 +246,7 @@ def _shape(message: int | memoryview, budget: Iterator) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _require_whole(message: memoryview, name: str, budget: Iterator) -> None:
+def _require_whole(message: memoryview, name: str, budget: FieldBudget) -> None:
     for number, wire, extent in fields(message, budget):
         if number == 1 and wire == BYTES:
             parts = [part for part, _, _ in fields(extent, budget)]
