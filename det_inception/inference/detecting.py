@@ -23,7 +23,7 @@ from det_inception.inference.video import CAMERA, Video, VideoWriter, is_video_s
 from det_inception.models import ImageNetRCNN
 from det_inception.utils.downloads import is_address
 from det_inception.utils.errors import InputError, OutputError, is_out_of_memory, printable
-from det_inception.utils.files import LineWriter, atomic_write, output_names, require_apart, write_image
+from det_inception.utils.files import LineWriter, output_names, require_apart, write_image, write_text
 
 DRAWN, DRAWN_UNTRAINED = 0.5, 0.05
 """Lowest scores that are drawn. Without training on boxes a score is no probability; see docs/photo.md."""
@@ -236,8 +236,7 @@ class _DetectionsFile:
         if self.images or self.videos:
             videos = dict(videos=self.videos) if self.videos else {}
             text = json.dumps(dict(images=self.images, **videos, unreadable=self.unreadable), indent=1)
-            with atomic_write(self.path, make_folder=True, durable=durable) as temporary:
-                temporary.write_text(text, encoding='utf-8')
+            write_text(self.path, text, durable=durable)
 
 
 def is_trained(detector: Detector) -> bool:

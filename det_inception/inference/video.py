@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from det_inception.utils.errors import InputError, OutputError
+from det_inception.utils.errors import InputError
 from det_inception.utils.file_kinds import is_video
 from det_inception.utils.files import atomic_write, reason
 from det_inception.utils.images import MAX_PIXELS
@@ -161,7 +161,7 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         self._stack = contextlib.ExitStack()
-        self._temporary = self._stack.enter_context(atomic_write(self.path, OutputError, make_folder=True))
+        self._temporary = self._stack.enter_context(atomic_write(self.path, make_folder=True))
         return self
 
     def __exit__(self, *error: object) -> bool | None:

@@ -25,7 +25,7 @@ from det_inception.utils.errors import InputError, OutputError
 
 @contextlib.contextmanager
 def atomic_write(
-    path: str | os.PathLike, error_type: type[InputError] = InputError, make_folder: bool = False, durable: bool = True
+    path: str | os.PathLike, error_type: type[InputError] = OutputError, make_folder: bool = False, durable: bool = True
 ) -> Iterator[Path]:
     """Gives a new, empty file in the folder of a file, and renames it when the block ends well.
 
@@ -64,8 +64,7 @@ def atomic_write(
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            advice = '' if _disk_is_full(error) else '; choose another place'
-            raise error_type(f'{path}: cannot be written: {reason(error)}{advice}.') from error
+            raise _not_written(path, error, error_type) from error
         raise
 
 
@@ -196,7 +195,7 @@ class LineWriter:
         try:
             yield
         except OSError as error:
-            raise OutputError(f'{self.path}: cannot be written: {reason(error)}.') from error
+            raise _not_written(self.path, error, OutputError) from error
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -253,6 +252,11 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror[0].lower() + error.strerror[1:]
     return ' '.join(str(error).split()) or type(error).__name__
+
+
+def _not_written(path: Path, error: OSError, error_type: type[InputError]) -> InputError:
+    advice = '' if _disk_is_full(error) else '; choose another place'
+    return error_type(f'{path}: cannot be written: {reason(error)}{advice}.')
 
 
 def _disk_is_full(error: BaseException) -> bool:

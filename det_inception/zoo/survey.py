@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write, write_text
+from det_inception.utils.files import write_text
 from det_inception.utils.tables import markdown_table
 from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, config_folder, parts_of, read_configs
@@ -47,8 +47,7 @@ class Results:
         self.content['versions'] = _versions()
 
     def save(self) -> None:
-        with atomic_write(self.path, make_folder=True, durable=False) as temporary:
-            temporary.write_text(json.dumps(self.content, indent=1))
+        write_text(self.path, json.dumps(self.content, indent=1), durable=False)
 
 
 def survey(

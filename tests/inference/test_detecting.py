@@ -14,7 +14,7 @@ from det_inception.inference.detecting import Wanted, detect_all
 from det_inception.inference.sources import Photo
 from det_inception.inference.video import Frame
 from det_inception.utils.errors import InputError
-from det_inception.utils.files import atomic_write, write_bytes
+from det_inception.utils.files import write_bytes, write_text
 
 CLASSES = ('cat', 'dog', 'owl')
 DETECTIONS = Detections(
@@ -90,9 +90,7 @@ def test_what_was_found_is_on_the_disk_after_every_image(tmp_path, scene, monkey
     # Where it takes long, it is not done every time, but at the end.
     monkeypatch.setattr(detecting.time, 'monotonic', itertools.count().__next__)
     written = []
-    monkeypatch.setattr(
-        detecting, 'atomic_write', lambda *args, **kwargs: written.append(kwargs) or atomic_write(*args)
-    )
+    monkeypatch.setattr(detecting, 'write_text', lambda *args, **kwargs: written.append(kwargs) or write_text(*args))
     detect_all(FakeDetector(), paths, tmp_path / 'slow')
     assert [kwargs['durable'] for kwargs in written] == [False, True]
 
