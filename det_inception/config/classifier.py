@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from det_inception.config.data import config_classes, datasets_of, read_classes, set_classes
+from det_inception.config.data import config_classes, datasets_of, pipeline_steps, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.ilsvrc import RULES, describe_rule
 from det_inception.models.backbones.googlenet import GoogLeNet, network_settings
@@ -109,8 +109,7 @@ def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: 
 
 def _apply_rules(cfg: Config, paths: Sequence[str | Path], rules: Sequence[Mapping | None]) -> None:
     """Lets a test see images as the weights were tested, unless the config says how."""
-    pipelines = [dataset.get('pipeline') or () for dataset in datasets_of(cfg, 'test_dataloader')]
-    for step in (step for pipeline in pipelines for step in pipeline if step['type'] == 'TestCrops'):
+    for step in pipeline_steps(cfg, 'TestCrops', ['test_dataloader']):
         if step.get('rule') is not None or step.get('number') == 144:
             continue
         for path, rule in zip(paths, rules):

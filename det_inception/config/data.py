@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mmengine.config import Config
 
@@ -24,9 +24,9 @@ def datasets_of(cfg: Config, name: str) -> Iterator[dict]:
     return (node for node in _nodes(cfg, name) if not {'dataset', 'datasets'} & node.keys())
 
 
-def pipeline_steps(cfg: Config, kind: str) -> Iterator[dict]:
-    """Yields the steps of one type in all pipelines, also of those inside ``ProposalBroadcaster``."""
-    for name in LOADERS:
+def pipeline_steps(cfg: Config, kind: str, loaders: Sequence[str] = LOADERS) -> Iterator[dict]:
+    """Yields the steps of one type in the loaders' pipelines, also of those inside ``ProposalBroadcaster``."""
+    for name in loaders:
         for node in _nodes(cfg, name):
             for outer in node.get('pipeline') or ():
                 yield from (step for step in (outer, *outer.get('transforms', ())) if step['type'] == kind)

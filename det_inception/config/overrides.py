@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from det_inception.config.data import datasets, datasets_of, pipeline_steps, set_classes
+from det_inception.config.data import datasets, pipeline_steps, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.methods import DEFAULT_METHOD, with_options
 
@@ -210,8 +210,7 @@ def _apply_crops(cfg: Config, options: Mapping) -> None:
     ):
         if options.get(name) is None:
             continue
-        pipelines = [dataset.get('pipeline') or () for loader in loaders for dataset in datasets_of(cfg, loader)]
-        steps = [step for pipeline in pipelines for step in pipeline if step['type'] == 'TestCrops']
+        steps = list(pipeline_steps(cfg, 'TestCrops', loaders))
         if not steps:
             raise ConfigError(
                 f'{cfg.filename}: {name} is for classifiers, whose test pipeline has a TestCrops; leave it out for '
