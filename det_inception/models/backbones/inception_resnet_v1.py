@@ -55,28 +55,38 @@ class ConvUnit(nn.Module):
         return self.relu(self.bn(self.conv(x)))
 
 
+Branches = Sequence[Sequence[tuple[int, int | tuple[int, int]]]]
+"""Each branch has the output channels and kernels of its convolutions."""
+
+
+def _add_branches(block: nn.Module, channels: int, branches: Branches, halve: bool = False) -> list[str]:
+    """Adds branches to a block, and returns their names; ``halve``: the last convolution of each halves the map."""
+    names = []
+    for number, branch in enumerate(branches):
+        units, inside = [], channels
+        for place, (out, kernel) in enumerate(branch):
+            last = halve and place == len(branch) - 1
+            units.append(ConvUnit(inside, out, kernel, 2 if last else 1, padding=not last))
+            inside = out
+        names.append(f'branch{number}')
+        block.add_module(names[-1], units[0] if len(units) == 1 else nn.Sequential(*units))
+    return names
+
+
 class Residual(nn.Module):
     """A block: branches side by side, a 1x1 convolution to the channels of its input, scaled and added to that.
 
     Args:
         channels: Of input and output.
-        branches: Each the output channels and kernels of its convolutions.
+        branches: What stands side by side.
         scale: Of what is added.
         relu: Whether one is behind the sum.
     """
 
-    def __init__(
-        self, channels: int, branches: Sequence[Sequence[tuple[int, int | tuple]]], scale: float, relu: bool = True
-    ) -> None:
+    def __init__(self, channels: int, branches: Branches, scale: float, relu: bool = True) -> None:
         super().__init__()
         self.scale = scale
-        for number, branch in enumerate(branches):
-            units, inside = [], channels
-            for out, kernel in branch:
-                units.append(ConvUnit(inside, out, kernel))
-                inside = out
-            self.add_module(f'branch{number}', units[0] if len(units) == 1 else nn.Sequential(*units))
-        self.names = [f'branch{number}' for number in range(len(branches))]
+        self.names = _add_branches(self, channels, branches)
         self.conv2d = nn.Conv2d(sum(branch[-1][0] for branch in branches), channels, 1)
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
 
@@ -88,16 +98,9 @@ class Residual(nn.Module):
 class Reduction(nn.Module):
     """Halves the map: branches of convolutions, of which the last has stride 2, beside a max-pool."""
 
-    def __init__(self, channels: int, branches: Sequence[Sequence[tuple[int, int]]]) -> None:
+    def __init__(self, channels: int, branches: Branches) -> None:
         super().__init__()
-        for number, branch in enumerate(branches):
-            units, inside = [], channels
-            for place, (out, kernel) in enumerate(branch):
-                last = place == len(branch) - 1
-                units.append(ConvUnit(inside, out, kernel, 2 if last else 1, padding=not last))
-                inside = out
-            self.add_module(f'branch{number}', units[0] if len(units) == 1 else nn.Sequential(*units))
-        self.names = [f'branch{number}' for number in range(len(branches))]
+        self.names = _add_branches(self, channels, branches, halve=True)
         self.pool = nn.MaxPool2d(3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
