@@ -6,9 +6,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+
+from det_inception.utils.memory import limited_memory
 
 START = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
 """A forked process has all imports already."""
@@ -52,20 +53,10 @@ def _work(sender: Connection, function: Callable[..., dict], arguments: tuple, m
     os.chdir(folder)
     # What models print is none of the survey's business.
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        _limit_memory(memory)
         try:
-            result = function(*arguments)
+            with limited_memory(memory):
+                result = function(*arguments)
         except MemoryError:
             result = dict(error='MemoryError: takes more memory than it may')
     sender.send(result)
     sender.close()
-
-
-def _limit_memory(memory: int) -> None:
-    if not sys.platform.startswith('linux'):
-        return
-    import resource
-
-    with open('/proc/self/statm') as file:
-        taken = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + memory, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -8,7 +8,6 @@
 The input under test is the file ``input`` in the test's folder, also after the process has ended.
 """
 
-import contextlib
 import faulthandler
 import time
 import traceback
@@ -19,6 +18,8 @@ from annotation_targets import ANNOTATION_TARGETS
 from config_targets import CONFIG_TARGETS
 from targets import TARGETS
 
+from det_inception.utils.memory import limited_memory
+
 ALL = TARGETS | ANNOTATION_TARGETS | CONFIG_TARGETS
 
 MAX_SECONDS = 5
@@ -26,23 +27,10 @@ MAX_FAILURES = 5
 _MEMORY = 3 * 2**30  # Beside what the tests have already.
 
 
-@contextlib.contextmanager
-def limited_memory():
-    """Whoever asks for gigabytes gets a ``MemoryError``."""
-    resource = pytest.importorskip('resource')
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    with open('/proc/self/statm') as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, limits)
-
-
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('name', ALL)
 def test_readers_withstand(name, tmp_path, pytestconfig, monkeypatch):
+    pytest.importorskip('resource')
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
     target = ALL[name](tmp_path)
     numbers, limit = range(10**9), pytestconfig.getoption('fuzz_seconds')
@@ -56,7 +44,7 @@ def test_readers_withstand(name, tmp_path, pytestconfig, monkeypatch):
         target.path.write_bytes(content)
         target.read()
     failures, tried, refused, begin = [], 0, 0, time.monotonic()
-    with limited_memory():
+    with limited_memory(_MEMORY):
         for number in numbers:
             if time.monotonic() - begin > limit or len(failures) == MAX_FAILURES:
                 break

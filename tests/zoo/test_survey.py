@@ -1,6 +1,7 @@
 """The survey of MMDetection's configs: what counts as the same model, limits of its processes, and what it keeps."""
 
 import json
+import mmap
 import os
 import signal
 import time
@@ -38,7 +39,9 @@ def sleep():
 
 
 def hoard():
-    return dict(size=len(bytearray(4 << 30)))
+    with open('/proc/self/statm') as file:  # Freed memory that the process has kept is not beyond what it has.
+        taken = int(file.read().split()[0]) * mmap.PAGESIZE
+    return dict(size=len(bytearray(taken + (4 << 30))))
 
 
 def die():
