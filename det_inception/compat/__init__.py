@@ -1,7 +1,7 @@
 """Makes the installed versions of Python, MMCV, MMEngine, PyTorch and Albumentations work together.
 
 MMDetection 3.3 was written for an ``mmcv`` with compiled operators and for a PyTorch before 2.6. Importing this package
-fixes five things, each only where it is needed:
+fixes these things, each only where it is needed:
 
 * ``mmcv-lite`` has no compiled operators: :mod:`det_inception.compat.operators` stands in for them.
 * PyTorch loads checkpoints with ``weights_only=True``, and MMEngine's own checkpoints hold ``HistoryBuffer`` objects:

@@ -7,11 +7,23 @@ The rooms that use MMDetection import this. A program with MMDetection alone may
 from __future__ import annotations
 
 import numpy as np
-from mmdet.datasets.transforms import text_transformers
-from mmdet.evaluation.functional import ytviseval
-from mmdet.models.dense_heads import SSDHead
 
+from det_inception.compat.deferred import deferred_imports
 from det_inception.compat.namespaces import Namespace
+
+# Three of MMDetection's parts want them, which few models use; they make a third of the time that its import takes.
+_LARGE = {
+    'albumentations': ['Compose'],
+    'sklearn': [],
+    'sklearn.mixture': [],
+    'sklearn.gaussian_process': ['GaussianProcessRegressor'],
+    'sklearn.gaussian_process.kernels': ['RBF'],
+}
+
+with deferred_imports(_LARGE):
+    from mmdet.datasets.transforms import text_transformers
+    from mmdet.evaluation.functional import ytviseval
+    from mmdet.models.dense_heads import SSDHead
 
 
 def amend_ssd() -> None:
