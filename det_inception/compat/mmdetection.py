@@ -7,6 +7,7 @@ The rooms that use MMDetection import this. A program with MMDetection alone may
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from det_inception.compat.deferred import deferred_imports
 from det_inception.compat.namespaces import Namespace
@@ -24,6 +25,7 @@ with deferred_imports(_LARGE):
     from mmdet.datasets.transforms import text_transformers
     from mmdet.evaluation.functional import ytviseval
     from mmdet.models.dense_heads import SSDHead
+    from mmdet.models.roi_heads.mask_heads import fcn_mask_head
 
 
 def amend_ssd() -> None:
@@ -39,5 +41,29 @@ def amend_numpy_names() -> None:
             module.np = Namespace(np, **{name: kind})
 
 
+def amend_mask_pasting() -> None:
+    """Leaves a mask out whose box lies wholly beside the image: on a processor, MMDetection takes its columns backwards.
+
+    Heads that do not clip their boxes, such as QueryInst's, predict such ones.
+    """
+    paste = fcn_mask_head._do_paste_mask
+
+    def paste_inside(
+        masks: torch.Tensor, boxes: torch.Tensor, img_h: int, img_w: int, skip_empty: bool = True
+    ) -> tuple[torch.Tensor, tuple]:
+        if skip_empty:
+            first = (boxes[:, :2].min(0).values.floor() - 1).clamp(min=0)
+            last = torch.minimum(boxes[:, 2:].max(0).values.ceil() + 1, boxes.new_tensor([img_w, img_h]))
+            if (last < first).any():
+                return masks.new_zeros((len(masks), 0, 0)), (slice(0, 0), slice(0, 0))
+        return paste(masks, boxes, img_h, img_w, skip_empty=skip_empty)
+
+    try:
+        paste(torch.zeros(1, 1, 2, 2), torch.tensor([[5.0, 5.0, 6.0, 6.0]]), 2, 2)
+    except RuntimeError:
+        fcn_mask_head._do_paste_mask = paste_inside
+
+
 amend_ssd()
+amend_mask_pasting()
 amend_numpy_names()

@@ -29,6 +29,23 @@ from det_inception.registry import MODELS
 # ------------------------------------------------------------------------------------------------------- MMDetection
 
 
+def test_a_mask_beside_the_image_is_left_out():
+    head = MODELS.build(dict(type='FCNMaskHead', num_convs=0, in_channels=2, conv_out_channels=2, num_classes=1))
+    boxes = torch.tensor([[2.0, 1, 6, 5], [20, 1, 24, 5], [-9, 1, -4, 5], [2, 30, 6, 40], [1, -8, 5, -3]])
+    masks = head._predict_by_feat_single(
+        torch.full((5, 1, 4, 4), 9.0),
+        boxes,
+        torch.zeros(5, dtype=torch.long),
+        dict(img_shape=(8, 10), ori_shape=(8, 10), scale_factor=(1.0, 1.0)),
+        ConfigDict(mask_thr_binary=0.5),
+        activate_map=False,
+        rescale=True,
+    )
+    assert masks.shape == (5, 8, 10)
+    assert masks[0, 1:5, 2:6].all()
+    assert masks.sum().item() == 16
+
+
 def test_ssd_predicts():
     anchors = dict(type='SSDAnchorGenerator', min_sizes=[8, 16, 32], max_sizes=[16, 32, 48], strides=[8, 16, 32])
     head = MODELS.build(
