@@ -100,6 +100,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
         'det_inception',
         'checkpoints/README.md',
         'examples/mini_set.ipynb',
+        'examples/tour.ipynb',
         *map(str, REPO.glob('*.md')),
     ):
         source, target = REPO / name, tmp_path / (REPO / name).relative_to(REPO)
@@ -112,6 +113,7 @@ def test_the_site_is_built_without_a_warning(tmp_path):
         'index.html': 'images/photos.jpg',
         'checkpoints.html': 'Pascal VOC 2007',
         'notebook.html': 'href="mini_set.ipynb"',
+        'tour.html': 'href="tour.ipynb"',
         'api/inference.html': 'Finds the objects of one image',
     }.items():
         assert content in (tmp_path / 'site' / page).read_text(encoding='utf-8')

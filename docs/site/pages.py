@@ -23,6 +23,8 @@ PAGES = {
     'notebook.md': 'examples/mini_set.ipynb',
 }
 """Pages of the site that lie elsewhere in a clone."""
+FILES = {'tour.ipynb': 'examples/tour.ipynb'}
+"""Files of the site that lie elsewhere in a clone, and that pages give to their readers."""
 _LINK = re.compile(r'(\]\(|src="|href=")(?!\w+:|#|/)([^)"#\s]+)')
 
 
@@ -35,6 +37,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.append(File.generated(config, name, content=text))
             text = f'{_notebook_text(text)}\n\n[The notebook to run]({name}).\n'
         files.append(File.generated(config, page, content=text))
+    for name, source in FILES.items():
+        files.append(File.generated(config, name, content=(ROOT / source).read_text(encoding='utf-8')))
     return files
 
 
@@ -53,7 +57,7 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 def _target(link: str, place: Path, home: Path) -> str:
     """Returns a link on a page in the site's folder ``home`` that was written in the clone's folder ``place``."""
     path = (ROOT / place / link).resolve()
-    known = {(ROOT / source).resolve(): ROOT / 'docs' / page for page, source in PAGES.items()}
+    known = {(ROOT / source).resolve(): ROOT / 'docs' / page for page, source in {**PAGES, **FILES}.items()}
     path = known.get(path, path)
     if not path.is_relative_to(ROOT / 'docs'):
         return link  # MkDocs will say that there is no such page.
