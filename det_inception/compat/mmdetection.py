@@ -42,7 +42,7 @@ def amend_numpy_names() -> None:
 
 
 def amend_mask_pasting() -> None:
-    """Leaves a mask out whose box lies wholly beside the image: on a processor, MMDetection takes its columns backwards.
+    """Leaves a mask out whose box lies wholly beside the image: MMDetection takes its columns backwards on a processor.
 
     Heads that do not clip their boxes, such as QueryInst's, predict such ones.
     """

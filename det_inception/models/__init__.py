@@ -17,6 +17,7 @@ from det_inception.models.detectors.multibox import MultiBox
 from det_inception.models.detectors.rcnn import RCNN
 from det_inception.models.detectors.rcnn_ensemble import RCNNEnsemble
 from det_inception.models.detectors.region_score_average import RegionScoreAverage
+from det_inception.models.heads.fully_connected_shared_head import FullyConnectedSharedHead
 from det_inception.models.heads.googlenet_shared_head import GoogLeNetSharedHead
 from det_inception.models.heads.imagenet_head import ImageNetHead
 from det_inception.models.heads.multibox_global_head import MultiBoxGlobalHead
@@ -35,6 +36,7 @@ __all__ = [
     'BNInception',
     'BackboneDataPreprocessor',
     'CropPreprocessor',
+    'FullyConnectedSharedHead',
     'GoogLeNet',
     'GoogLeNetClassifier',
     'GoogLeNetClassifierEnsemble',

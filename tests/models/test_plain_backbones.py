@@ -5,17 +5,33 @@ import pytest
 import torch
 import torchvision
 from mmengine.config import ConfigDict
-from tiny_detectors import batch, rcnn_config
+from tiny_detectors import batch, fast_rcnn_config, rcnn_config
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from det_inception.models import NIN, VGG16, AlexNet, BNInception, InceptionResNetV1, TimmBackbone
+from det_inception.models import (
+    NIN,
+    VGG16,
+    AlexNet,
+    BNInception,
+    FullyConnectedSharedHead,
+    InceptionResNetV1,
+    TimmBackbone,
+)
 from det_inception.models.backbones import plain
 from det_inception.models.backbones.plain import _fitted
 from det_inception.models.backbones.timm_backbone import timm_normalization
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.files import RawCheckpoint
+
+FAST_RCNN = fast_rcnn_config()
+FAST_RCNN.backbone = ConfigDict(type='AlexNet', variant='torchvision', out_indices=(2,), frozen_stages=0)
+FAST_RCNN.roi_head.shared_head = ConfigDict(type='FullyConnectedSharedHead', network='AlexNet', variant='torchvision')
+FAST_RCNN.roi_head.bbox_roi_extractor.update(out_channels=256)
+FAST_RCNN.roi_head.bbox_roi_extractor.roi_layer.update(output_size=6)
+FAST_RCNN.roi_head.bbox_head.update(in_channels=4096, dropout=0.0)
+"""Fast R-CNN of AlexNet."""
 
 
 def sizes(build, side):
@@ -172,6 +188,48 @@ def test_alexnet_in_the_rcnn_and_behind_the_first_stages():
     assert model.backbone.conv1.weight.grad is None
     # Where nothing asks for fc6 and fc7, they are not built.
     assert sum(parameter.numel() for parameter in AlexNet(out_indices=(2,)).parameters()) < 2.4e6
+
+
+def test_fc6_and_fc7_behind_the_region_operation_are_those_of_the_network(tmp_path):
+    torch.manual_seed(0)
+    network = AlexNet('torchvision', out_indices=(2, 3, 4)).eval()
+    network.init_weights()
+    _, pool5, fc7 = network(torch.rand(2, 3, 224, 224))
+    torch.save(
+        dict(meta={}, state_dict={f'backbone.{k}': v for k, v in network.state_dict().items()}), tmp_path / 'a.pth'
+    )
+
+    detector = FAST_RCNN.copy()
+    for part in (detector.backbone, detector.roi_head.shared_head):
+        part.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
+    model = MODELS.build(detector)
+    model.init_weights()
+    model.eval()
+    torch.testing.assert_close(model.roi_head.shared_head(pool5), fc7)
+
+    model.train()
+    data = batch(1, proposals=20)
+    losses = model(**model.data_preprocessor(data, training=True), mode='loss')
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total) and model.roi_head.shared_head.fc6.weight.grad.abs().sum() > 0
+
+    # A detector's file has the two layers elsewhere.
+    torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / 'detector.pth')
+    again = FullyConnectedSharedHead('AlexNet', variant='torchvision')
+    again.load_pretrained(tmp_path / 'detector.pth')
+    assert torch.equal(again.fc7.weight, model.roi_head.shared_head.fc7.weight)
+
+
+def test_regions_of_another_size_and_networks_without_such_layers_are_refused():
+    with torch.device('meta'):
+        head = FullyConnectedSharedHead('VGG16')
+        assert head(torch.zeros(3, 512, 7, 7)).shape == (3, 4096, 1, 1)
+        with pytest.raises(InputError, match='fc6 of VGG16 takes regions of 7x7 cells and gets 6x6; set output_size'):
+            head(torch.zeros(3, 512, 6, 6))
+    for wrong in ('NIN', 'GoogLeNet', 'Nothing'):
+        with pytest.raises(ValueError, match='has no fully connected layers'):
+            FullyConnectedSharedHead(wrong)
 
 
 # ----------------------------------------------------------------------------------------------- Inception-ResNet v1

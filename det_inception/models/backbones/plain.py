@@ -20,6 +20,7 @@ from det_inception.models.backbones.base import Backbone, WeightsConfig, require
 from det_inception.models.backbones.googlenet import LocalResponseNorm
 from det_inception.utils.errors import InputError
 from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
+from det_inception.weights.layouts import SHARED_HEAD
 from det_inception.weights.normalization import describe, stated_normalization
 
 CAFFE = dict(mean=[104.0, 117.0, 123.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False)
@@ -133,11 +134,8 @@ class PlainBackbone(Backbone):
         return tuple(outputs[index] for index in self.out_indices)
 
     def init_random(self) -> None:
-        """Draws weights that keep the size of the signal through ReLUs (He et al., arXiv 1502.01852)."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
-                nn.init.zeros_(module.bias)
+        """Draws weights, see :func:`draw_weights`."""
+        draw_weights(self)
 
     def _frozen_modules(self) -> list[nn.Module]:
         layers = [layer for _, layers in self._stages[: self.frozen_stages + 1] for layer in layers]
@@ -163,26 +161,42 @@ class PlainBackbone(Backbone):
 
     def load_pretrained(self, source: str | Path) -> None:
         """Loads the weights of torchvision, of Caffe or of the class; the classifier's last layer is left out."""
-        raw = read_raw(source)
-        layout, tensors = self._named_by_us(raw, str(source))
-        found = {}
-        for key, wanted in self.state_dict().items():
-            given = tensors.get(key)
-            found[key] = None if given is None else _fitted(given, wanted)
-            if found[key] is None:
-                what = 'missing' if given is None else _difference(given, wanted)
-                raise CheckpointError(
-                    f'{source}: is no {self.description} ({key}: {what}); name its weights, or correct the config.'
-                )
-            if not found[key].isfinite().all():
-                raise CheckpointError(f'{source}: holds values in {key} that are not finite; name another file.')
+        found, self.normalization = self.read_weights(source, self.state_dict(), self.description)
         self.load_state_dict(found)
-        stated = stated_normalization(raw.meta, raw.tensors)
-        self.normalization = copy.deepcopy(stated or self.normalizations[layout])
         print_log(
             f'{self.description}: loaded the weights of {source}; they need images in {describe(self.normalization)}',
             'current',
         )
+
+    @classmethod
+    def read_weights(
+        cls, source: str | Path, wanted: Mapping[str, Tensor], description: str
+    ) -> tuple[dict[str, Tensor], dict]:
+        """Returns some of the network's arrays out of a file, and the normalization that belongs to it.
+
+        Args:
+            source: A file or an address.
+            wanted: To each name of this class, an array of the shape that it must have.
+            description: Of the network, for messages.
+
+        Raises:
+            InputError: The file cannot be read, or lacks one of them.
+        """
+        raw = read_raw(source)
+        layout, tensors = cls._named_by_us(raw, str(source))
+        found = {}
+        for key, like in wanted.items():
+            given = tensors.get(key)
+            found[key] = None if given is None else _fitted(given, like)
+            if found[key] is None:
+                what = 'missing' if given is None else _difference(given, like)
+                raise CheckpointError(
+                    f'{source}: is no {description} ({key}: {what}); name its weights, or correct the config.'
+                )
+            if not found[key].isfinite().all():
+                raise CheckpointError(f'{source}: holds values in {key} that are not finite; name another file.')
+        stated = stated_normalization(raw.meta, raw.tensors)
+        return found, copy.deepcopy(stated or cls.normalizations[layout])
 
     @classmethod
     def _settings(cls, config: Mapping, layout: str, tensors: Mapping[str, Tensor]) -> dict:
@@ -198,7 +212,7 @@ class PlainBackbone(Backbone):
             found = [key for key in raw.tensors if key == first or key.endswith(f'.{first}')]
             if len(found) == 1:
                 prefix = found[0].removesuffix(first)
-                tensors = {key.removeprefix(prefix): value for key, value in raw.tensors.items()}
+                tensors = {key.removeprefix(prefix).removeprefix(SHARED_HEAD): raw.tensors[key] for key in raw.tensors}
                 if layout == 'torchvision':
                     ours = {name: own for own, name in cls.torchvision_names.items()}
                     split = ((*key.rpartition('.')[::2], value) for key, value in tensors.items())
@@ -210,6 +224,14 @@ class PlainBackbone(Backbone):
         )
 
     first_layer: ClassVar[str] = 'conv1'
+
+
+def draw_weights(network: nn.Module) -> None:
+    """Draws weights of convolutions that keep the size of the signal through ReLUs (He et al., arXiv 1502.01852)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+            nn.init.zeros_(module.bias)
 
 
 def _fitted(given: Tensor, wanted: Tensor) -> Tensor | None:
