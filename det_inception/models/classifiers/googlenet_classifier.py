@@ -141,6 +141,19 @@ class GoogLeNetClassifier(PretrainedModule, BaseModel):
         scores = torch.cat([self(chunk).float().softmax(dim=1) for chunk in chunks])  # (N V, K)
         return scores.unflatten(0, views.shape[:2]).mean(1)
 
+    def class_map(self, images: Tensor) -> Tensor:
+        """Runs over whole images of any size: the linear layer becomes a convolution of 1x1 in front of the pool.
+
+        Args:
+            images: (N, 3, H, W), normalized; H and W are at least 31.
+
+        Returns:
+            Logits (N, K, h, w) of every cell of the last map, whose place in the image the backbone's
+            ``feature_info`` says. Their mean over the cells is what :meth:`forward` returns for the image.
+        """
+        (features,) = self.backbone(images)
+        return nn.functional.conv2d(features, self.fc.weight[:, :, None, None], self.fc.bias)
+
     def _logits(self, features: Tensor) -> Tensor:
         pooled = self.pool(features).flatten(1)  # (N, C)
         return self.fc(self.dropout(pooled))  # (N, K)
