@@ -1,7 +1,7 @@
 """Completes the config of a classifier: its classes, its weights, its ensemble, the crops of its test.
 
-As for detectors, what a checkpoint says of itself goes before what the config says; and a checkpoint may be any file
-with a GoogLeNet that classifies, also Caffe's and torchvision's.
+As for detectors, what a checkpoint says of itself goes before what the config says; and for a GoogLeNet a checkpoint
+may be any file with one that classifies, also Caffe's and torchvision's.
 """
 
 from __future__ import annotations
@@ -9,22 +9,48 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from det_inception.config.backbones import backbone_class
 from det_inception.config.data import config_classes, datasets_of, pipeline_steps, read_classes, set_classes
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.ilsvrc import RULES, describe_rule
 from det_inception.models.backbones.googlenet import GoogLeNet, network_settings
+from det_inception.models.data_preprocessors.normalization import NormalizationBuffers
+from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, some
+from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint
 from det_inception.weights.files import CheckpointError
-from det_inception.weights.layouts import Weights
+from det_inception.weights.normalization import stated_testing
+
+AVERAGES = ('EMAHook', 'PolyakAverageHook')
+"""Hooks that average weights from an epoch on."""
+
+
+class _Network(NamedTuple):
+    """What a file says about the network in it.
+
+    Attributes:
+        settings: Of the backbone.
+        normalization: ``mean``, ``std`` and ``bgr_to_rgb``, where the file says it.
+        outputs: How many classes it tells apart; 0: it holds a backbone alone.
+        classes: Which, where the file says it.
+        testing: How images become crops in its test, where that is known.
+    """
+
+    settings: dict
+    normalization: dict | None
+    outputs: int
+    classes: tuple[str, ...] | None
+    testing: dict | None
 
 
 def is_classifier(cfg: Config) -> bool:
     """Whether a config's model is an image classifier, or an ensemble of them."""
-    return cfg.model.get('type') in ('GoogLeNetClassifier', 'GoogLeNetClassifierEnsemble')
+    return cfg.model.get('type') in ('GoogLeNetClassifier', 'ImageClassifier', 'GoogLeNetClassifierEnsemble')
 
 
 def complete_classifier(cfg: Config, checkpoints: Sequence[str | Path], weights: str | Path | None = None) -> None:
@@ -38,6 +64,11 @@ def complete_classifier(cfg: Config, checkpoints: Sequence[str | Path], weights:
     Raises:
         InputError: Weights, classes and data do not belong together.
     """
+    if backbone_class(cfg.model) is None:
+        raise InputError(
+            f'{cfg.filename}: a classifier takes a backbone of this project, TimmBackbone among them, and '
+            f'model.backbone.type is {cfg.model.backbone.type!r}.'
+        )
     classes = config_classes(cfg) if cfg.get('synsets') is None else read_synsets(cfg.synsets)
     if checkpoints:
         _apply_checkpoints(cfg, checkpoints, classes)
@@ -64,7 +95,7 @@ def _require_average(cfg: Config) -> None:
     last = (cfg.get('train_cfg') or {}).get('max_epochs')
     for number, hook in enumerate(cfg.get('custom_hooks') or ()):
         begin = hook.get('begin_epoch', 0)
-        if hook['type'] == 'EMAHook' and last is not None and begin > last:
+        if hook['type'] in AVERAGES and last is not None and begin > last:
             raise InputError(
                 f'{cfg.filename}: the weights are averaged from epoch {begin}, and training ends with epoch {last}; '
                 f'set max_epochs={last}, which moves both, or custom_hooks.{number}.begin_epoch.'
@@ -73,11 +104,16 @@ def _require_average(cfg: Config) -> None:
 
 def _apply_weights(cfg: Config, source: str, classes: Sequence[str]) -> None:
     """Starts from pretrained weights: all of them where they were trained for the same classes, else the backbone's."""
-    weights = GoogLeNet.read_weights(source)
-    _adopt(cfg.model, weights)
     pretrained = dict(type='Pretrained', checkpoint=source)
-    known = weights.classes or classes
-    if weights.classifier and _outputs(weights) == len(classes) and tuple(known) == tuple(classes):
+    if cfg.model.type != 'GoogLeNetClassifier':
+        said = backbone_class(cfg.model).config_from_pretrained(cfg.model.backbone, source)
+        _adopt(cfg.model, _Network(said.settings, said.normalization, 0, None, said.testing))
+        cfg.model.backbone.init_cfg = pretrained
+        return
+    network = _read_network(cfg.model, source)
+    _adopt(cfg.model, network)
+    known = network.classes or classes
+    if network.outputs == len(classes) and tuple(known) == tuple(classes):
         cfg.model.init_cfg = pretrained
         print_log(f'{source}: tells as many classes apart; its last layer is used too.', 'current')
     else:
@@ -94,12 +130,12 @@ def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: 
         )
     members, rules = [], []
     for path in checkpoints:
-        weights = GoogLeNet.read_weights(path)
-        rules.append(weights.testing)
-        classes = _common_classes(cfg, path, weights, classes)
+        network = _read_network(cfg.model, path)
+        rules.append(network.testing)
+        classes = _common_classes(cfg, path, network, classes)
         member = copy.deepcopy(cfg.model)
-        _adopt(member, weights)
-        member.num_classes = _outputs(weights)
+        _adopt(member, network)
+        member.num_classes = network.outputs
         members.append(member)
     if classes is not None:
         set_classes(cfg, classes)
@@ -125,32 +161,48 @@ def _apply_rules(cfg: Config, paths: Sequence[str | Path], rules: Sequence[Mappi
 
 
 def _common_classes(
-    cfg: Config, path: str | Path, weights: Weights, classes: tuple[str, ...] | None
+    cfg: Config, path: str | Path, network: _Network, classes: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
     """Returns the classes of the test: those named, those that a checkpoint names, or those of the data."""
-    if not weights.classifier:
+    if not network.outputs:
         raise CheckpointError(f'{path}: holds a backbone and no classifier; name a network that classifies.')
-    if weights.classes is not None:
-        if classes is not None and tuple(classes) != weights.classes:
+    if network.classes is not None:
+        if classes is not None and tuple(classes) != network.classes:
             raise InputError(
-                f'{path}: was trained for the classes {some(weights.classes, 3)}, and the test is about '
+                f'{path}: was trained for the classes {some(network.classes, 3)}, and the test is about '
                 f'{some(classes, 3)}; test it on the classes that it knows.'
             )
-        classes = weights.classes
+        classes = network.classes
     classes = classes or _classes_of(cfg, 'test_dataloader', 'val_dataloader')
-    if classes is not None and len(classes) != _outputs(weights):
+    if classes is not None and len(classes) != network.outputs:
         raise InputError(
-            f'{path}: tells {_outputs(weights)} classes apart, and the data have {len(classes)} '
+            f'{path}: tells {network.outputs} classes apart, and the data have {len(classes)} '
             f'({some(classes, 3)}); name its classes with --cfg-options synsets=FILE, or test another network.'
         )
     return classes
 
 
-def _adopt(model: dict, weights: Weights) -> None:
-    model['backbone'].update(network_settings(model['backbone'], weights))
-    if model['data_preprocessor'].get('mean') is not None:
-        model['data_preprocessor'].update(weights.normalization)
+def _adopt(model: dict, network: _Network) -> None:
+    model['backbone'].update(network.settings)
+    preprocessor = model['data_preprocessor']
+    own = issubclass(MODELS.get(preprocessor['type']), NormalizationBuffers)  # It takes it from the weights by itself.
+    if network.normalization and (preprocessor.get('mean') is not None or not own):
+        preprocessor.update(network.normalization)
 
 
-def _outputs(weights: Weights) -> int:
-    return len(weights.classifier['fc.bias'])
+def _read_network(model: Mapping, path: str | Path) -> _Network:
+    """Reads a classifier: of GoogLeNet any file with one, of another network what this project trained."""
+    if model['type'] == 'GoogLeNetClassifier':
+        weights = GoogLeNet.read_weights(path)
+        return _Network(
+            network_settings(model['backbone'], weights),
+            weights.normalization,
+            len(weights.classifier.get('fc.bias', ())),
+            weights.classes,
+            weights.testing,
+        )
+    checkpoint = read_checkpoint(path)
+    said = backbone_class(model).config_from_checkpoint(model['backbone'], checkpoint, path)
+    bias, testing = checkpoint['state_dict'].get('fc.bias'), stated_testing(checkpoint['meta'])
+    outputs = 0 if bias is None else bias.numel()
+    return _Network(said.settings, said.normalization, outputs, checkpoint_classes(checkpoint), testing)

@@ -168,7 +168,7 @@ def _between_pixels(image: np.ndarray, length: int, axis: int = 0) -> np.ndarray
 
 @TRANSFORMS.register_module()
 class PackCrops(BaseTransform):
-    """Packs an image or its crops as :class:`~det_inception.models.GoogLeNetClassifier` takes them."""
+    """Packs an image or its crops as :class:`~det_inception.models.ImageClassifier` takes them."""
 
     def transform(self, results: dict) -> dict:
         """Returns ``inputs``, uint8 (3, S, S) or (V, 3, S, S) with channels-last strides, and ``data_samples``."""

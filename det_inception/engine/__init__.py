@@ -9,6 +9,7 @@ from det_inception.engine.hooks.divergence import StopOnDivergenceHook
 from det_inception.engine.hooks.draw_detections import DrawDetectionsHook
 from det_inception.engine.hooks.early_stopping import StopWithoutGainHook
 from det_inception.engine.hooks.multibox_priors import MultiBoxPriorsHook
+from det_inception.engine.hooks.polyak_average import PolyakAverageHook
 from det_inception.engine.hooks.resume_settings import ResumeSettingsHook
 from det_inception.engine.hooks.transfer_head import TransferHeadHook
 from det_inception.engine.loops import ReshufflingTrainLoop
@@ -22,6 +23,7 @@ __all__ = [
     'CheckpointHook',
     'DrawDetectionsHook',
     'MultiBoxPriorsHook',
+    'PolyakAverageHook',
     'ReshufflingTrainLoop',
     'ResumeSettingsHook',
     'StopOnDivergenceHook',

@@ -11,6 +11,7 @@ from det_inception.models.backbones.vgg import VGG16
 from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
 from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
+from det_inception.models.classifiers.image_classifier import ImageClassifier
 from det_inception.models.data_preprocessors.backbone_data_preprocessor import BackboneDataPreprocessor
 from det_inception.models.detectors.imagenet_rcnn import ImageNetRCNN
 from det_inception.models.detectors.multibox import MultiBox
@@ -42,6 +43,7 @@ __all__ = [
     'GoogLeNetClassifierEnsemble',
     'GoogLeNetSharedHead',
     'IgnoringMaxIoUAssigner',
+    'ImageClassifier',
     'ImageNetHead',
     'ImageNetRCNN',
     'InceptionResNetV1',

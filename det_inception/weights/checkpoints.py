@@ -158,6 +158,12 @@ def _learned(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {key: value for key, value in state_dict.items() if not key.startswith(PREPROCESSOR)}
 
 
+def without_backbone(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Returns a backbone's arrays under its own names, also of a detector or classifier that has it."""
+    place = 'backbone.' if any(key.startswith('backbone.') for key in state_dict) else ''
+    return {key.removeprefix(place): value for key, value in state_dict.items() if key.startswith(place)}
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     """Returns a model without its wrapper for distributed training, if it has one."""
     return model.module if is_model_wrapper(model) else model

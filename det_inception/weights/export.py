@@ -18,7 +18,7 @@ from det_inception.weights.files import CheckpointError
 from det_inception.weights.layouts import Weights
 from det_inception.weights.normalization import PREPROCESSOR, stated_normalization
 
-AUXILIARIES = ('aux4a.', 'aux4d.')
+AUXILIARIES = ('aux4a.', 'aux4d.', 'aux_')
 """What a classifier has while it trains and not when it is used."""
 KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta', 'testing')
 
@@ -40,7 +40,7 @@ def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
         InputError: The source cannot be read, its training has diverged, or the target cannot be written.
     """
     checkpoint = read_checkpoint(source)
-    state_dict = {key: value for key, value in checkpoint['state_dict'].items() if not key.startswith(AUXILIARIES)}
+    state_dict = without_auxiliaries(checkpoint['state_dict'])
     for key, value in state_dict.items():
         if key.startswith('backbone.') and value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
@@ -51,6 +51,11 @@ def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
             if (state_dict[key].isinf() & value.isfinite()).any():
                 raise CheckpointError(f'{source}: {key} holds values too large for float16; leave --half away.')
     return write_checkpoint(target, state_dict, export_metadata(checkpoint))
+
+
+def without_auxiliaries(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns a classifier's arrays without those of its auxiliary classifiers."""
+    return {key: value for key, value in state_dict.items() if not key.startswith(AUXILIARIES)}
 
 
 def write_checkpoint(path: str | Path, state_dict: Mapping[str, Tensor], meta: Mapping) -> int:

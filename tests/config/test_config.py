@@ -66,7 +66,8 @@ def test_every_config_describes_a_model(path):
         assert len(model.bbox_head.priors) == count and not model.bbox_head.has_priors
         return
     if is_classifier(cfg):
-        assert model.fc.out_features == model.aux4a.fc.out_features == 3
+        heads = [model, *(getattr(model, name) for name in model.auxiliaries.values())]
+        assert len(heads) > 1 and all(head.fc.out_features == 3 for head in heads)
     else:
         head = model.roi_head.bbox_head if 'roi_head' in cfg.model else model.bbox_head
         background = 'svm' not in path.stem

@@ -15,12 +15,13 @@ from det_inception.config.loading import load_config
 from det_inception.ilsvrc import RULES
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import LAYOUT
-from det_inception.registry import HOOKS
+from det_inception.registry import HOOKS, MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_image
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PAPER, QUICK, MINI = (REPO / f'configs/googlenet_imagenet{name}.py' for name in ('', '_quick', '_mini'))
+INCEPTION_V3 = REPO / 'configs/inception_v3_imagenet.py'
 NAMES = ('n01', 'n02', 'n03', 'n04', 'n05')
 TINY = [
     'model.backbone.width=0.125',
@@ -109,6 +110,32 @@ def test_the_papers_config_trains_resumes_and_tests(root, tool, tmp_path):
         'test', PAPER, tmp_path / 'epoch_2.pth', '--data-root', root, '--work-dir', tmp_path / 'test', options=TINY[1:]
     )
     assert status == 0 and 'imagenet/top5_error: 0.0000' in stdout, stderr
+
+
+def test_another_backbone_trains_resumes_tests_and_starts_a_detector(root, tool, tmp_path):
+    """Inception v3's recipe, on a small network of timm."""
+    pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    options = ['model.backbone.model_name=resnet18', 'model.auxiliary.layers=layer3,', *TINY[1:]]
+    options += [option for option in SMALL if '=48' in option]
+    train = ('train', INCEPTION_V3, '--data-root', root, '--work-dir', tmp_path / 'run')
+    status, stdout, stderr = tool(*train, options=[*options, 'max_epochs=1'])
+    assert status == 0, stderr
+    status, stdout, stderr = tool(*train, '--resume', options=[*options, 'max_epochs=2'])
+    assert status == 0 and 'goes on after epoch 1, step 2' in stdout, stderr
+    last = tmp_path / 'run/epoch_2.pth'
+    assert any(key.startswith('aux_layer3.') for key in read(last)['state_dict'])
+    test = ('test', INCEPTION_V3, last, last, '--data-root', root, '--work-dir', tmp_path / 'test')
+    status, stdout, stderr = tool(*test, options=options)
+    assert status == 0 and 'imagenet/top5_error: 0.0000' in stdout, stderr
+    status, stdout, stderr = tool(*train[:-1], tmp_path / 'more', '--weights', last, options=[*options, 'max_epochs=1'])
+    assert status == 0 and f'loaded the backbone of {last}' in next(tmp_path.glob('more/*/*.log')).read_text(), stderr
+    network = {'model.backbone.model_name': 'resnet18', 'model.bbox_head.in_channels': 512}
+    cfg = load_config('inception_v3_rcnn_voc', options=dict(network, classes=NAMES), weights=last)
+    assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(last))
+    detector = MODELS.build(cfg.model)
+    detector.init_weights()
+    learned = read(last)['state_dict']['backbone.network.conv1.weight']
+    assert torch.equal(detector.backbone.network.conv1.weight, learned)
 
 
 def test_the_quick_schedule_is_caffes(root, tool, tmp_path):

@@ -28,7 +28,9 @@ from torch import Tensor, nn
 
 from det_inception.models.backbones.base import Backbone, WeightsConfig, require_stages
 from det_inception.registry import MODELS
+from det_inception.weights.checkpoints import without_backbone
 from det_inception.weights.files import CheckpointError, read_raw
+from det_inception.weights.normalization import stated_normalization
 
 
 class Widths(NamedTuple):
@@ -194,10 +196,13 @@ class BNInception(Backbone):
 
     @classmethod
     def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
-        """Returns the variant and the normalization of the public weights; other files say nothing."""
-        if is_public(read_raw(source).tensors):
+        """Returns the variant and the normalization of the public weights, or what the class's own say."""
+        raw = read_raw(source)
+        if is_public(raw.tensors):
             return WeightsConfig(dict(variant='caffe'), copy.deepcopy(NORMALIZATION))
-        return WeightsConfig({}, None)
+        own = without_backbone(raw.tensors)
+        said = dict(variant='caffe' if 'conv1.conv.bias' in own else 'paper') if 'conv1.conv.weight' in own else {}
+        return WeightsConfig(said, stated_normalization(raw.meta, raw.tensors))
 
     @classmethod
     def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
@@ -208,8 +213,9 @@ class BNInception(Backbone):
 
     def load_pretrained(self, source: str | Path) -> None:
         """Loads the public weights, or the class's own, and notes their normalization; a classifier is left out."""
-        tensors = read_raw(source).tensors
-        public = is_public(tensors)
+        raw = read_raw(source)
+        public = is_public(raw.tensors)
+        tensors = raw.tensors if public else without_backbone(raw.tensors)
         found = {}
         for key, value in self.state_dict().items():
             given = tensors.get(public_name(key) if public else key)
@@ -223,7 +229,8 @@ class BNInception(Backbone):
                 )
             found[key] = given.reshape(value.shape)  # One public file keeps batch norms as 1 x C.
         self.load_state_dict(found)
-        self.normalization = copy.deepcopy(NORMALIZATION) if public else None
+        stated = stated_normalization(raw.meta, raw.tensors)
+        self.normalization = copy.deepcopy(NORMALIZATION) if public else stated
         print_log(f'BNInception: loaded the weights of {source}', logger='current')
 
 

@@ -20,9 +20,14 @@ from det_inception.ilsvrc.crops import INTERPOLATIONS
 from det_inception.models.backbones.base import Backbone, WeightsConfig
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
+from det_inception.weights.checkpoints import without_backbone
+from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
+from det_inception.weights.normalization import stated_normalization
 
 ADDRESS = 'timm://'
 """As ``checkpoint``: the weights that timm itself downloads for the network."""
+NETWORK = 'network.'
+"""Where the backbone keeps timm's network."""
 
 
 def require_timm() -> ModuleType:
@@ -91,6 +96,17 @@ def _require_known(timm: ModuleType, model_name: str) -> None:
         close = difflib.get_close_matches(model_name, timm.list_models(), n=1)
         hint = f'did you mean {close[0]!r}?' if close else 'timm.list_models() names them all.'
         raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
+
+
+def _read_own(source: str) -> RawCheckpoint | None:
+    """Reads a checkpoint of this project with a network of timm in it; None of anything else."""
+    if source == ADDRESS or not Path(source).is_file():
+        return None
+    try:
+        raw = read_raw(source)
+    except CheckpointError:
+        return None  # timm knows formats of its own, and its refusal is the one to hear.
+    return raw if any(key.startswith(f'backbone.{NETWORK}') for key in raw.tensors) else None
 
 
 @MODELS.register_module()
@@ -169,13 +185,25 @@ class TimmBackbone(Backbone):
 
     @classmethod
     def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
-        """Returns what timm says about its weights of the network: normalization, and the crop of a test."""
+        """Returns what timm says about its weights of the network, or a checkpoint of this project about its own.
+
+        That is the normalization, and of timm's the crop of a test.
+        """
         name = config['model_name']
+        own = _read_own(source)
+        if own is not None:
+            return WeightsConfig({}, stated_normalization(own.meta, own.tensors))
         return WeightsConfig({}, timm_normalization(name), timm_testing(name))
 
     def load_pretrained(self, source: str | Path) -> None:
-        """Loads timm's weights of the network from a file or :data:`ADDRESS`, and notes their normalization."""
+        """Loads timm's weights of the network from a file or :data:`ADDRESS`, and notes their normalization.
+
+        The file may also be a detector or classifier of this project with the network in it.
+        """
         timm, source = require_timm(), str(source)
+        if (own := _read_own(source)) is not None:
+            self._load_own(own, source)
+            return
         overlay = {}
         if source != ADDRESS:
             self._require_fit(timm, source)
@@ -192,6 +220,18 @@ class TimmBackbone(Backbone):
         self.network.load_state_dict(loaded.state_dict())
         self.normalization = timm_normalization(self.model_name)
         print_log(f'TimmBackbone: loaded the weights of {self.model_name} from {source}', logger='current')
+
+    def _load_own(self, own: RawCheckpoint, source: str) -> None:
+        given, wanted = without_backbone(own.tensors), self.state_dict()
+        for key, value in wanted.items():
+            if key not in given or given[key].shape != value.shape:
+                raise CheckpointError(
+                    f'{source}: holds another network than {self.model_name}, with {key} '
+                    f'{"missing" if key not in given else "of another shape"}; correct model.backbone.model_name.'
+                )
+        self.load_state_dict({key: given[key] for key in wanted})
+        self.normalization = stated_normalization(own.meta, own.tensors)
+        print_log(f'TimmBackbone: loaded the backbone of {source}', logger='current')
 
     def _require_fit(self, timm: ModuleType, source: str) -> None:
         """Refuses a file of other weights, which timm loads as far as it fits and without an error."""

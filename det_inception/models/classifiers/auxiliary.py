@@ -1,4 +1,4 @@
-"""The auxiliary classifiers that help GoogLeNet to train (arXiv 1409.4842, section 5 and figure 3).
+"""The auxiliary classifiers that help GoogLeNet to train (arXiv 1409.4842, section 5 and figure 3), and Inception v3's.
 
 Shape legend: N images, C channels of the map, h and w its height and width, K classes.
 """
@@ -39,13 +39,10 @@ class AuxiliaryClassifier(nn.Module):
         dropout: float = 0.7,
     ) -> None:
         super().__init__()
-        if map_size < 3:
-            raise ValueError(
-                f'an auxiliary classifier needs a map of at least 3x3, which crops of 47 pixels give, not {map_size}'
-            )
+        _require_side(map_size)
         channels, hidden = scale_channels(128, width), scale_channels(1024, width)
         self.map_size = map_size
-        side = max(0, math.ceil((map_size - WINDOW) / STEP)) + 1
+        side = _pooled(map_size)
         # Rounded up, as Caffe does, and the window cut to the map: small crops leave less than a window.
         self.pool = nn.AvgPool2d(WINDOW, STEP, ceil_mode=True)
         self.conv = ConvUnit(in_channels, channels, 1, batch_norm)
@@ -56,11 +53,7 @@ class AuxiliaryClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns logits (N, K) for a map (N, C, h, w)."""
-        if x.shape[-2:] != (self.map_size, self.map_size):
-            raise InputError(
-                f'the auxiliary classifiers were made for maps of {self.map_size}x{self.map_size} and the crops give '
-                f'{x.shape[-2]}x{x.shape[-1]}; set model.auxiliary.crop_size to the side of the training crops.'
-            )
+        _require_map(x, self.map_size)
         x = self.conv(self.pool(x))  # 128, 4 x 4 for crops of 224
         x = self.relu(self.hidden(x.flatten(1)))  # 1024
         return self.fc(self.dropout(x))  # K
@@ -70,6 +63,72 @@ class AuxiliaryClassifier(nn.Module):
         init_conv_(self.conv.conv)
         caffe_xavier_init_(self.hidden, bias=0.2)
         caffe_xavier_init_(self.fc, bias=0.0)
+
+
+class NormalizedAuxiliaryClassifier(nn.Module):
+    """That of Inception v3 (arXiv 1512.00567, section 4): batch norm behind the fully connected layer too.
+
+    Average pool 5x5 with stride 3, 1x1 convolution, a convolution of the whole map, which is the fully connected layer,
+    both with batch norm, linear. The paper holds that it regularizes, more than that it brings a gradient.
+
+    Args:
+        in_channels: C.
+        num_classes: K.
+        map_size: h = w of the map while training; 17 in Inception v3. The pool makes 5x5 of it. Larger maps leave more
+            than one place behind the second convolution, whose mean counts.
+        width: Multiplies the 128 channels of the first convolution and the 768 of the second.
+        dropout: Share that is set to zero before the last layer; none in the public networks.
+    """
+
+    def __init__(
+        self, in_channels: int, num_classes: int, map_size: int = 17, width: float = 1.0, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        _require_side(map_size)
+        channels, hidden = scale_channels(128, width), scale_channels(768, width)
+        self.map_size = map_size
+        self.pool = nn.AvgPool2d(WINDOW, STEP, ceil_mode=True)
+        self.conv = ConvUnit(in_channels, channels, 1, batch_norm=True)
+        self.hidden = ConvUnit(channels, hidden, min(WINDOW, _pooled(map_size)), batch_norm=True, padded=False)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(hidden, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns logits (N, K) for a map (N, C, h, w); in training mode of at least two images."""
+        _require_map(x, self.map_size)
+        x = self.hidden(self.conv(self.pool(x)))  # 768, 1 x 1 for maps of 17
+        return self.fc(self.dropout(x.mean((2, 3))))  # K
+
+    def init_weights(self) -> None:
+        """Draws random weights."""
+        init_conv_(self.conv.conv)
+        init_conv_(self.hidden.conv)
+        nn.init.trunc_normal_(self.fc.weight, std=0.01)
+        nn.init.zeros_(self.fc.bias)
+
+
+AUXILIARY_KINDS = dict(v1=AuxiliaryClassifier, v3=NormalizedAuxiliaryClassifier)
+"""The kinds of auxiliary classifiers, by the network that brought them."""
+
+
+def _require_side(map_size: int) -> None:
+    if map_size < 3:
+        raise ValueError(
+            f'an auxiliary classifier needs a map of at least 3x3, which crops of 47 pixels give, not {map_size}'
+        )
+
+
+def _require_map(x: Tensor, side: int) -> None:
+    if x.shape[-2:] != (side, side):
+        raise InputError(
+            f'the auxiliary classifiers were made for maps of {side}x{side} and the crops give '
+            f'{x.shape[-2]}x{x.shape[-1]}; set model.auxiliary.crop_size to the side of the training crops.'
+        )
+
+
+def _pooled(map_size: int) -> int:
+    """The side of a map behind the pool."""
+    return max(0, math.ceil((map_size - WINDOW) / STEP)) + 1
 
 
 def map_size(crop_size: int) -> int:

@@ -12,7 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier, put_predictions
+from det_inception.models.classifiers.image_classifier import ImageClassifier, put_predictions
 from det_inception.models.detectors.rcnn_ensemble import require_members
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -22,10 +22,11 @@ from det_inception.utils.errors import InputError
 class GoogLeNetClassifierEnsemble(BaseModel):
     """The mean of the members' softmax, over all views of an image.
 
-    Members may differ in variant, width and normalization; not in the number of classes.
+    Members may differ in network, variant, width and normalization; not in the number of classes.
 
     Args:
-        members: Configs of :class:`~det_inception.models.GoogLeNetClassifier`, each with its ``data_preprocessor``.
+        members: Configs of :class:`~det_inception.models.ImageClassifier` or ``GoogLeNetClassifier``, each with its
+            ``data_preprocessor``.
         data_preprocessor: What stacks the crops; it must not normalize, since each member does for itself. None: a
             :class:`~det_inception.models.CropPreprocessor`.
         init_cfg: As in MMEngine.
@@ -36,7 +37,7 @@ class GoogLeNetClassifierEnsemble(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor or dict(type='CropPreprocessor'), init_cfg)
         require_members(members, self.data_preprocessor)
-        self.members: Sequence[GoogLeNetClassifier] = nn.ModuleList(MODELS.build(member) for member in members)
+        self.members: Sequence[ImageClassifier] = nn.ModuleList(MODELS.build(member) for member in members)
         classes = {member.fc.out_features for member in self.members}
         if len(classes) > 1:
             raise InputError(
@@ -55,7 +56,7 @@ class GoogLeNetClassifierEnsemble(BaseModel):
             mode: ``'tensor'`` or ``'predict'``.
 
         Returns:
-            ``'tensor'``: scores (N, K). ``'predict'``: as :meth:`GoogLeNetClassifier.forward`.
+            ``'tensor'``: scores (N, K). ``'predict'``: as :meth:`ImageClassifier.forward`.
 
         Raises:
             InputError: It is to be trained.
