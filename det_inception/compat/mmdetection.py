@@ -6,8 +6,13 @@ The rooms that use MMDetection import this. A program with MMDetection alone may
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
+from torch.utils.data import BatchSampler
 
 from det_inception.compat.deferred import deferred_imports
 from det_inception.compat.namespaces import Namespace
@@ -22,6 +27,7 @@ _LARGE = {
 }
 
 with deferred_imports(_LARGE):
+    from mmdet.datasets import samplers
     from mmdet.datasets.transforms import text_transformers
     from mmdet.evaluation.functional import ytviseval
     from mmdet.models.dense_heads import SSDHead
@@ -64,6 +70,33 @@ def amend_mask_pasting() -> None:
         fcn_mask_head._do_paste_mask = paste_inside
 
 
+def amend_aspect_ratio_batches() -> None:
+    """Lets batches of one orientation begin anew after an iteration that was left early, as a resumed training does.
+
+    What such an iteration leaves behind is a full group of images. It is never emptied again, so that the rest of the
+    training saw no landscape image, without a word.
+    """
+
+    def started_anew(iterate: Callable[[BatchSampler], Iterator]) -> Callable[[BatchSampler], Iterator]:
+        @functools.wraps(iterate)
+        def iterate_anew(self: BatchSampler) -> Iterator:
+            for name in ('_aspect_ratio_buckets', '_buckets'):
+                if hasattr(self, name):
+                    setattr(self, name, [[] for _ in getattr(self, name)])
+            return iterate(self)
+
+        return iterate_anew
+
+    for kind in (
+        samplers.AspectRatioBatchSampler,
+        samplers.TrackAspectRatioBatchSampler,
+        samplers.MultiDataAspectRatioBatchSampler,
+    ):
+        if 'del bucket[:]' in inspect.getsource(kind.__iter__):  # Behind the yield, where an early end never comes.
+            kind.__iter__ = started_anew(kind.__iter__)
+
+
 amend_ssd()
+amend_aspect_ratio_batches()
 amend_mask_pasting()
 amend_numpy_names()

@@ -12,12 +12,14 @@ import torch
 from mmcv.ops import deform_conv2d
 from mmcv.utils import collect_env
 from mmdet.evaluation.functional import YTVIS, YTVISeval
+from mmdet.registry import DATA_SAMPLERS
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import checkpoint
 from mmengine.utils import get_installed_path, is_installed, package_utils
 from pycocotools import mask
+from torch.utils.data import SequentialSampler
 
 from det_inception import compat
 from det_inception.cli.common import explain
@@ -27,6 +29,35 @@ from det_inception.compat.operators import convolutions
 from det_inception.registry import MODELS
 
 # ------------------------------------------------------------------------------------------------------- MMDetection
+
+
+class Photos(list):
+    """A data set of which only widths and heights are asked, and the number of the source."""
+
+    def get_data_info(self, number):
+        return dict(width=self[number], height=2, images=[dict(width=self[number], height=2)])
+
+    def get_dataset_source(self, number):
+        return 0
+
+
+@pytest.mark.parametrize(
+    ('name', 'settings'),
+    [
+        ('AspectRatioBatchSampler', dict(batch_size=2)),
+        ('TrackAspectRatioBatchSampler', dict(batch_size=2)),
+        ('MultiDataAspectRatioBatchSampler', dict(batch_size=[2], num_datasets=1, drop_last=False)),
+    ],
+)
+def test_batches_of_one_orientation_begin_anew(name, settings):
+    sampler = SequentialSampler(Photos([1, 3, 3, 1, 3, 1, 1, 3]))
+    sampler.dataset = sampler.data_source
+    batches = DATA_SAMPLERS.build(dict(type=name, sampler=sampler, **settings))
+    whole = [[1, 2], [0, 3], [5, 6], [4, 7]]
+    assert list(batches) == whole
+    for stop in (1, 2, 3, 4):
+        assert [next(iteration) for iteration in [iter(batches)] for _ in range(stop)] == whole[:stop]
+        assert list(batches) == whole
 
 
 def test_a_mask_beside_the_image_is_left_out():

@@ -15,6 +15,9 @@ class Numbers(torch.utils.data.Dataset):
     def __len__(self):
         return 50
 
+    def get_data_info(self, number):
+        return dict(width=3, height=2 if number % 5 else 4)  # Every fifth is upright.
+
     def __getitem__(self, number):
         return dict(number=float(number))
 
@@ -36,9 +39,12 @@ class Seen(Hook):
         self.numbers.append((runner.iter, data_batch['number'].tolist()))
 
 
-def run(folder, steps, **settings):
+def run(folder, steps, batches=None, **settings):
     seen = Seen()
     loader = dict(batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True), dataset=Numbers())
+    if batches is not None:
+        # A worker fetches batches ahead, which a resumed training leaves.
+        loader.update(batch_sampler=dict(type=batches), num_workers=1)
     Runner(
         Mean(),
         str(folder),
@@ -60,3 +66,11 @@ def test_a_resumed_training_goes_on_with_other_images(tmp_path):
     assert [step for step, _ in first + second] == list(range(14))
     assert [batch for _, batch in second] != [batch for _, batch in first[:4]]
     assert second == run(tmp_path / 'again', 14, resume=True, load_from=str(tmp_path / 'iter_10.pth'))
+
+
+def test_a_resumed_training_sees_images_of_both_orientations(tmp_path):
+    kind = 'mmdet.AspectRatioBatchSampler'
+    run(tmp_path, 10, kind)
+    batches = [batch for _, batch in run(tmp_path, 60, kind, resume=True)]
+    assert all(len({number % 5 == 0 for number in batch}) == 1 for batch in batches)
+    assert {number for batch in batches for number in batch} == set(range(50))
