@@ -19,11 +19,11 @@ from det_inception.models import (
     TimmBackbone,
 )
 from det_inception.models.backbones import plain
-from det_inception.models.backbones.plain import _fitted
 from det_inception.models.backbones.timm_backbone import timm_normalization
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.files import RawCheckpoint
+from det_inception.weights.fitting import reshaped
 
 FAST_RCNN = fast_rcnn_config()
 FAST_RCNN.backbone = ConfigDict(type='AlexNet', variant='torchvision', out_indices=(2,), frozen_stages=0)
@@ -146,7 +146,7 @@ def test_caffes_files_and_where_caffe_normalizes(tmp_path):
 def test_a_fully_connected_layer_becomes_a_convolution(shape):
     matrix, images = torch.rand(shape), torch.rand(1, 2, 3, 3)
     layer = nn.Conv2d(2, 7, 3, bias=False)
-    layer.weight.data = _fitted(matrix, layer.weight)
+    layer.weight.data = reshaped(matrix, layer.weight)
     torch.testing.assert_close(layer(images).flatten(), matrix.reshape(7, 18) @ images.flatten())
 
 

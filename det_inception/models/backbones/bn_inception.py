@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from det_inception.models.backbones.base import Backbone, WeightsConfig, require_stages
 from det_inception.registry import MODELS
-from det_inception.weights.checkpoints import without_backbone
 from det_inception.weights.files import CheckpointError, read_raw
+from det_inception.weights.fitting import fit_arrays, without_prefix
 from det_inception.weights.normalization import stated_normalization
 
 
@@ -71,6 +71,7 @@ STAGES = (
 """The five stages, one a stride (2, 4, 8, 16, 32): the name of each one's output, and its modules."""
 FIRST_CENTERS = (0.5, 2.5, 6.5, 6.5, 6.5)
 """Where each stage's first cell looks: the first two pools have no padding, the strided convolutions have it."""
+FIRST = 'conv1.conv.weight'
 NORMALIZATION = dict(mean=[104.0, 117.0, 128.0], std=[1.0, 1.0, 1.0], bgr_to_rgb=False)
 """What the public weights were trained with."""
 
@@ -196,13 +197,17 @@ class BNInception(Backbone):
 
     @classmethod
     def config_from_pretrained(cls, config: Mapping, source: str) -> WeightsConfig:
-        """Returns the variant and the normalization of the public weights, or what the class's own say."""
+        """Returns the variant, by its biases, and the normalization that the file says or the public weights have."""
         raw = read_raw(source)
-        if is_public(raw.tensors):
-            return WeightsConfig(dict(variant='caffe'), copy.deepcopy(NORMALIZATION))
-        own = without_backbone(raw.tensors)
-        said = dict(variant='caffe' if 'conv1.conv.bias' in own else 'paper') if 'conv1.conv.weight' in own else {}
-        return WeightsConfig(said, stated_normalization(raw.meta, raw.tensors))
+        first, tensors = without_prefix(raw.tensors, public_name(FIRST), FIRST)
+        stated = stated_normalization(raw.meta, raw.tensors)
+        if first == FIRST:
+            return WeightsConfig(dict(variant='caffe' if 'conv1.conv.bias' in tensors else 'paper'), stated)
+        return (
+            WeightsConfig(dict(variant='caffe'), stated or copy.deepcopy(NORMALIZATION))
+            if first
+            else WeightsConfig({}, None)
+        )
 
     @classmethod
     def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
@@ -214,23 +219,19 @@ class BNInception(Backbone):
     def load_pretrained(self, source: str | Path) -> None:
         """Loads the public weights, or the class's own, and notes their normalization; a classifier is left out."""
         raw = read_raw(source)
-        public = is_public(raw.tensors)
-        tensors = raw.tensors if public else without_backbone(raw.tensors)
-        found = {}
-        for key, value in self.state_dict().items():
-            given = tensors.get(public_name(key) if public else key)
-            if given is None and key.endswith('num_batches_tracked'):  # Older files do without.
-                given = value
-            if given is None or given.numel() != value.numel():
-                what = 'missing' if given is None else f'{tuple(given.shape)} instead of {tuple(value.shape)}'
-                raise CheckpointError(
-                    f'{source}: is no BN-Inception of the variant {self.variant!r} ({key}: {what}); name its weights, '
-                    "or set model.backbone.variant to the file's (the public files are of the variant 'caffe')."
-                )
-            found[key] = given.reshape(value.shape)  # One public file keeps batch norms as 1 x C.
-        self.load_state_dict(found)
+        first, tensors = without_prefix(raw.tensors, public_name(FIRST), FIRST)
+        public, own = first != FIRST, self.state_dict()
+        given = {key: tensors[name] for key in own if (name := public_name(key) if public else key) in tensors}
+
+        def refuse(what: str) -> CheckpointError:
+            return CheckpointError(
+                f'{source}: is no BN-Inception of the variant {self.variant!r} ({what}); name its weights, or set '
+                "model.backbone.variant to the file's (the public files are of the variant 'caffe')."
+            )
+
+        self.load_state_dict(fit_arrays(own, given, source, refuse))
         stated = stated_normalization(raw.meta, raw.tensors)
-        self.normalization = copy.deepcopy(NORMALIZATION) if public else stated
+        self.normalization = stated or (copy.deepcopy(NORMALIZATION) if public else None)
         print_log(f'BNInception: loaded the weights of {source}', logger='current')
 
 
@@ -256,8 +257,3 @@ def public_name(key: str) -> str:
     *unit, part, entry = key.split('.')
     base = _PUBLIC_STEM[unit[0]] if len(unit) == 1 else f'inception_{unit[0][-2:]}_{_PUBLIC_NAMES[unit[1]]}'
     return f'{base}_bn.{entry}' if part == 'norm' else f'{base}.{entry}'
-
-
-def is_public(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a file's arrays have the names of the public weights, which are of the variant ``'caffe'``."""
-    return public_name('conv1.conv.weight') in tensors

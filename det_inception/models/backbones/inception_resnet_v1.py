@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from det_inception.models.backbones.base import Backbone, WeightsConfig, require_stages
 from det_inception.registry import MODELS
 from det_inception.weights.files import CheckpointError, read_raw
+from det_inception.weights.fitting import fit_arrays, without_prefix
 from det_inception.weights.normalization import stated_normalization
 
 VARIANTS = ('paper', 'facenet')
@@ -226,26 +227,21 @@ class InceptionResNetV1(Backbone):
     def load_pretrained(self, source: str | Path) -> None:
         """Loads FaceNet's weights, or the class's own, and notes their normalization; a classifier is left out."""
         raw = read_raw(source)
-        ends = [key for key in raw.tensors if key.endswith('conv2d_1a.conv.weight')]
-        prefix = ends[0].removesuffix('conv2d_1a.conv.weight') if len(ends) == 1 else ''
-        given = {key.removeprefix(prefix): value for key, value in raw.tensors.items()}
-        if (found := _variant(raw.tensors)) != self.variant and ends:
+        first, given = without_prefix(raw.tensors, 'conv2d_1a.conv.weight')
+        if (found := _variant(raw.tensors)) != self.variant and first:
             raise CheckpointError(
                 f'{source}: holds the {found!r} variant of Inception-ResNet v1 and the config asks for '
                 f'{self.variant!r}; set model.backbone.variant={found!r} or name another file.'
             )
-        own = self.state_dict()
-        for key, value in own.items():
-            if key.endswith('num_batches_tracked'):
-                given.setdefault(key, value)  # Older files do without.
-            shape = given[key].shape if key in given else None
-            if shape != value.shape:
-                what = 'missing' if shape is None else f'{tuple(shape)} instead of {tuple(value.shape)}'
-                raise CheckpointError(
-                    f'{source}: is no Inception-ResNet v1 of the variant {self.variant!r} ({key}: {what}); name its '
-                    'weights.'
-                )
-        self.load_state_dict({key: given[key] for key in own})
+        found = fit_arrays(
+            self.state_dict(),
+            given,
+            source,
+            lambda what: CheckpointError(
+                f'{source}: is no Inception-ResNet v1 of the variant {self.variant!r} ({what}); name its weights.'
+            ),
+        )
+        self.load_state_dict(found)
         self.normalization = stated_normalization(raw.meta, raw.tensors) or copy.deepcopy(NORMALIZATION)
         print_log(f'{self.description}: loaded the weights of {source}', 'current')
 

@@ -20,6 +20,7 @@ from det_inception.models.backbones.base import Backbone, WeightsConfig, require
 from det_inception.models.backbones.googlenet import LocalResponseNorm
 from det_inception.utils.errors import InputError
 from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
+from det_inception.weights.fitting import fit_arrays, without_prefix
 from det_inception.weights.layouts import SHARED_HEAD
 from det_inception.weights.normalization import describe, stated_normalization
 
@@ -184,17 +185,14 @@ class PlainBackbone(Backbone):
         """
         raw = read_raw(source)
         layout, tensors = cls._named_by_us(raw, str(source))
-        found = {}
-        for key, like in wanted.items():
-            given = tensors.get(key)
-            found[key] = None if given is None else _fitted(given, like)
-            if found[key] is None:
-                what = 'missing' if given is None else _difference(given, like)
-                raise CheckpointError(
-                    f'{source}: is no {description} ({key}: {what}); name its weights, or correct the config.'
-                )
-            if not found[key].isfinite().all():
-                raise CheckpointError(f'{source}: holds values in {key} that are not finite; name another file.')
+        found = fit_arrays(
+            wanted,
+            tensors,
+            source,
+            lambda what: CheckpointError(
+                f'{source}: is no {description} ({what}); name its weights, or correct the config.'
+            ),
+        )
         stated = stated_normalization(raw.meta, raw.tensors)
         return found, copy.deepcopy(stated or cls.normalizations[layout])
 
@@ -207,17 +205,13 @@ class PlainBackbone(Backbone):
     def _named_by_us(cls, raw: RawCheckpoint, name: str) -> tuple[str, dict[str, Tensor]]:
         """Returns a file's layout, and its arrays under this class's names, which are Caffe's."""
         own, theirs = f'{cls.first_layer}.weight', f'{cls.torchvision_names.get(cls.first_layer)}.weight'
-        for layout, first in (('torchvision', theirs), ('caffe', own)):
-            # A wrapper or a detector puts something before the names.
-            found = [key for key in raw.tensors if key == first or key.endswith(f'.{first}')]
-            if len(found) == 1:
-                prefix = found[0].removesuffix(first)
-                tensors = {key.removeprefix(prefix).removeprefix(SHARED_HEAD): raw.tensors[key] for key in raw.tensors}
-                if layout == 'torchvision':
-                    ours = {name: own for own, name in cls.torchvision_names.items()}
-                    split = ((*key.rpartition('.')[::2], value) for key, value in tensors.items())
-                    tensors = {f'{ours[layer]}.{kind}': value for layer, kind, value in split if layer in ours}
-                return layout, tensors
+        first, tensors = without_prefix(raw.tensors, theirs, own)
+        if first == own:
+            return 'caffe', {key.removeprefix(SHARED_HEAD): value for key, value in tensors.items()}
+        if first == theirs:
+            ours = {name: own for own, name in cls.torchvision_names.items()}
+            split = ((*key.rpartition('.')[::2], value) for key, value in tensors.items())
+            return 'torchvision', {f'{ours[layer]}.{kind}': value for layer, kind, value in split if layer in ours}
         raise CheckpointError(
             f'{name}: holds {len(raw.tensors)} arrays and no {cls.__name__}, whose first layer is {own}'
             f'{f" or {theirs}" if cls.torchvision_names else ""}; name its weights.'
@@ -232,20 +226,3 @@ def draw_weights(network: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
             nn.init.zeros_(module.bias)
-
-
-def _fitted(given: Tensor, wanted: Tensor) -> Tensor | None:
-    """Returns an array in the shape of another, where it can only be meant so; Caffe's have ones before the shape."""
-    shape = tuple(given.shape)
-    while len(shape) > min(wanted.ndim, 2) and shape[0] == 1:
-        shape = shape[1:]
-    matrix = (wanted.shape[0], wanted[0].numel())  # as a fully connected layer has it
-    fits = tuple(given.shape) == tuple(wanted.shape) or shape == tuple(wanted.shape) or shape == matrix
-    return given.float().reshape(wanted.shape) if fits else None
-
-
-def _difference(given: Tensor, wanted: Tensor) -> str:
-    shapes = ['x'.join(map(str, tensor.shape)) for tensor in (given, wanted)]
-    if given.ndim == wanted.ndim == 4 and given.permute(3, 2, 0, 1).shape == wanted.shape:
-        return f"{shapes[0]} is TensorFlow's order, height x width x inputs x outputs, instead of {shapes[1]}"
-    return f'{shapes[0]} instead of {shapes[1]}'
