@@ -1,5 +1,6 @@
 """Detectors as ONNX and OpenVINO files: what other runtimes find with them is what PyTorch finds."""
 
+import copy
 import importlib.util
 import json
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_faster_rcnn(faster, session, size):
     assert_same(session.run(None, {'image': image}), found_by_pytorch(faster, image), least=3)
 
 
+def test_boxes_that_vote(faster, tmp_path):
+    image, before = image_of(90, 130), copy.deepcopy(dict(faster.roi_head.test_cfg))
+    plain = found_by_pytorch(faster, image)
+    faster.roi_head.test_cfg.nms = dict(type='box_voting', iou_threshold=0.5, vote=0.4)
+    try:
+        export.export_detector(faster, tmp_path / 'voting.onnx', CLASSES, PIPELINE)
+        expected = found_by_pytorch(faster, image)
+        found = onnxruntime.InferenceSession(tmp_path / 'voting.onnx').run(None, {'image': image})
+    finally:
+        faster.roi_head.test_cfg.update(before)
+    assert_same(found, expected, least=3)
+    assert len(plain[0]) != len(expected[0]) or not np.allclose(plain[0], expected[0])
+
+
 @pytest.mark.parametrize('count', [5, 1])
 def test_fast_rcnn(fast, folder, count):
     session, image = onnxruntime.InferenceSession(folder / 'fast.onnx'), image_of(90, 130)
@@ -205,10 +220,10 @@ def test_r_cnn_and_the_example_that_runs_it(tmp_path, variant, with_reg):
 @pytest.mark.parametrize(
     ('options', 'said'),
     [
-        ({'model.test_cfg.rcnn.nms.type': 'soft_nms'}, r'test_cfg\.rcnn\.nms is no plain NMS'),
-        ({'model.test_cfg.rcnn.nms': None}, r'test_cfg\.rcnn\.nms is no plain NMS'),
-        ({'model.test_cfg.rcnn.nms.class_agnostic': True}, r'test_cfg\.rcnn\.nms is no plain NMS'),
-        ({'model.test_cfg.rpn.nms.offset': 1}, r'test_cfg\.rpn\.nms is no plain NMS'),
+        ({'model.test_cfg.rcnn.nms.type': 'soft_nms'}, r'test_cfg\.rcnn\.nms is none that a file can hold'),
+        ({'model.test_cfg.rcnn.nms': None}, r'test_cfg\.rcnn\.nms is none that a file can hold'),
+        ({'model.test_cfg.rcnn.nms.class_agnostic': True}, r'test_cfg\.rcnn\.nms is none that a file can hold'),
+        ({'model.test_cfg.rpn.nms.offset': 1}, r'test_cfg\.rpn\.nms is none that a file can hold'),
         ({'model.test_cfg.rcnn.max_per_img': 30}, 'max_per_class=20 with max_per_img=30 has no form'),
         ({'model.data_preprocessor.pad_size_divisor': 32}, 'images are padded'),
         ({'model.roi_head.bbox_head.reg_class_agnostic': True}, 'box regression is the same for all classes'),

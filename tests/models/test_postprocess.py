@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.models.layers import multiclass_nms
+from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from tiny_detectors import DETECTORS, batch, build
 
@@ -131,7 +132,10 @@ def test_no_boxes(kind):
 @pytest.mark.parametrize(
     ('nms', 'said'),
     [
-        (dict(type='sofft_nms'), "there is no NMS of type 'sofft_nms'; choose nms, soft_nms, nms_match, nms_with_box"),
+        (
+            dict(type='sofft_nms'),
+            "there is no NMS of type 'sofft_nms'; choose nms, soft_nms, nms_match, box_voting, nms_",
+        ),
         (dict(type='soft_nms', method='cubic'), "soft_nms has no method 'cubic'; choose naive, linear, gaussian"),
         (dict(type='nms', iou=0.3), "NMS has no setting 'iou'; nms knows iou_threshold, offset"),
         (0.3, r"test_cfg\.rcnn\.nms is 0\.3, which is no NMS; write for example dict\(type='soft_nms'"),
@@ -145,6 +149,24 @@ def test_wrong_settings(nms, said):
         settings.test_cfg.rcnn.nms = nms
         with pytest.raises(InputError, match=said):
             build(settings)
+
+
+def test_boxes_vote_on_edges_as_a_loop_has_it():
+    boxes, scores = some_boxes(60, 1, seed=3)
+    scores, boxes = scores[:, 0], boxes * torch.tensor([1.0, 1, 0.8, 0.8]) + torch.tensor([0.0, 0, 9, 9])
+    boxes[7] = torch.tensor([200.0, 5, 200, 5])  # Nothing overlaps an empty box, not even itself.
+    plain, kept = nms_per_class(boxes, scores, torch.zeros(60, dtype=torch.long), dict(type='nms', iou_threshold=0.3))
+    voting = dict(type='box_voting', iou_threshold=0.3, vote=0.5)
+    found, keep = nms_per_class(boxes, scores, torch.zeros(60, dtype=torch.long), voting)
+    assert torch.equal(keep, kept) and torch.equal(found[:, 4], plain[:, 4])
+    for place, position in enumerate(keep):
+        overlaps = [bbox_overlaps(boxes[position][None], box[None]).item() for box in boxes]
+        voters = [number for number, overlap in enumerate(overlaps) if overlap > 0.5]
+        assert voters or position == 7
+        if voters:
+            edges = sum(scores[number] * boxes[number] for number in voters) / sum(scores[number] for number in voters)
+        torch.testing.assert_close(found[place, :4], edges if voters else boxes[position])
+    assert not torch.allclose(found[:, :4], plain[:, :4])
 
 
 def test_settings_that_another_type_left_over():

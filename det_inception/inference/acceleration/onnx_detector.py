@@ -29,6 +29,8 @@ from det_inception.utils.errors import InputError
 if TYPE_CHECKING:
     import onnx
 
+VOTING, VOTE = 'box_voting', 0.6
+"""The type of NMS that lets boxes vote, see :mod:`det_inception.models.layers.postprocess`, and its default."""
 Name = str
 """Of a value in a graph."""
 
@@ -276,9 +278,50 @@ def _select(graph: _Graph, boxes: Name, classes: int, cfg: Mapping) -> None:
     pairs = graph.op('Gather', kept, graph.ints(0, 2), axis=1)  # (D, 2): class and region
     found, order = graph.top(graph.op('GatherND', scores, pairs), per_image)
     pairs = graph.op('Gather', pairs, order)
-    graph.op('Identity', found, output='scores')
-    graph.op('GatherND', boxes, pairs, output='boxes')
-    graph.op('Reshape', graph.column(pairs, 0), graph.ints(-1), output='labels')
+    labels = graph.op('Reshape', graph.column(pairs, 0), graph.ints(-1))
+    picked = graph.op('GatherND', boxes, pairs)
+    if cfg['nms'].get('type') == VOTING:
+        picked = _vote(graph, picked, graph.op('Gather', boxes, labels), graph.op('Gather', scores, labels), cfg)
+    for name, value in dict(boxes=picked, scores=found, labels=labels).items():
+        graph.op('Identity', value, output=name)
+
+
+def _vote(graph: _Graph, picked: Name, boxes: Name, scores: Name, cfg: Mapping) -> Name:
+    """The picked boxes (D, 4), moved by the votes of their classes' boxes (D, R, 4) with scores (D, R)."""
+    picked = graph.op('Unsqueeze', picked, graph.ints(1))  # (D, 1, 4)
+
+    def side(values: Name, number: int) -> Name:
+        return graph.op('Gather', values, graph.constant(number, np.int64), axis=2)
+
+    def span(low: Name, high: Name) -> Name:
+        return graph.op('Max', graph.op('Sub', high, low), graph.constant(0.0))
+
+    def area(values: Name) -> Name:
+        width, height = (span(side(values, axis), side(values, axis + 2)) for axis in (0, 1))
+        return graph.op('Mul', width, height)
+
+    inner = [
+        span(
+            graph.op('Max', side(picked, axis), side(boxes, axis)),
+            graph.op('Min', side(picked, axis + 2), side(boxes, axis + 2)),
+        )
+        for axis in (0, 1)
+    ]
+    inner = graph.op('Mul', *inner)  # (D, R)
+    union = graph.op('Sub', graph.op('Add', area(picked), area(boxes)), inner)
+    iou = graph.op('Div', inner, graph.op('Max', union, graph.constant(1e-6)))
+    voters = graph.op(
+        'And',
+        graph.op('Greater', iou, graph.constant(cfg['nms'].get('vote', VOTE))),
+        graph.op('Greater', scores, graph.constant(cfg['score_thr'])),
+    )
+    weights = graph.op('Mul', graph.op('Cast', voters, to=1), scores)
+    total = graph.op('ReduceSum', weights, graph.ints(1), keepdims=1)  # (D, 1)
+    moved = graph.op('MatMul', graph.op('Unsqueeze', weights, graph.ints(1)), boxes)  # (D, 1, 4)
+    moved = graph.op('Div', graph.op('Squeeze', moved, graph.ints(1)), total)
+    return graph.op(
+        'Where', graph.op('Greater', total, graph.constant(0.0)), moved, graph.op('Squeeze', picked, graph.ints(1))
+    )
 
 
 def _limits(cfg: Mapping) -> tuple[int | None, int | None]:
@@ -348,9 +391,10 @@ def _require_possible(model: nn.Module) -> None:
     }
     for part, cfg in selections.items():
         nms = cfg.get('nms') or {}
-        plain = nms.get('type', 'nms') == 'nms' and not set(nms) - {'type', 'iou_threshold', 'split_thr'}
-        reasons[f'test_cfg.{part}.nms is no plain NMS (type=nms and iou_threshold)'] = not (
-            plain and 'iou_threshold' in nms
-        )
+        possible = {'nms': {'split_thr'}} | ({VOTING: {'vote'}} if part == 'rcnn' else {})
+        foreign = set(nms) - {'type', 'iou_threshold'} - possible.get(kind := nms.get('type', 'nms'), set())
+        reasons[
+            f'test_cfg.{part}.nms is none that a file can hold ({" or ".join(possible)}, with its own settings alone)'
+        ] = kind not in possible or 'iou_threshold' not in nms or bool(foreign)
     if found := [reason for reason, applies in reasons.items() if applies]:
         raise InputError(f'this detector cannot be exported, because {found[0]}; change that setting.')

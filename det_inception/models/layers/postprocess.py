@@ -16,6 +16,7 @@ import mmcv.ops
 import torch
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
@@ -95,6 +96,18 @@ def _nms_match(boxes: Tensor, scores: Tensor, iou_threshold: float) -> tuple[Ten
     return dets[keep], keep
 
 
+def _nms_then_voting(boxes: Tensor, scores: Tensor, iou_threshold: float, vote: float = 0.6) -> tuple[Tensor, Tensor]:
+    """NMS; then the edges of a picked box become the mean of those of all boxes that overlap it by more than ``vote``.
+
+    The mean is weighted by scores (Gidaris and Komodakis, arXiv 1505.01749, section 3.3).
+    """
+    dets, keep = mmcv.ops.nms(boxes, scores, iou_threshold)
+    weights = (bbox_overlaps(boxes[keep], boxes) > vote) * scores
+    total = weights.sum(1, keepdim=True)
+    voted = weights @ boxes / total
+    return torch.cat([torch.where(total > 0, voted, boxes[keep]), dets[:, 4:]], 1), keep  # A box may be empty.
+
+
 def _nms_with_box_voting(boxes: Tensor, scores: Tensor, **settings: float) -> tuple[Tensor, Tensor]:
     picked, edges = nms_with_box_voting(boxes.cpu().numpy(), scores.cpu().numpy(), **settings)
     keep = torch.from_numpy(picked).to(boxes.device)
@@ -105,6 +118,7 @@ NMS_TYPES: dict[str, tuple[Callable[..., tuple[Tensor, Tensor]], tuple[str, ...]
     'nms': (mmcv.ops.nms, ('iou_threshold', 'offset', 'score_threshold', 'max_num', 'split_thr')),
     'soft_nms': (mmcv.ops.soft_nms, ('iou_threshold', 'sigma', 'min_score', 'method', 'offset')),
     'nms_match': (_nms_match, ('iou_threshold',)),
+    'box_voting': (_nms_then_voting, ('iou_threshold', 'vote')),
     'nms_with_box_voting': (_nms_with_box_voting, ('iou_threshold', 'part', 'vote')),
 }
 """What computes each type from boxes (N, 4) and scores (N,) of one class, and the settings that it takes."""
