@@ -268,7 +268,9 @@ def train(args: argparse.Namespace) -> dict[str, float]:
         train_cfg=dict(by_epoch=False, max_iters=args.iterations, val_interval=args.iterations + 1),
         val_cfg={},
         val_evaluator=[MeanIU(len(classes))],
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=args.rate, momentum=0.9, weight_decay=5e-4)),
+        optim_wrapper=dict(
+            optimizer=dict(type='SGD', lr=args.rate, momentum=0.9, weight_decay=5e-4), clip_grad=dict(max_norm=10)
+        ),
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=args.iterations, save_optimizer=False)
         ),
@@ -323,7 +325,7 @@ def parse_args() -> argparse.Namespace:
     learn.add_argument('--start', metavar='CHECKPOINT', help='of a coarser FCN')
     learn.add_argument('--iterations', type=int, default=2000, metavar='N', help='default: %(default)s')
     learn.add_argument('--batch', type=int, default=1, metavar='IMAGES', help='default: %(default)s')
-    learn.add_argument('--rate', type=float, default=0.002, help='default: %(default)s')
+    learn.add_argument('--rate', type=float, default=0.001, help='default: %(default)s')
     learn.add_argument('--seed', type=int, default=0, metavar='N')
     learn.add_argument('--out', type=Path, default=Path('work_dirs/fcn'), metavar='FOLDER', help='default: %(default)s')
     show = commands.add_parser('draw', help='colors the pixels of a photo by their class')

@@ -1,0 +1,108 @@
+"""The benchmark that trains one detector with many backbones."""
+
+import importlib.util
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import cv2
+import mmengine.runner.runner
+import pytest
+import torch
+
+from det_inception.mini_set import CLASSES, make_mini
+from det_inception.utils.errors import InputError
+
+REPO = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.skipif(
+    not (REPO / 'benchmarks').is_dir(), reason='the source archive comes without benchmarks'
+)
+QUICK = [
+    f'classes={",".join(name for _, name in CLASSES)}',
+    *('image_size=[96,72]', 'visualizer.vis_backends=None', 'train_dataloader.batch_size=2'),
+    *('model.neck.out_channels=16', 'model.rpn_head.in_channels=16', 'model.rpn_head.feat_channels=16'),
+    *('model.roi_head.bbox_roi_extractor.out_channels=16', 'model.roi_head.bbox_head.in_channels=16'),
+    *('model.roi_head.bbox_head.fc_out_channels=16', 'default_hooks.checkpoint.save_optimizer=False'),
+    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+    *(f'{part}_dataloader.persistent_workers=False' for part in ('train', 'val', 'test')),
+]
+
+
+@pytest.fixture
+def benchmark(tool, tmp_path, monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(mmengine.runner.runner, 'collect_env', dict)
+    make_mini(tmp_path / 'set', train=4, val=2, progress=False)
+
+    def call(*words, options=QUICK):
+        return tool(
+            'detector_backbones',
+            *(tmp_path / 'set', '--work-dir', tmp_path / 'work', '--epochs', 1, '--images', 1, *words),
+            options=options,
+            folder='benchmarks',
+        )
+
+    return call
+
+
+def benchmark_script():
+    spec = importlib.util.spec_from_file_location('detector_backbones', REPO / 'benchmarks/detector_backbones.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_two_backbones_make_a_table_and_a_plot(benchmark, tmp_path):
+    work = tmp_path / 'work'
+    status, said, errors = benchmark('--backbones', 'nin')
+    assert status == 0, (said[-3000:], errors)
+    trained = (work / 'nin/epoch_1.pth').stat().st_mtime_ns
+    (work / 'nin/result.json').unlink()  # As if it had been ended behind the training.
+    status, said, errors = benchmark('--backbones', 'googlenet', 'nin')
+    assert status == 0, (said[-3000:], errors)
+    assert (work / 'nin/epoch_1.pth').stat().st_mtime_ns == trained
+    first = json.loads((work / 'googlenet/result.json').read_text())
+    assert first['backbone_parameters'] == 5_973_552 and first['weights'] == 'random'
+    assert first['parameters'] > first['backbone_parameters'] and first['images_per_second'] > 0
+    assert 0 <= first['mAP'] <= 1 and first['multiply_adds'] == pytest.approx(1581.6e6 * (480 / 224) ** 2, rel=0.02)
+    rows = [
+        [cell.strip() for cell in line.split('|')[1:-1]] for line in (work / 'backbones.md').read_text().splitlines()
+    ]
+    assert [row[0] for row in rows[2:]] == ['GoogLeNet', 'Network in Network'] and rows[2][2] == '6.0 M'
+    assert all(line in said for line in (work / 'backbones.md').read_text().splitlines())
+    assert cv2.imread(str(work / 'backbones.png')).std() > 0
+
+    trained = torch.load(work / 'nin/epoch_1.pth', weights_only=True)['state_dict']
+    assert trained['neck.lateral_convs.0.conv.weight'].shape[:2] == (16, 96) and 'backbone.conv1.weight' in trained
+
+    # What is finished is not measured again, and never under other settings.
+    (work / 'nin/result.json').write_text('{"mAP": 2}')
+    settings = dict(work_dir=work, data_root=tmp_path / 'set', epochs=1, images=1, weights={})
+    script = benchmark_script()
+    assert script.measure('nin', Namespace(**settings, cfg_options=QUICK)) == {'mAP': 2}
+    with pytest.raises(InputError, match='is of a training with other settings'):
+        script.measure('nin', Namespace(**settings, cfg_options=[*QUICK, 'randomness.seed=3']))
+
+
+def test_mistakes_are_named(benchmark):
+    for words, message in (
+        (('--weights', 'lenet=a.pth'), '--weights lenet: is no NAME=FILE'),
+        (('--weights', 'nin'), '--weights nin: is no NAME=FILE'),
+        (('--backbones', 'nin', '--weights', 'nin=none.caffemodel'), 'none.caffemodel'),
+    ):
+        status, _, errors = benchmark(*words)
+        assert status == 2 and message in errors, errors
+
+
+def test_backbones_give_the_pyramid_its_maps():
+    pytest.importorskip('timm', reason='the extra backbones is not installed')
+    module = benchmark_script()
+    cfg = module.detector_config('vgg16', pretrained=True)
+    assert cfg.model.neck.in_channels == [256, 512, 512, 512] and cfg.model.backbone.frozen_stages == 2
+    for name in ('bn_inception', 'inception_v3', 'xception', 'alexnet', 'nin'):
+        model = module.detector_config(name, pretrained=False).model
+        assert model.backbone.frozen_stages == -1 and model.type == 'FasterRCNN'
+        with torch.device('meta'):
+            network = module.MODELS.build(model.backbone)
+        assert list(network.out_channels) == model.neck.in_channels
+        assert [network.feature_info[index]['stride'] for index in network.out_indices] == [4, 8, 16, 32]
