@@ -30,6 +30,7 @@ _UNDEFINED = 2**64 - 1
 _MAX_MESSAGES = 1000  # Of one object; ours have about ten.
 _MAX_HEAP_SIZE = 2**24  # Of a part of it, which holds at least one text.
 _MAX_NAME = 256
+_MAX_OBJECTS = 50_000
 _MAX_RATIO = 1032  # Of gzip.
 # Kinds of messages, and filters.
 _DATASPACE, _DATATYPE, _EXTERNAL, _LAYOUT = 1, 3, 7, 8
@@ -54,18 +55,23 @@ class HDF5File:
 
     Args:
         path: The file.
+        start: Where in it the HDF5 file begins, which may be a part of an archive.
+        size: Its length; None: up to the end.
 
     Raises:
         HDF5Error: It is no such file, or of a kind that is not read.
         OSError: It cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, start: int = 0, size: int | None = None) -> None:
         self._file = open(path, 'rb', buffering=0)
         self._lock = threading.Lock()
         with contextlib.ExitStack() as on_error:
             on_error.callback(self._file.close)
-            self.size = os.fstat(self._file.fileno()).st_size
+            whole = os.fstat(self._file.fileno()).st_size
+            self._start, self.size = start, whole - start if size is None else size
+            if not 0 <= start <= start + self.size <= whole:
+                raise HDF5Error('a part lies beyond the end of the file')
             with _no_foreign_errors():
                 self._read_root()
             on_error.pop_all()
@@ -97,6 +103,43 @@ class HDF5File:
                     return self._value(datatype, _shape(dataspace), value)
         return None
 
+    def walk(self) -> Iterator[tuple[str, Dataset | HDF5Error, dict[str, str]]]:
+        """Yields every data set: its path, itself or why it is not read, and the texts of its group by their names.
+
+        Raises:
+            HDF5Error: A group is damaged, or contains itself.
+        """
+        waiting, seen = [('', self._root, self._attributes)], set()
+        while waiting:
+            path, entries, attributes = waiting.pop()
+            texts = self._texts(attributes)
+            for name, address in entries.items():
+                if address in seen or len(seen) > _MAX_OBJECTS:
+                    raise HDF5Error('a group contains itself, or too much')
+                seen.add(address)
+                with _no_foreign_errors():
+                    inside, messages = f'{path}{name.decode()}', self._messages(address)
+                    if any(kind == _SYMBOL_TABLE for kind, _ in messages):
+                        found = [data for kind, data in messages if kind == _ATTRIBUTE]
+                        waiting.append((f'{inside}/', self._group(messages), found))
+                        continue
+                try:
+                    with _no_foreign_errors():
+                        dataset = Dataset(self, inside, messages)
+                except HDF5Error as error:
+                    dataset = error
+                yield inside, dataset, texts
+
+    def _texts(self, attributes: list[bytes]) -> dict[str, str]:
+        """Attributes that are one text each; others are left out."""
+        texts = {}
+        for data in attributes:
+            with contextlib.suppress(HDF5Error), _no_foreign_errors():
+                name, datatype, dataspace, value = _attribute_parts(data)
+                if datatype[0] & 15 in (3, 9) and not _shape(dataspace):
+                    texts[name.decode()] = self._value(datatype, (), value)
+        return texts
+
     def dataset(self, name: str) -> Dataset:
         """Returns a data set.
 
@@ -118,7 +161,7 @@ class HDF5File:
         if not 0 <= address <= address + size <= self.size:
             raise HDF5Error('a part lies beyond the end of the file')
         with self._lock:
-            self._file.seek(address)
+            self._file.seek(self._start + address)
             content = bytearray()
             while len(content) < size and (more := self._file.read(size - len(content))):
                 content += more

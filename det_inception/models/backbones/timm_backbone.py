@@ -8,6 +8,7 @@ without it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,14 +19,19 @@ from torch import Tensor, nn
 
 from det_inception.ilsvrc.crops import INTERPOLATIONS
 from det_inception.models.backbones.base import Backbone, WeightsConfig
+from det_inception.models.backbones.keras_arithmetic import use_keras_arithmetic
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
 from det_inception.weights.checkpoints import without_backbone
 from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
+from det_inception.weights.keras import NETWORKS, KerasError, is_keras, read_keras
+from det_inception.weights.keras import NORMALIZATION as KERAS_NORMALIZATION
 from det_inception.weights.normalization import stated_normalization
 
 ADDRESS = 'timm://'
 """As ``checkpoint``: the weights that timm itself downloads for the network."""
+KERAS = 'keras_arithmetic'
+"""The buffer of a network that computes as Keras does."""
 NETWORK = 'network.'
 """Where the backbone keeps timm's network."""
 
@@ -98,9 +104,21 @@ def _require_known(timm: ModuleType, model_name: str) -> None:
         raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
 
 
+def _is_keras_file(source: str) -> bool:
+    return source != ADDRESS and Path(source).is_file() and is_keras(source)
+
+
+def _require_keras_network(model_name: str, name: str) -> None:
+    if model_name not in NETWORKS:
+        raise InputError(
+            f"{name}: Keras' weights and arithmetic are known of {', '.join(NETWORKS)}, not of {model_name}; set "
+            'model.backbone.model_name to one of them.'
+        )
+
+
 def _read_own(source: str) -> RawCheckpoint | None:
     """Reads a checkpoint of this project with a network of timm in it; None of anything else."""
-    if source == ADDRESS or not Path(source).is_file():
+    if source == ADDRESS or not Path(source).is_file() or is_keras(source):
         return None
     try:
         raw = read_raw(source)
@@ -120,6 +138,8 @@ class TimmBackbone(Backbone):
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
             Where timm takes a stage's output from the middle of a block, that block is not frozen with it.
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
+        arithmetic: ``'timm'``, or ``'keras'`` for Keras' weights of the three networks in
+            :mod:`det_inception.weights.keras`; see :mod:`det_inception.models.backbones.keras_arithmetic`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with a file of timm's weights for this network (``.pth``,
             ``.safetensors``; its classifier is left out), or ``'timm://'``: timm downloads them. None: random weights.
 
@@ -133,6 +153,7 @@ class TimmBackbone(Backbone):
         out_indices: Sequence[int] = (-1,),
         frozen_stages: int = -1,
         norm_eval: bool = False,
+        arithmetic: str = 'timm',
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -148,6 +169,7 @@ class TimmBackbone(Backbone):
                 f'model.backbone: {model_name} cannot give the stages {self._requested} ({error}); choose others for '
                 'out_indices.'
             ) from error
+        self._set_arithmetic(arithmetic)
         stages = self.network.feature_info.info
         self.feature_info = tuple(
             dict(name=stage['module'], channels=stage['num_chs'], stride=stage['reduction'], first_center=None)
@@ -161,6 +183,15 @@ class TimmBackbone(Backbone):
             )
         self._timm_settings = timm.get_pretrained_cfg(model_name) or timm.models.PretrainedCfg()
         self._freeze()
+
+    def _set_arithmetic(self, arithmetic: str) -> None:
+        if arithmetic not in ('timm', 'keras'):
+            raise InputError(f"model.backbone.arithmetic is {arithmetic!r}; choose 'timm' or 'keras'.")
+        self.arithmetic = arithmetic
+        if arithmetic == 'keras':
+            _require_keras_network(self.model_name, 'model.backbone')
+            use_keras_arithmetic(self.network, self.model_name)
+            self.register_buffer(KERAS, torch.tensor(True))  # Tells checkpoints apart, whose arrays are alike.
 
     @property
     def description(self) -> str:
@@ -192,8 +223,18 @@ class TimmBackbone(Backbone):
         name = config['model_name']
         own = _read_own(source)
         if own is not None:
-            return WeightsConfig({}, stated_normalization(own.meta, own.tensors))
+            return cls.config_from_checkpoint(config, dict(state_dict=own.tensors, meta=own.meta), source)
+        if _is_keras_file(source):
+            _require_keras_network(current_name(name), source)
+            return WeightsConfig(dict(arithmetic='keras'), copy.deepcopy(KERAS_NORMALIZATION))
         return WeightsConfig({}, timm_normalization(name), timm_testing(name))
+
+    @classmethod
+    def config_from_checkpoint(cls, config: Mapping, checkpoint: Mapping, path: str | Path) -> WeightsConfig:
+        """Returns what the checkpoint says of its normalization, and how its network computes."""
+        stated = super().config_from_checkpoint(config, checkpoint, path)
+        found = 'keras' if f'backbone.{KERAS}' in checkpoint['state_dict'] else 'timm'
+        return stated if config.get('arithmetic', 'timm') == found else stated._replace(settings=dict(arithmetic=found))
 
     def load_pretrained(self, source: str | Path) -> None:
         """Loads timm's weights of the network from a file or :data:`ADDRESS`, and notes their normalization.
@@ -204,8 +245,10 @@ class TimmBackbone(Backbone):
         if (own := _read_own(source)) is not None:
             self._load_own(own, source)
             return
-        overlay = {}
-        if source != ADDRESS:
+        overlay, keras = {}, _is_keras_file(source)
+        if keras:
+            overlay = dict(pretrained_cfg_overlay=dict(state_dict=self._read_keras(timm, source)))
+        elif source != ADDRESS:
             self._require_fit(timm, source)
             overlay = dict(pretrained_cfg_overlay=dict(file=source))
         try:
@@ -218,7 +261,7 @@ class TimmBackbone(Backbone):
                 'another machine and name that, or correct the network.'
             ) from error
         self.network.load_state_dict(loaded.state_dict())
-        self.normalization = timm_normalization(self.model_name)
+        self.normalization = copy.deepcopy(KERAS_NORMALIZATION) if keras else timm_normalization(self.model_name)
         print_log(f'TimmBackbone: loaded the weights of {self.model_name} from {source}', logger='current')
 
     def _load_own(self, own: RawCheckpoint, source: str) -> None:
@@ -241,6 +284,21 @@ class TimmBackbone(Backbone):
             found = timm.models.load_state_dict(source, weights_only=True)
         except Exception as error:
             raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
+        self._require_arrays(timm, source, found)
+
+    def _read_keras(self, timm: ModuleType, source: str) -> dict[str, Tensor]:
+        if self.arithmetic != 'keras':
+            raise InputError(f"{source}: is of Keras, which computes otherwise; set model.backbone.arithmetic='keras'.")
+        try:
+            found = read_keras(source, self.model_name)
+        except (OSError, KerasError) as error:
+            raise InputError(
+                f'{source}: holds no weights of Keras for {self.model_name} ({first_line(error)}); name another file.'
+            ) from error
+        return self._require_arrays(timm, source, found)
+
+    def _require_arrays(self, timm: ModuleType, source: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Refuses arrays that do not make the network; returns them, with the counters that older files lack."""
         whole = timm.create_model(self.model_name)
         heads = whole.pretrained_cfg.get('classifier') or ()
         heads = (heads,) if isinstance(heads, str) else tuple(heads)
@@ -249,12 +307,15 @@ class TimmBackbone(Backbone):
             for key, value in whole.state_dict().items()
             if not key.startswith(tuple(f'{head}.' for head in heads))
         }
+        counters = {key: torch.tensor(0) for key in wanted if key.endswith('num_batches_tracked')}
+        found = counters | found if self.arithmetic == 'keras' else found
         wrong = [key for key, shape in wanted.items() if getattr(found.get(key), 'shape', None) != shape]
         if wrong:
             raise InputError(
                 f'{source}: {len(wrong)} of the {len(wanted)} arrays of {self.model_name} are missing or of another '
                 f'shape, the first being {wrong[0]}; name a file of timm for this network.'
             )
+        return found
 
     def _frozen_modules(self) -> list[nn.Module]:
         """The parts that come before the last frozen stage's output, in the order in which they are run."""
