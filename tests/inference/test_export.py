@@ -1,6 +1,5 @@
 """Detectors as ONNX and OpenVINO files: what other runtimes find with them is what PyTorch finds."""
 
-import copy
 import importlib.util
 import json
 from pathlib import Path
@@ -106,16 +105,13 @@ def test_faster_rcnn(faster, session, size):
     assert_same(session.run(None, {'image': image}), found_by_pytorch(faster, image), least=3)
 
 
-def test_boxes_that_vote(faster, tmp_path):
-    image, before = image_of(90, 130), copy.deepcopy(dict(faster.roi_head.test_cfg))
+def test_boxes_that_vote(faster, tmp_path, monkeypatch):
+    image = image_of(90, 130)
     plain = found_by_pytorch(faster, image)
-    faster.roi_head.test_cfg.nms = dict(type='box_voting', iou_threshold=0.5, vote=0.4)
-    try:
-        export.export_detector(faster, tmp_path / 'voting.onnx', CLASSES, PIPELINE)
-        expected = found_by_pytorch(faster, image)
-        found = onnxruntime.InferenceSession(tmp_path / 'voting.onnx').run(None, {'image': image})
-    finally:
-        faster.roi_head.test_cfg.update(before)
+    monkeypatch.setitem(faster.roi_head.test_cfg, 'nms', dict(type='box_voting', iou_threshold=0.5, vote=0.4))
+    export.export_detector(faster, tmp_path / 'voting.onnx', CLASSES, PIPELINE)
+    expected = found_by_pytorch(faster, image)
+    found = onnxruntime.InferenceSession(tmp_path / 'voting.onnx').run(None, {'image': image})
     assert_same(found, expected, least=3)
     assert len(plain[0]) != len(expected[0]) or not np.allclose(plain[0], expected[0])
 

@@ -26,7 +26,7 @@ def test_the_demo(tmp_path, monkeypatch, capfd):
     (tmp_path / 'photos').mkdir()
     shutil.copy(REPO / 'examples/photos/chelsea.jpg', tmp_path / 'photos')
     monkeypatch.setattr(tour, 'included', lambda folder: tmp_path / 'photos')
-    monkeypatch.setattr(tour, 'make_mini', lambda root: make_mini(root, 1, 2, workers=1, progress=False))
+    monkeypatch.setattr(tour, 'make_mini', lambda root, train: make_mini(root, train, 2, workers=1, progress=False))
     monkeypatch.chdir(tmp_path)
     status, out, error = demo(monkeypatch, capfd, '--out-dir', 'out', '--device', 'cpu')
     assert status == 0, error
@@ -38,7 +38,15 @@ def test_the_demo(tmp_path, monkeypatch, capfd):
         'mini_val_000001.png',
         'mini_val_000002.png',
     }
-    assert (tmp_path / 'data/mini/mini.json').is_file()
+    # Only what is tested was drawn; a whole set is taken where it lies.
+    assert json.loads((tmp_path / 'out/set/mini.json').read_text())['train'] == 1
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'out/set').rename(tmp_path / 'data/mini')
+    monkeypatch.setattr(tour, 'make_mini', None)
+    monkeypatch.setattr(tour, 'test', lambda *_, **__: {tour.MAP: 0.25})
+    monkeypatch.setattr(tour, 'detect_all', lambda *_: None)
+    monkeypatch.setattr(tour, 'Detector', lambda *_, **__: None)
+    assert tour.tour('again').data_root == Path('data/mini')
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path, monkeypatch, capfd):
