@@ -24,13 +24,14 @@ from det_inception.inference.acceleration.onnx_export import OPSET, export_netwo
 from det_inception.models.data_preprocessors.normalization import plain_values
 from det_inception.models.heads.region_classifier_head import RegionClassifierHead
 from det_inception.models.heads.shared_roi_head import SharedRoIHead
+from det_inception.models.layers.box_voting import VOTE
 from det_inception.utils.errors import InputError
 
 if TYPE_CHECKING:
     import onnx
 
-VOTING, VOTE = 'box_voting', 0.6
-"""The type of NMS that lets boxes vote, see :mod:`det_inception.models.layers.postprocess`, and its default."""
+VOTING = 'box_voting'
+"""The type of NMS that lets boxes vote, see :mod:`det_inception.models.layers.postprocess`."""
 Name = str
 """Of a value in a graph."""
 

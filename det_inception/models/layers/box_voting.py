@@ -10,6 +10,9 @@ from numpy.typing import NDArray as Array
 
 from det_inception.utils.boxes import pairwise_ioa, pairwise_iou
 
+VOTE = 0.6
+"""IoU above which a box has a vote behind plain NMS."""
+
 
 def nms_with_box_voting(
     boxes: Array, scores: Array, iou_threshold: float = 0.3, part: float = 0.8, vote: float = 0.4
@@ -32,13 +35,27 @@ def nms_with_box_voting(
         int64 (D,), the picked boxes' positions, best first, and float32 (D, 4), their edges.
     """
     picked = _suppress(boxes, scores, iou_threshold, part)
-    edges, iou = np.zeros((len(picked), 4)), pairwise_iou(boxes[picked], boxes)
+    edges = vote_on_edges(boxes, scores, picked, vote)
+    kept = _suppress(edges, scores[picked], iou_threshold, part)
+    return picked[kept], edges[kept].astype(np.float32)
+
+
+def vote_on_edges(boxes: Array, scores: Array, picked: Array, vote: float = VOTE) -> Array:
+    """Returns float64 (D, 4), the edges of the picked boxes after the vote; an empty box, which none overlaps, stays.
+
+    Args:
+        boxes: float (R, 4).
+        scores: float (R,), not negative.
+        picked: int (D,), positions in ``boxes``.
+        vote: IoU above which a box has a vote.
+    """
+    edges, iou = boxes[picked].astype(np.float64), pairwise_iou(boxes[picked], boxes)
     for row in range(len(picked)):
         voters = np.flatnonzero(iou[row] > vote)
         weights = scores[voters, None].astype(np.float64)
-        edges[row] = (boxes[voters] * weights).sum(axis=0) / weights.sum()
-    kept = _suppress(edges, scores[picked], iou_threshold, part)
-    return picked[kept], edges[kept].astype(np.float32)
+        if weights.sum() > 0:
+            edges[row] = (boxes[voters] * weights).sum(axis=0) / weights.sum()
+    return edges
 
 
 def _suppress(boxes: Array, scores: Array, iou_threshold: float, part: float) -> Array:

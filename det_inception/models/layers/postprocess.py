@@ -16,11 +16,10 @@ import mmcv.ops
 import torch
 from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from det_inception.models.layers.box_voting import nms_with_box_voting
+from det_inception.models.layers.box_voting import VOTE, nms_with_box_voting, vote_on_edges
 from det_inception.utils.errors import InputError
 
 
@@ -96,16 +95,11 @@ def _nms_match(boxes: Tensor, scores: Tensor, iou_threshold: float) -> tuple[Ten
     return dets[keep], keep
 
 
-def _nms_then_voting(boxes: Tensor, scores: Tensor, iou_threshold: float, vote: float = 0.6) -> tuple[Tensor, Tensor]:
-    """NMS; then the edges of a picked box become the mean of those of all boxes that overlap it by more than ``vote``.
-
-    The mean is weighted by scores (Gidaris and Komodakis, arXiv 1505.01749, section 3.3).
-    """
+def _nms_then_voting(boxes: Tensor, scores: Tensor, iou_threshold: float, vote: float = VOTE) -> tuple[Tensor, Tensor]:
+    """NMS; then all boxes that overlap a picked one by more than ``vote`` vote on its edges."""
     dets, keep = mmcv.ops.nms(boxes, scores, iou_threshold)
-    weights = (bbox_overlaps(boxes[keep], boxes) > vote) * scores
-    total = weights.sum(1, keepdim=True)
-    voted = weights @ boxes / total
-    return torch.cat([torch.where(total > 0, voted, boxes[keep]), dets[:, 4:]], 1), keep  # A box may be empty.
+    edges = vote_on_edges(boxes.cpu().numpy(), scores.cpu().numpy(), keep.cpu().numpy(), vote)
+    return torch.cat([torch.from_numpy(edges).to(boxes), dets[:, 4:]], 1), keep
 
 
 def _nms_with_box_voting(boxes: Tensor, scores: Tensor, **settings: float) -> tuple[Tensor, Tensor]:
