@@ -2,7 +2,9 @@
 
 import contextlib
 import gc
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -54,6 +56,18 @@ def mmdetections_scope() -> None:
     from mmengine.registry import init_default_scope
 
     init_default_scope('mmdet')
+
+
+@pytest.fixture(autouse=True)
+def open_logs() -> Iterator[None]:
+    """MMEngine's logger outlives a test, and every later network would write its initialization to the test's log."""
+    yield
+    from mmengine.logging import MMLogger
+
+    for logger in MMLogger._instance_dict.values():
+        for handler in [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 @pytest.fixture

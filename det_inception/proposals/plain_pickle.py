@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from det_inception.proposals.errors import ProposalError
+from det_inception.utils.errors import printable
 from det_inception.utils.files import reason
 from det_inception.utils.pickles import PickleError, scan_pickle
 
@@ -131,6 +132,7 @@ class _PlainUnpickler(pickle.Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
+            asked = printable(f'{module}.{name}')
             raise _RefusedError(
-                f'it asks for {module}.{name}, which a file of proposals has no use for and which could run code.'
+                f'it asks for {asked}, which a file of proposals has no use for and which could run code.'
             ) from None

@@ -40,6 +40,7 @@ class Machine:
         self.folder, self.step, self.fault = f'{os.path.realpath(folder)}{os.sep}', step, fault
         self.suffixes = suffixes
         self.steps: list[str] = []
+        self.over = False
 
     def concerns(self, file: object) -> bool:
         if isinstance(file, int):
@@ -50,7 +51,7 @@ class Machine:
 
     def take(self, kind: str, file: object, halfway: Callable[[], object] = lambda: None) -> None:
         """Counts a step before it is done."""
-        if not self.concerns(file):
+        if self.over or not self.concerns(file):  # Files outlive it: a log's stays open until the next logger's.
             return
         number = len(self.steps)
         self.steps.append(kind)
@@ -108,6 +109,7 @@ class Machine:
         try:
             yield self
         finally:
+            self.over = True
             for owner, name, function in kept:
                 setattr(owner, name, function)
 

@@ -56,7 +56,7 @@ def small_disk(tmp_path_factory):
     if mounted.returncode:
         pytest.skip(f'only root can mount a file system: {mounted.stderr.decode().strip()}')
     yield folder
-    subprocess.run(['umount', '-l', folder], check=True)  # Logs are open.
+    subprocess.run(['umount', folder], check=True)
 
 
 def test_a_full_disk(trials, small_disk):

@@ -183,6 +183,12 @@ def test_pickle_cannot_change_its_reader():
     assert load_plain_pickle(pickle.dumps(array), 'x.pkl').array.tolist() == [0, 1, 2]
 
 
+def test_names_in_a_pickle_stay_in_one_line():
+    attack = b'\x80\x04\x8c\x06o\nsys\x1b\x8c\x05pop\nn\x93.'
+    with pytest.raises(ProposalError, match=r'asks for o\\nsys\\x1b\.pop\\nn, which'):
+        load_plain_pickle(attack, 'bad.pkl')
+
+
 def test_damaged_pickles(tmp_path, images, store):
     export_mmdet(store, images.root, tmp_path / 'a.pkl')
     content = (tmp_path / 'a.pkl').read_bytes()
