@@ -1,6 +1,5 @@
-"""Annotations, lists, submissions, pickles and weights as targets; see ``targets``."""
+"""Annotations, lists, submissions and pickles as targets; see ``targets``."""
 
-import io
 import json
 import lzma
 import pickle
@@ -8,7 +7,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import torch
 from mutations import ODD_NUMBERS, ODD_TEXTS, odd_array, odd_json, odd_text, pick
 from targets import Target
 
@@ -16,7 +14,6 @@ from det_inception.formats import FORMATS, Split, read_list, read_split, usable_
 from det_inception.formats.annotation_xml import read_xml
 from det_inception.ilsvrc import read_blacklist, read_class_names, read_detections, read_image_list
 from det_inception.proposals.plain_pickle import load_plain_pickle
-from det_inception.weights.files import read_file
 
 XML = """<?xml version="1.0"?><annotation><size><width>50</width><height>40</height><depth>3</depth></size>
 <object><name>dog</name><difficult>0</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax>
@@ -220,39 +217,6 @@ class ProposalPickle(Target):
         load_plain_pickle(self.path.read_bytes(), self.path)
 
 
-class WeightFile(Target):
-    """PyTorch's files, old and new, NumPy's and Caffe's."""
-
-    def sound_files(self) -> list[bytes]:
-        state, files = {'conv1/7x7_s2.weight': torch.ones(2, 3), 'b': torch.zeros(4, dtype=torch.int64)}, []
-        for new in (True, False):
-            file = io.BytesIO()
-            torch.save(dict(state_dict=state, meta=dict(epoch=1)), file, _use_new_zipfile_serialization=new)
-            files.append(file.getvalue())
-        file = io.BytesIO()
-        np.savez_compressed(file, **{name.replace('/', '_'): tensor.numpy() for name, tensor in state.items()})
-        blob = b'\x3a\x04\x0a\x02\x01\x02\x2d' + bytes(4) + b'\x2d' + bytes(4)
-        layer = b'\x0a\x01a\x3a' + bytes([len(blob)]) + blob
-        return [*files, file.getvalue(), b'\xa2\x06' + bytes([len(layer)]) + layer]
-
-    def forged(self, random):
-        file = io.BytesIO()
-        if random.random() < 0.5:
-            np.savez(file, a=odd_array(random), b=odd_array(random, np.ones(3)))
-        else:
-            torch.save(replaced_state(random), file, _use_new_zipfile_serialization=random.random() < 0.5)
-        return file.getvalue()
-
-    def read(self):
-        assert all(isinstance(tensor, torch.Tensor) for tensor in read_file(self.path).tensors.values())
-
-
-def replaced_state(random: np.random.Generator):
-    odd = pick(random, [odd_json(random), torch.ones(1).expand(int(random.integers(1, 10**6))), print, object, {1j}])
-    state = {pick(random, ODD_TEXTS): odd, 'a': torch.ones(2)}
-    return pick(random, [state, dict(state_dict=state), dict(state_dict=odd), odd, dict(meta=odd, state_dict=state)])
-
-
 ANNOTATION_TARGETS: dict[str, type[Target]] = {
     'XML': Xml,
     'COCO': Coco,
@@ -265,5 +229,4 @@ ANNOTATION_TARGETS: dict[str, type[Target]] = {
     'class names': ClassNames,
     'submission': Submission,
     'proposals in a pickle': ProposalPickle,
-    'weights': WeightFile,
 }

@@ -1,8 +1,7 @@
-"""Configs of data, the command line's settings, training lists, and weights under the names of other programs."""
+"""Configs of data, the command line's settings, and training lists."""
 
 import json
 
-import torch
 import yaml
 from annotation_targets import odd_words
 from mutations import ODD_FLOATS, ODD_NUMBERS, ODD_TEXTS, odd_text, pick
@@ -11,9 +10,6 @@ from targets import Target
 from det_inception.config.loading import read_config
 from det_inception.config.options import read_options
 from det_inception.formats.ilsvrc_lists import read_train_lists
-from det_inception.models.backbones.googlenet import LAYOUT, GoogLeNet
-from det_inception.weights.files import RawCheckpoint
-from det_inception.weights.layouts import convert_state_dict
 
 PLAIN = dict(
     custom_imports=dict(imports=['det_inception.models']),
@@ -113,78 +109,10 @@ class CombinedList(TrainingList):
         return odd_words(random, 'n02672831/b 1\nn02672831/c -1\nd 0\n')
 
 
-class WeightLayout(Target):
-    """A GoogLeNet's arrays in the layouts of this project, Caffe and torchvision, some missing or of other shapes."""
-
-    says_names = True
-
-    def sound_files(self) -> list[bytes]:
-        self.states = []
-        for variant in LAYOUT.variants:
-            network = GoogLeNet(variant, width=0.125)
-            own = dict(
-                network.state_dict(), **{'fc.weight': torch.ones(3, network.out_channels[-1]), 'fc.bias': torch.ones(3)}
-            )
-            self.states += [own, {f'module.backbone.{key}': value for key, value in own.items()}]
-            batch_norm = any('.norm.' in key for key in own)
-            names = {
-                f'{unit.own}.conv': unit.torchvision + '.conv' if batch_norm else unit.caffe for unit in LAYOUT.units
-            }
-            names |= {f'{unit.own}.norm': f'{unit.torchvision}.bn' for unit in LAYOUT.units}
-            names['fc'] = 'fc' if batch_norm else 'loss3/classifier'
-            parts = {key: key.rpartition('.') for key in own if '.' in key}  # TF-slim's network has a flag besides.
-            self.states.append({f'{names[layer]}.{kind}': own[key] for key, (layer, _, kind) in parts.items()})
-        for state in self.states:
-            self.convert(state)
-        return []
-
-    @staticmethod
-    def convert(state: dict) -> None:
-        weights = convert_state_dict(RawCheckpoint(state, {}), 'input', LAYOUT)
-        assert all(value.isfinite().all() for value in weights.backbone.values() if value.is_floating_point())
-        assert not weights.classifier or len(weights.classifier['fc.weight']) == len(weights.classifier['fc.bias'])
-
-    def try_one(self, random):
-        state = dict(pick(random, self.states))
-        for _ in range(int(random.integers(4))):
-            name = pick(random, list(state) or ['a'])
-            value = state.pop(name, torch.ones(1))
-            kind = int(random.integers(7))
-            if kind == 1:
-                state[f'{pick(random, ODD_TEXTS)}{name}'] = value
-            elif kind == 2:
-                state[name] = value.reshape(-1)[: int(random.integers(5))]
-            elif kind == 3:
-                state[name] = (
-                    value[None]
-                    if random.random() < 0.5
-                    else value.to(pick(random, [torch.int64, torch.half, torch.bool]))
-                )
-            elif kind == 4:
-                state[name] = torch.full_like(
-                    value,
-                    pick(
-                        random,
-                        [0, 1, -1]
-                        if value.dtype == torch.int64
-                        else [0.0, -0.0, 1e-38, 1e38, float('inf'), float('nan')],
-                    ),
-                )
-            elif kind == 5:
-                state |= {pick(random, list(state) or ['a']): value, name: value}
-            elif kind == 6:
-                state = {
-                    key.replace('inception', pick(random, ['Inception', 'inception', ''])): each
-                    for key, each in state.items()
-                }
-        self.convert(state)
-
-
 CONFIG_TARGETS: dict[str, type[Target]] = {
     'config in JSON': JsonConfig,
     'config in YAML': YamlConfig,
     'options': Options,
     'training list': TrainingList,
     'combined training list': CombinedList,
-    'layouts of weights': WeightLayout,
 }

@@ -17,10 +17,11 @@ import pytest
 from annotation_targets import ANNOTATION_TARGETS
 from config_targets import CONFIG_TARGETS
 from targets import TARGETS
+from weight_targets import WEIGHT_TARGETS
 
 from det_inception.utils.memory import limited_memory
 
-ALL = TARGETS | ANNOTATION_TARGETS | CONFIG_TARGETS
+ALL = TARGETS | ANNOTATION_TARGETS | CONFIG_TARGETS | WEIGHT_TARGETS
 
 MAX_SECONDS = 5
 MAX_FAILURES = 5
