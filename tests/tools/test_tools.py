@@ -9,8 +9,9 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
+import socket
 import sys
+import traceback
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from sets_on_disk import SIZE, draw_sets
 
 from det_inception.cli import common as cli
+from det_inception.cli import train
 from det_inception.mini_set import make_mini
 from det_inception.models import RCNN, GoogLeNet
 
@@ -367,6 +369,39 @@ class SaveLosses(Hook):
 """
 
 
+def train_in_processes(count, words, folder):
+    """Trains in forked processes, which need not import PyTorch, with what torchrun sets; returns what they print."""
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        port = free.getsockname()[1]
+    children = []
+    for rank in range(count):
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                signal.alarm(300)
+                sys.stdout = sys.stderr = (folder / f'said by {rank} of {count}').open('w')
+                os.environ['CUDA_VISIBLE_DEVICES'] = ''
+                if count > 1:
+                    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE=str(count))
+                    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(count))
+                sys.path.insert(0, str(folder))
+                sys.argv = ['train.py', *words]
+                cli.run(train.main)
+            except SystemExit as stop:
+                status = stop.code
+            except Exception:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                os._exit(status)
+        children.append(child)
+    ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    said = ''.join((folder / f'said by {rank} of {count}').read_text() for rank in range(count))
+    assert ends == [0] * count, said[-3000:]
+    return said
+
+
 def test_two_processes_without_a_gpu_learn_as_one(mini, tmp_path):
     (tmp_path / 'as_one.py').write_text(AS_ONE)
     config = tmp_path / 'config.py'
@@ -378,11 +413,9 @@ def test_two_processes_without_a_gpu_learn_as_one(mini, tmp_path):
         "             train_cfg=dict(rcnn=dict(sampler=dict(_delete_=True, type='FirstSampler', num=12,\n"
         '                                                   pos_fraction=0.25, add_gt_as_proposals=True))))\n'
     )
-    environment = dict(os.environ, PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
     results = {}
     for processes in (1, 2):
         work_dir = tmp_path / str(processes)
-        launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2'] if processes == 2 else []
         options = [
             *TINY,
             f'train_dataloader.batch_size={4 // processes}',
@@ -391,23 +424,16 @@ def test_two_processes_without_a_gpu_learn_as_one(mini, tmp_path):
             'train_dataloader.dataset.pipeline.3.transforms.0.prob=0.0',
             'optim_wrapper.optimizer.lr=0.02',
         ]
-        command = [str(REPO / 'tools/train.py'), str(config), '--data-root', str(mini), '--work-dir', str(work_dir)]
         several = ['--launcher', 'pytorch'] if processes == 2 else []
-        done = subprocess.run(
-            [sys.executable, *launcher, *command, *several, '--cfg-options', *options],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+        words = [str(config), '--data-root', str(mini), '--work-dir', str(work_dir), *several]
+        said = train_in_processes(processes, [*words, '--cfg-options', *options], tmp_path)
         results[processes] = read(work_dir / 'rank0_0.pt')
     one, two = results[1], results[2]
     # Each process has images of its own, and one speaks for both.
     other, checkpoint = read(work_dir / 'rank1_1.pt'), read(work_dir / 'epoch_3.pth')['state_dict']
     assert all(torch.equal(two['weights'][name], weight) for name, weight in other['weights'].items())
     assert all(torch.equal(two['weights'][name], weight) for name, weight in checkpoint.items())
-    assert done.stdout.count('device ') == 1 and '2 processes; float32' in done.stdout
+    assert said.count('device ') == 1 and '2 processes; float32' in said
     (log,) = work_dir.glob('*/*.log')
     assert log.read_text().count('Epoch(train) [3][2/2]') == 1
     assert len(one['losses']) == 6 and max(one['losses']) > 1.02 * min(one['losses'])
