@@ -5,14 +5,9 @@ import sys
 import textwrap
 
 import pytest
+from fresh_process import run_fresh
 
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'matplotlib', 'albumentations')
-
-
-def run(code):
-    result = subprocess.run([sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 CHECK = """
@@ -39,20 +34,22 @@ assert det_inception.models.RCNN is MODELS.get('RCNN')
     ],
 )
 def test_every_part_is_registered(first):
-    run(f'{first}\n{CHECK}')
+    run_fresh(f'{first}\n{CHECK}')
 
 
 @pytest.mark.parametrize('room', ['compat', 'registry', 'weights', 'models', 'datasets', 'evaluation', 'engine'])
 def test_every_room_that_touches_mmdetection_amends_it_first(room):
-    run(f'import det_inception.{room}\nfrom mmdet.registry import MODELS\nfrom mmcv.ops import nms')
+    run_fresh(f'import det_inception.{room}\nfrom mmdet.registry import MODELS\nfrom mmcv.ops import nms')
 
 
 def test_the_ground_floor_needs_neither_torch_nor_mmdetection():
-    loaded = run(f"""
+    code = textwrap.dedent(f"""
         import sys
         import det_inception
         import det_inception.proposals, det_inception.ilsvrc, det_inception.formats, det_inception.utils
         import det_inception.cli.common, det_inception.utils.images
         print([name for name in {HEAVY!r} if name in sys.modules])
     """)
-    assert loaded == '[]'
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == '[]'

@@ -3,12 +3,12 @@
 import math
 import os
 import pickle
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from fresh_process import run_fresh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmcv.ops import RoIAlign, RoIPool, nms, nms_match, sigmoid_focal_loss, soft_nms
@@ -220,8 +220,7 @@ def test_a_checkpoint_of_mmengine_loads_in_a_fresh_process_and_getattr_stays_clo
     history.__dict__['_statistics_methods'] = dict(history._statistics_methods)  # as MMEngine's hub pickles it
     torch.save(history, tmp_path / 'own.pth')
     code = f'import det_inception.compat, torch; print(torch.load({str(tmp_path / "own.pth")!r}).mean())'
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == '0.5'
+    assert run_fresh(code).strip() == '0.5'
     for owner, name in ((HistoryBuffer, '__init__'), (torch.nn.Module, 'mean'), (os, 'mkdir')):
         with pytest.raises(pickle.UnpicklingError):
             checkpoint_classes._statistics_method(owner, name)

@@ -1,11 +1,11 @@
 """Large libraries that MMDetection imports at its start are imported when a part wants them, and then work."""
 
 import importlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from fresh_process import run_fresh
 from mmdet.datasets.transforms import Albu
 from mmdet.models.dense_heads import paa_head
 from mmdet.models.task_modules.tracking import InterpolateTracklets
@@ -64,8 +64,7 @@ def test_the_block_ends_also_by_an_error(package):
 
 def test_mmdetections_import_leaves_the_large_ones_out():
     code = "import sys, det_inception.models as _; print({'sklearn', 'albumentations'} & set(sys.modules))"
-    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == 'set()'
+    assert run_fresh(code).strip() == 'set()'
 
 
 def test_the_parts_of_mmdetection_that_want_them_have_them():

@@ -1,12 +1,12 @@
 """A config says what it means: MMEngine and MMDetection alone do with it what this project's own tools do."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fresh_process import run_fresh
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -131,10 +131,7 @@ def test_mmdetections_own_inference_finds_the_same(run, data, tmp_path):
     leaf, folder, _ = run
     config, checkpoint, image = folder / leaf.name, folder / 'epoch_1.pth', data / 'JPEGImages/five.jpg'
     arguments = [str(path) for path in (config, checkpoint, image, tmp_path / 'found.npz')]
-    result = subprocess.run(
-        [sys.executable, '-c', SCRIPT, *arguments], capture_output=True, text=True, timeout=300, cwd=REPO
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
+    run_fresh(SCRIPT, arguments, folder=REPO)
     found = np.load(tmp_path / 'found.npz')
     ours = Detector(leaf, checkpoint, device='cpu').detect(read_image(image))
     assert len(ours) > 5
