@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from fresh_process import run_fresh
 from sets_on_disk import draw_sets
 
 from det_inception.version import __version__
@@ -119,12 +120,20 @@ def test_the_module_is_the_command(site, tmp_path):
     assert call('-m', 'det_inception', '--version', cwd=tmp_path, PYTHONPATH=str(site)) == f'{__version__}\n'
 
 
+def call_fresh(site: Path, code: str, words: list, folder: Path) -> str:
+    """Runs a program with the installed package; returns what it prints."""
+    cache = str(folder / 'cache')
+    arguments = (str(site), json.dumps(words))
+    return run_fresh(code, arguments, folder, PYTHONPATH=str(site), XDG_CACHE_HOME=cache, CUDA_VISIBLE_DEVICES='')
+
+
 RUN = """
 import json, sys
+sys.path.insert(0, sys.argv[1])
 import det_inception
 assert det_inception.__file__.startswith(sys.argv[1]), det_inception.__file__
 from det_inception.cli.main import main
-for words in json.load(sys.stdin):
+for words in json.loads(sys.argv[2]):
     sys.argv = ['det-inception', *words]
     assert not main()
 """
@@ -143,18 +152,8 @@ def test_train_test_detect_by_bare_names_far_from_the_clone(site, tmp_path):
         ['detect', 'my_voc/JPEGImages/five.jpg', '--config', TRAINED, '--checkpoint', checkpoint, *small],
         ['detect', str(REPO / 'examples/photos/chelsea.jpg'), '--out-dir', 'cat', '--device', 'cpu'],
     ]
-    environment = dict(PYTHONPATH=str(site), XDG_CACHE_HOME=str(tmp_path / 'cache'), CUDA_VISIBLE_DEVICES='')
-    done = subprocess.run(
-        [sys.executable, '-c', RUN, str(site)],
-        input=json.dumps(commands),
-        cwd=tmp_path,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert str(REPO) not in done.stdout.replace(str(REPO / 'examples/photos'), '')
+    said = call_fresh(site, RUN, commands, tmp_path)
+    assert str(REPO) not in said.replace(str(REPO / 'examples/photos'), '')
     assert 0 <= json.loads((tmp_path / 'score.json').read_text())['voc/mAP'] <= 1
     assert (tmp_path / 'page/index.html').is_file()
     assert (tmp_path / 'demo_out/five.png').is_file()
@@ -165,10 +164,11 @@ def test_train_test_detect_by_bare_names_far_from_the_clone(site, tmp_path):
 # As a notebook does it: a cell's last expression is shown.
 RUN_CELLS = """
 import ast, json, sys
+sys.path.insert(0, sys.argv[1])
 import det_inception
 assert det_inception.__file__.startswith(sys.argv[1]), det_inception.__file__
 names, shown = {}, []
-for cell in json.load(sys.stdin):
+for cell in json.loads(sys.argv[2]):
     *steps, last = ast.parse(cell).body
     if not isinstance(last, ast.Expr):
         steps, last = [*steps, last], None
@@ -186,18 +186,8 @@ def test_the_notebook_far_from_the_clone(site, tmp_path):
     cells = [''.join(cell['source']) for cell in notebook['cells'] if cell['cell_type'] == 'code']
     (parameters,) = (cell for cell in cells if cell.startswith('IMAGES ='))
     cells[cells.index(parameters)] = 'IMAGES, EPOCHS, SIZE = 4, 1, (96, 64)'
-    environment = dict(PYTHONPATH=str(site), XDG_CACHE_HOME=str(tmp_path / 'cache'), CUDA_VISIBLE_DEVICES='')
-    done = subprocess.run(
-        [sys.executable, '-c', RUN_CELLS, str(site)],
-        input=json.dumps(cells),
-        cwd=tmp_path,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    shown, scores, best = json.loads(done.stdout.splitlines()[-1])
+    said = call_fresh(site, RUN_CELLS, cells, tmp_path)
+    shown, scores, best = json.loads(said.splitlines()[-1])
     pictures = [kind for kind, method in shown if method == '_repr_png_']
     assert len(pictures) == 6 and shown[-2:] == [['Detections', '_repr_html_']] * 2
     assert 0 <= scores['voc/mAP'] <= 1 and len(best) == 1 + 12 and {'all classes', 'banana'} <= best.keys()
