@@ -11,8 +11,8 @@ import json
 import os
 import pickle
 import re
+import runpy
 import struct
-import subprocess
 import sys
 import threading
 import zipfile
@@ -416,8 +416,8 @@ def test_variant_and_width_are_told_from_the_arrays_alone(tmp_path, variant, wid
     torch.save(network.state_dict(), tmp_path / 'a.pth')
     weights = GoogLeNet.read_weights(tmp_path / 'a.pth')
     assert weights.variant == variant
-    GoogLeNet(variant=variant, width=weights.width).load_pretrained(tmp_path / 'a.pth')
-    network.load_pretrained(tmp_path / 'a.pth')
+    for told in {width, weights.width}:
+        GoogLeNet(variant=variant, width=told).load_pretrained(tmp_path / 'a.pth')
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -716,31 +716,42 @@ def test_weights_of_another_width_are_refused(bad_files):
 # --------------------------------------------------------------------------------------------------------- the tool
 
 
-def convert(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(TOOL), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=TOOL.parents[1], timeout=120)
+@pytest.fixture
+def convert(monkeypatch, capfd):
+    """Runs the tool in this process; returns exit status, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(TOOL), run_name='__main__')
+        return stop.value.code, *capfd.readouterr()
+
+    return run
 
 
-def test_the_tool_writes_both_checkpoints_and_says_what_they_are(tmp_path):
+def test_the_tool_writes_both_checkpoints_and_says_what_they_are(convert, tmp_path):
     source, names = tmp_path / 'net.caffemodel', tmp_path / 'words.txt'
     source.write_bytes(caffemodel(caffe_layers(), v1=True))
     names.write_text(''.join(f'n{index:08} name {index}\n' for index in range(10)))
-    done = convert(source, tmp_path / 'out', '--classes', names)
-    assert done.returncode == 0, done.stderr
+    status, said, errors = convert(source, tmp_path / 'out', '--classes', names)
+    assert status == 0, errors
     expected_words = ('paper, width 0.25', '10 classes', 'BGR, mean 104 117 123, std 1 1 1', 'net_backbone.pth')
     for expected in (*expected_words, 'squashed to 256x256, crops of 224, bilinear'):
-        assert expected in done.stdout
+        assert expected in said
     written = GoogLeNet.read_weights(tmp_path / 'out' / 'net_classifier.pth')
     assert_holds_caffe_layers(written, caffe_layers())
     assert written.classes[3] == 'n00000003 name 3'
 
 
-def test_the_tools_errors_are_one_sentence_and_leave_nothing_behind(tmp_path, bad_files):
-    done = convert(bad_files / 'good.pth', '--backbone', tmp_path / 'b.pth', '--classifier', tmp_path / 'c.pth')
-    assert done.returncode == 2
-    last = done.stderr.splitlines()[-1]
+def test_the_tools_errors_are_one_sentence_and_leave_nothing_behind(convert, tmp_path, bad_files):
+    status, _, errors = convert(
+        bad_files / 'good.pth', '--backbone', tmp_path / 'b.pth', '--classifier', tmp_path / 'c.pth'
+    )
+    assert status == 2
+    last = errors.splitlines()[-1]
     assert last == f'error: {bad_files / "good.pth"}: has no classifier; leave --classifier out.'
-    assert 'Traceback' not in done.stderr
+    assert 'Traceback' not in errors
     assert list(tmp_path.iterdir()) == []
 
 
