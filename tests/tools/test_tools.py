@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from mmengine.device import utils as device
 from mmengine.runner import EpochBasedTrainLoop
 from sets_on_disk import SIZE, draw_sets
 
@@ -381,7 +382,7 @@ def train_in_processes(count, words, folder):
             try:
                 signal.alarm(300)
                 sys.stdout = sys.stderr = (folder / f'said by {rank} of {count}').open('w')
-                os.environ['CUDA_VISIBLE_DEVICES'] = ''
+                torch.cuda.is_available, device.DEVICE = lambda: False, 'cpu'
                 if count > 1:
                     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), WORLD_SIZE=str(count))
                     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(count))
