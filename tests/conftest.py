@@ -23,7 +23,7 @@ REPO = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup('fuzz', 'tests/fuzz')
-    group.addoption('--fuzz-seconds', type=float, default=3, help='time for each reader (default: 3)')
+    group.addoption('--fuzz-seconds', type=float, default=2, help='time for each reader (default: 2)')
     group.addoption('--fuzz-inputs', type=int, metavar='N', help='so many for each reader, however long it takes')
     group.addoption('--fuzz-seed', type=int, default=0, help='other inputs (default: 0)')
     group.addoption('--fuzz-only', metavar='SEED:NUMBER', help='one input alone')
