@@ -8,6 +8,7 @@ from pathlib import Path
 from det_inception.config.loading import load_config
 from det_inception.engine.console import quiet_console
 from det_inception.engine.test import test
+from det_inception.inference.acceleration import accelerate
 from det_inception.inference.demo import MINI_CONFIG, VOC_CONFIG
 from det_inception.inference.detecting import Summary, detect_all
 from det_inception.inference.detector import Detector
@@ -64,7 +65,7 @@ def tour(out_dir: str | Path, data_root: str | Path | None = None, device: str |
     cfg = load_config(MINI_CONFIG, data_root=data_root, checkpoint=checkpoint)
     cfg.work_dir = str(out_dir / 'test')
     with quiet_console() as console:
-        mean_ap = test(cfg, checkpoint, console=console)[MAP]
+        mean_ap = test(cfg, checkpoint, accelerate, console)[MAP]
     images = find_images([data_root / 'Data/DET/val'])[:DRAWN_TEST_IMAGES]
     drawn = detect_all(Detector(MINI_CONFIG, device=device), images, out_dir / 'mini')
     return Tour(photos, drawn, mean_ap, data_root)
