@@ -7,18 +7,24 @@ from pathlib import Path
 import pytest
 
 from det_inception.cli import common as cli
+from det_inception.engine.hooks import work_folder
 
 REPO = Path(__file__).resolve().parent.parent.parent
 
 
 class Tool:
-    """Runs a tool in this process, as its script would run."""
+    """Runs a tool in this process, as its script would run.
+
+    Trainings write no report and draw no diagrams, to save the time.
+    """
 
     def __init__(self, monkeypatch, capfd):
         self.monkeypatch, self.capfd = monkeypatch, capfd
+        for name in ('plot_labels', 'plot_training'):
+            monkeypatch.setattr(work_folder, name, lambda *_: None)
 
     def __call__(self, name, *arguments, options=(), folder='tools'):
-        """Returns exit status, standard output and standard error. Trainings write no report, to save the time."""
+        """Returns exit status, standard output and standard error."""
         path = REPO / folder / f'{name}.py'
         spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
         module = importlib.util.module_from_spec(spec)

@@ -12,6 +12,7 @@ import torch
 from mmengine.hooks import Hook
 
 from det_inception.config.loading import load_config
+from det_inception.engine.hooks import work_folder
 from det_inception.ilsvrc import RULES
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import LAYOUT
@@ -77,7 +78,9 @@ def trained(root, tmp_path_factory):
     cfg = load_config(MINI, data_root=root, options=options)
     cfg.work_dir = str(tmp_path_factory.mktemp('work') / 'run')
     cfg.custom_hooks.append(dict(type='KeepEveryStep'))
-    train(cfg)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work_folder, 'plot_training', lambda *_: None)  # It takes longer than the training.
+        train(cfg)
     return Path(cfg.work_dir)
 
 
@@ -115,7 +118,7 @@ def test_the_papers_config_trains_resumes_and_tests(root, tool, tmp_path):
 def test_another_backbone_trains_resumes_tests_and_starts_a_detector(root, tool, tmp_path):
     """Inception v3's recipe, on a small network of timm."""
     pytest.importorskip('timm', reason='the extra "backbones" is not installed')
-    options = ['model.backbone.model_name=resnet18', 'model.auxiliary.layers=layer3,', *TINY[1:]]
+    options = ['model.backbone.model_name=resnet10t', 'model.auxiliary.layers=layer3,', *TINY[1:]]
     options += [option for option in SMALL if '=48' in option]
     train = ('train', INCEPTION_V3, '--data-root', root, '--work-dir', tmp_path / 'run')
     status, stdout, stderr = tool(*train, options=[*options, 'max_epochs=1'])
@@ -129,13 +132,13 @@ def test_another_backbone_trains_resumes_tests_and_starts_a_detector(root, tool,
     assert status == 0 and 'imagenet/top5_error: 0.0000' in stdout, stderr
     status, stdout, stderr = tool(*train[:-1], tmp_path / 'more', '--weights', last, options=[*options, 'max_epochs=1'])
     assert status == 0 and f'loaded the backbone of {last}' in next(tmp_path.glob('more/*/*.log')).read_text(), stderr
-    network = {'model.backbone.model_name': 'resnet18', 'model.bbox_head.in_channels': 512}
+    network = {'model.backbone.model_name': 'resnet10t', 'model.bbox_head.in_channels': 512}
     cfg = load_config('inception_v3_rcnn_voc', options=dict(network, classes=NAMES), weights=last)
     assert cfg.model.backbone.init_cfg == dict(type='Pretrained', checkpoint=str(last))
     detector = MODELS.build(cfg.model)
     detector.init_weights()
-    learned = read(last)['state_dict']['backbone.network.conv1.weight']
-    assert torch.equal(detector.backbone.network.conv1.weight, learned)
+    learned = read(last)['state_dict']['backbone.network.conv1.0.weight']
+    assert torch.equal(detector.backbone.network.conv1[0].weight, learned)
 
 
 def test_the_quick_schedule_is_caffes(root, tool, tmp_path):

@@ -1,14 +1,11 @@
 """MultiBox from its training to the mix of proposals of a data set and of a picture, with the tools."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from det_inception.cli import common as cli
 from det_inception.mini_set import make_mini
 from det_inception.proposals import ProposalStore
 
@@ -22,6 +19,7 @@ TINY = [
     'image_size=[64,64]',
     'train_cfg.max_epochs=1',
     'train_cfg.val_interval=1',
+    'default_hooks.checkpoint.save_optimizer=False',
     *(f'{loader}.num_workers=0' for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader')),
 ]
 
@@ -29,23 +27,6 @@ TINY_MODEL = """
 model = dict(backbone=dict(width=0.125), bbox_head=dict(in_channels=(64, 104, 128), channels=16, sizes_per_cell=1))
 image_size = (64, 64)
 """
-
-
-@pytest.fixture
-def tool(monkeypatch, capfd):
-    """Runs a tool in this process and returns exit status, standard output and standard error."""
-
-    def run(name, *arguments):
-        spec = importlib.util.spec_from_file_location(f'tool_{name}', REPO / f'tools/{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, 'argv', [f'tools/{name}.py', *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.run(module.main)
-        return stop.value.code, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope='module')
