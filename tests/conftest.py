@@ -7,17 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
 import pytest
-import torch
 
-import det_inception
-
-det_inception.register_all_modules()  # Also offers mmcv's operators to tests that import mmcv.ops.
-matplotlib.use('Agg')
-# The tests' networks are tiny: threads cost more than they bring, above all on a busy machine.
-torch.set_num_threads(1)
-gc.freeze()  # MMEngine's data sets collect garbage; what was imported is none, and looking at it takes half a second.
 REPO = Path(__file__).resolve().parent.parent
 
 
@@ -27,6 +18,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption('--fuzz-inputs', type=int, metavar='N', help='so many for each reader, however long it takes')
     group.addoption('--fuzz-seed', type=int, default=0, help='other inputs (default: 0)')
     group.addoption('--fuzz-only', metavar='SEED:NUMBER', help='one input alone')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Imports what all tests need, in the processes that run tests: with ``-n``, the first one runs none."""
+    if config.getoption('dist', 'no') != 'no' and not hasattr(config, 'workerinput'):
+        return
+    import matplotlib
+    import torch
+
+    import det_inception
+
+    det_inception.register_all_modules()  # Also offers mmcv's operators to tests that import mmcv.ops.
+    matplotlib.use('Agg')
+    # The tests' networks are tiny: threads cost more than they bring, above all on a busy machine.
+    torch.set_num_threads(1)
+    # MMEngine's data sets collect garbage; what was imported is none, and looking at it takes half a second.
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
