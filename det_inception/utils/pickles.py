@@ -6,13 +6,22 @@ pairs that share their halves. Such a tuple takes no memory, but is never done w
 
 from __future__ import annotations
 
+import itertools
 import pickletools
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 MAX_REUSED = 10_000_000
 """Values that a pickle may say by naming earlier ones again, beside eight times its bytes."""
-_MARK = pickletools.markobject
+_SHAPES = {
+    opcode.name: (
+        pickletools.markobject in opcode.stack_before,
+        len([*itertools.takewhile(lambda taken: taken is not pickletools.markobject, opcode.stack_before)]),
+        bool(opcode.stack_after),
+    )
+    for opcode in pickletools.opcodes
+}
+"""Whether an instruction takes all down to the mark, how many values then or else, and whether it builds something."""
 
 
 class PickleError(ValueError):
@@ -48,7 +57,7 @@ def scan_pickle(file: BinaryIO) -> Iterator[tuple[str, Item]]:
     reused, limit = 0, MAX_REUSED
     try:
         for count, (opcode, argument, position) in enumerate(pickletools.genops(file)):
-            name, before = opcode.name, opcode.stack_before
+            name = opcode.name
             if name in ('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'):
                 place = len(memo) if argument is None else argument
                 if place > count:  # Python makes room for all places before it.
@@ -64,20 +73,22 @@ def scan_pickle(file: BinaryIO) -> Iterator[tuple[str, Item]]:
             if name == 'MARK':
                 stack.append(None)
                 continue
+            marked, number, builds = _SHAPES[name]
             taken: list[Item] = []
-            if _MARK in before or (name == 'POP' and stack[-1] is None):
+            if marked or (name == 'POP' and stack[-1] is None):
                 while (item := stack.pop()) is not None:
                     taken.append(item)
-                before = before[: before.index(_MARK)] if _MARK in before else ()
-            taken += [stack.pop() for _ in before]
-            if opcode.stack_after:
+                number = number if marked else 0
+            for _ in range(number):
+                taken.append(stack.pop())
+            if builds:
                 if name in ('TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3', 'EMPTY_TUPLE'):
                     value = tuple(item.value for item in reversed(taken))
                 elif name == 'BINPERSID':
                     value = taken[0].value
                 else:
                     value = name if taken or argument is None else argument
-                item = Item(1 + sum(item.parts for item in taken), value)
+                item = Item(1 + sum([item.parts for item in taken]) if taken else 1, value)
                 stack.append(item)
                 yield name, item
     except PickleError:
