@@ -1,6 +1,7 @@
 """Faster engines: equal scores within their precision, what is chosen, and chunks when memory runs out."""
 
 import contextlib
+import functools
 import importlib.util
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,21 @@ def detector(variant='batch_norm', with_reg=True):
 @pytest.fixture(scope='module')
 def crops():
     return torch.randn(19, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+@functools.cache
+def exported():
+    """What OpenVINO gets of the detector; PyTorch's exporter takes seconds for it."""
+    from det_inception.inference.acceleration.onnx_export import to_onnx
+
+    return to_onnx(detector(), scores=False)
+
+
+@pytest.fixture
+def exported_once(monkeypatch):
+    from det_inception.inference.acceleration import openvino_engine
+
+    monkeypatch.setattr(openvino_engine, 'to_onnx', lambda model, scores: exported())
 
 
 def classified(model, crops):
@@ -113,12 +129,12 @@ def test_openvino(variant, with_reg, crops):
 @needs_openvino
 @pytest.mark.skipif(not Path('/proc/self/task').exists(), reason='this system does not tell where threads may run')
 @pytest.mark.parametrize('threads', [1, 2])
-def test_openvino_leaves_its_threads_where_they_may_run(threads, crops, monkeypatch):
+def test_openvino_leaves_its_threads_where_they_may_run(threads, crops, monkeypatch, exported_once):
     """Pinned while they work, those of two processes would share the first cores."""
     monkeypatch.setattr(torch, 'get_num_threads', lambda: threads)
     engine, places = make_engine(detector(), 'openvino', 'float32'), set()
     with ThreadPoolExecutor(1) as worker:
-        work = worker.submit(lambda: [engine(crops) for _ in range(100)])
+        work = worker.submit(lambda: [engine(crops) for _ in range(30)])
         while not work.done():
             for task in Path('/proc/self/task').iterdir():
                 with contextlib.suppress(ProcessLookupError):  # A thread may end meanwhile.
@@ -128,7 +144,7 @@ def test_openvino_leaves_its_threads_where_they_may_run(threads, crops, monkeypa
 
 
 @needs_openvino
-def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatch):
+def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatch, exported_once):
     from det_inception.inference.acceleration import openvino_engine
 
     monkeypatch.setattr(openvino_engine, 'CALIBRATION', 24)
@@ -147,10 +163,9 @@ def test_openvino_in_8_bits_sets_its_ranges_by_the_first_crops(crops, monkeypatc
 
 @needs_openvino
 def test_what_goes_to_8_bits():
-    from det_inception.inference.acceleration.onnx_export import to_onnx
     from det_inception.inference.acceleration.openvino_engine import costly
 
-    network = to_onnx(detector(), scores=False)
+    network = exported()
     kernels = {weights.name: tuple(weights.dims)[2:] for weights in network.graph.initializer}
     chosen = set(costly(network))
     sides = [kernels[node.input[1]] for node in network.graph.node if node.name in chosen]
