@@ -54,7 +54,7 @@ def run(folder, steps, batches=None, **settings):
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=10)),
         custom_hooks=[seen],
         randomness=dict(seed=1),
-        experiment_name=f'loop_{steps}',
+        experiment_name=f'{folder}_{steps}',  # MMEngine keeps what it logs to by this name and the second.
         **settings,
     ).train()
     return seen.numbers
