@@ -28,9 +28,9 @@ train_dataloader = dict(
         ]
     )
 )
-train_cfg = dict(max_iters=2400)
+train_cfg = dict(max_iters=4200)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=1400, end=2400, eta_min=1e-7),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=3000, end=4200, eta_min=1e-7),
 ]
 randomness = dict(seed=2017)

@@ -90,10 +90,10 @@ def test_demo_with_weights_of_something_else(tool, photos, tmp_path):
 
 
 def test_demo_finds_people_and_a_cat_in_the_photos(tool, tmp_path):
-    photos = ('demo', REPO / 'examples/photos', '--score', '0.65')
+    photos = ('demo', REPO / 'examples/photos', '--score', '0.8')
     status, stdout, stderr = tool(*photos, '--out-dir', tmp_path, '--device', 'cpu')
     assert status == 0 and '5 images' in stdout, stderr
-    assert 'coffee.jpg: nothing found with a score of 0.65 or more' in stdout + stderr
+    assert 'coffee.jpg: nothing found with a score of 0.8 or more' in stdout + stderr
     found = json.loads((tmp_path / 'detections.json').read_text())['images']
     best = {
         Path(name).stem: max(boxes, key=lambda box: box['score'])['label'] for name, boxes in found.items() if boxes
