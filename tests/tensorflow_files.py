@@ -6,19 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-
-
-def varint(value: int) -> bytes:
-    out = b''
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
-
-
-def field(number: int, value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
+from protobuf_messages import field, varint
 
 
 def shape_message(shape: tuple[int, ...]) -> bytes:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from keras_files import write_archive, write_new, write_old
 from mutations import ODD_TEXTS, damaged, odd_array, odd_json, pick
+from protobuf_messages import field
 from targets import Target
-from tensorflow_files import field, shape_message, table, write_v1, write_v2
+from tensorflow_files import shape_message, table, write_v1, write_v2
 
 from det_inception.models.backbones.googlenet import LAYOUT, GoogLeNet
 from det_inception.weights import keras

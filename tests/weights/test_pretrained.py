@@ -25,6 +25,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from protobuf_messages import field, varint
 from torch import nn
 from torchvision.models import googlenet, resnet18
 
@@ -44,19 +45,6 @@ WIDTH = 0.25  # of the networks here, where nothing asks for the full one
 
 
 # ------------------------------------------------------------------------------- Caffe's message format, the writing
-
-
-def varint(value: int) -> bytes:
-    coded = b''
-    while value > 0x7F:
-        coded, value = coded + bytes([value & 0x7F | 0x80]), value >> 7
-    return coded + bytes([value])
-
-
-def field(number: int, payload: bytes | int) -> bytes:
-    if isinstance(payload, int):
-        return varint(number << 3) + varint(payload)
-    return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
 def blob_message(values: np.ndarray, new_shape: bool, packed: bool, double: bool) -> bytes:

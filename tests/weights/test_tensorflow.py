@@ -10,7 +10,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from tensorflow_files import field, shape_message, table, write_v1, write_v2
+from protobuf_messages import field
+from tensorflow_files import shape_message, table, write_v1, write_v2
 from torch.nn import functional
 
 from det_inception.config.loading import load_config
