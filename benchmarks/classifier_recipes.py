@@ -173,7 +173,7 @@ def summarize(runs: dict[tuple[str, int], Path], out: Path) -> None:
     """Prints the table of the complete runs, draws their curves, and says which are missing."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 8), dpi=90, layout='constrained')
+    figure = Figure(figsize=(14, 8), dpi=90, layout='constrained')
     axes = dict(zip((GOOGLENET, DEEP), figure.subplots(2, 2)))
     print('| network | recipe | seeds | images seen | top-1 halfway | top-1 | cross entropy |\n' + '| --- ' * 7 + '|')
     for number, (kind, (network, words)) in enumerate(KINDS.items()):
@@ -190,7 +190,7 @@ def summarize(runs: dict[tuple[str, int], Path], out: Path) -> None:
             (accuracies, np.array([one['scores'] for one in found])),
         ):
             seen, middle = values[0, :, 0], values[:, :, 1]
-            ax.plot(seen, middle.mean(0), f'C{number}', label=words)
+            ax.plot(seen, middle.mean(0), f'C{number}', label=words if ax is accuracies else None)
             ax.fill_between(seen, middle.min(0), middle.max(0), color=f'C{number}', alpha=0.15)
         spread = [
             f'{part.mean():.3f} ± {part.std(ddof=min(1, len(part) - 1)):.3f}'
@@ -200,8 +200,8 @@ def summarize(runs: dict[tuple[str, int], Path], out: Path) -> None:
     for network, (losses, accuracies) in axes.items():
         losses.set(title=network, xlabel='images seen', ylabel='training loss of the main classifier')
         accuracies.set(title='validation', xlabel='images seen', ylabel='top-1 accuracy', ylim=(0, None))
-        if losses.lines:
-            accuracies.legend(fontsize='small')
+        if accuracies.lines:
+            accuracies.legend(loc='center left', bbox_to_anchor=(1, 0.5), frameon=False)  # Of both plots beside it.
     save_curves(figure, out)
     missing = [f'{kind} {seed}' for (kind, seed), path in runs.items() if not (path / FINISHED).exists()]
     print(f'\n{out}' + (f'; without the runs {", ".join(missing)}' if missing else ''))

@@ -1,7 +1,7 @@
 """Completes the config of a classifier: its classes, its weights, its ensemble, the crops of its test.
 
 As for detectors, what a checkpoint says of itself goes before what the config says; and for a GoogLeNet a checkpoint
-may be any file with one that classifies, also Caffe's and torchvision's.
+may be any file with one that classifies, also Caffe's and torchvision's. For a network of timm it may be timm's own.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from det_inception.config.data import config_classes, datasets_of, pipeline_step
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.ilsvrc import RULES, describe_rule
 from det_inception.models.backbones.googlenet import GoogLeNet, network_settings
+from det_inception.models.backbones.timm_backbone import ADDRESS, TimmBackbone
+from det_inception.models.classifiers.timm_classifier import count_classes
 from det_inception.models.data_preprocessors.normalization import NormalizationBuffers
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, some
 from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint
-from det_inception.weights.files import CheckpointError
+from det_inception.weights.files import CheckpointError, read_raw
 from det_inception.weights.normalization import stated_testing
 
 AVERAGES = ('EMAHook', 'PolyakAverageHook')
@@ -39,6 +41,7 @@ class _Network(NamedTuple):
         outputs: How many classes it tells apart; 0: it holds a backbone alone.
         classes: Which, where the file says it.
         testing: How images become crops in its test, where that is known.
+        is_timm: Whether the file is timm's own, of a whole network.
     """
 
     settings: dict
@@ -46,6 +49,7 @@ class _Network(NamedTuple):
     outputs: int
     classes: tuple[str, ...] | None
     testing: dict | None
+    is_timm: bool = False
 
 
 def is_classifier(cfg: Config) -> bool:
@@ -133,10 +137,7 @@ def _apply_checkpoints(cfg: Config, checkpoints: Sequence[str | Path], classes: 
         network = _read_network(cfg.model, path)
         rules.append(network.testing)
         classes = _common_classes(cfg, path, network, classes)
-        member = copy.deepcopy(cfg.model)
-        _adopt(member, network)
-        member.num_classes = network.outputs
-        members.append(member)
+        members.append(_member(cfg.model, network))
     if classes is not None:
         set_classes(cfg, classes)
     _apply_rules(cfg, checkpoints, rules)
@@ -190,8 +191,39 @@ def _adopt(model: dict, network: _Network) -> None:
         preprocessor.update(network.normalization)
 
 
+def _member(model: Mapping, network: _Network) -> dict:
+    """Returns the config of a trained network that a checkpoint holds."""
+    member = copy.deepcopy(model)
+    if network.is_timm:
+        preprocessor = member['data_preprocessor']
+        preprocessor.update(network.normalization)
+        settings = {key: model[key] for key in ('chunk_size',) if key in model}
+        name = model['backbone']['model_name']
+        settings.update(model_name=name, num_classes=network.outputs, data_preprocessor=preprocessor)
+        return dict(type='TimmClassifier', **settings)
+    _adopt(member, network)
+    member['num_classes'] = network.outputs
+    return member
+
+
+def _is_timm(model: Mapping, path: str | Path) -> bool:
+    """Whether a path stands for timm's weights of a whole network, and no checkpoint of this project."""
+    if backbone_class(model) is not TimmBackbone:
+        return False
+    if str(path) == ADDRESS:
+        return True
+    try:
+        return not any(key.startswith('backbone.') for key in read_raw(path).tensors)
+    except CheckpointError:
+        return False  # Whoever reads it as a checkpoint says why.
+
+
 def _read_network(model: Mapping, path: str | Path) -> _Network:
-    """Reads a classifier: of GoogLeNet any file with one, of another network what this project trained."""
+    """Reads a classifier: of GoogLeNet any file with one, of others timm's own or what this project trained."""
+    if _is_timm(model, path):
+        said = TimmBackbone.config_from_pretrained(model['backbone'], str(path))
+        outputs = count_classes(model['backbone']['model_name'], path)
+        return _Network({}, said.normalization, outputs, None, said.testing, is_timm=True)
     if model['type'] == 'GoogLeNetClassifier':
         weights = GoogLeNet.read_weights(path)
         return _Network(

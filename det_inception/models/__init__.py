@@ -12,6 +12,7 @@ from det_inception.models.classifiers.crop_preprocessor import CropPreprocessor
 from det_inception.models.classifiers.googlenet_classifier import GoogLeNetClassifier
 from det_inception.models.classifiers.googlenet_classifier_ensemble import GoogLeNetClassifierEnsemble
 from det_inception.models.classifiers.image_classifier import ImageClassifier
+from det_inception.models.classifiers.timm_classifier import TimmClassifier
 from det_inception.models.data_preprocessors.backbone_data_preprocessor import BackboneDataPreprocessor
 from det_inception.models.detectors.imagenet_rcnn import ImageNetRCNN
 from det_inception.models.detectors.multibox import MultiBox
@@ -57,4 +58,5 @@ __all__ = [
     'SVMHead',
     'SharedRoIHead',
     'TimmBackbone',
+    'TimmClassifier',
 ]

@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
+from PIL import Image
 
+from det_inception.config.data import pipeline_steps
 from det_inception.config.loading import load_config
+from det_inception.config.options import read_options
+from det_inception.datasets.crops import TestCrops
 from det_inception.engine.hooks import work_folder
 from det_inception.ilsvrc import RULES
 from det_inception.models import GoogLeNet
@@ -19,6 +23,7 @@ from det_inception.models.backbones.googlenet import LAYOUT
 from det_inception.registry import HOOKS, MODELS
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_image
+from det_inception.utils.images import read_image
 
 REPO = Path(__file__).resolve().parent.parent.parent
 PAPER, QUICK, MINI = (REPO / f'configs/googlenet_imagenet{name}.py' for name in ('', '_quick', '_mini'))
@@ -139,6 +144,44 @@ def test_another_backbone_trains_resumes_tests_and_starts_a_detector(root, tool,
     detector.init_weights()
     learned = read(last)['state_dict']['backbone.network.conv1.0.weight']
     assert torch.equal(detector.backbone.network.conv1[0].weight, learned)
+
+
+def test_a_classifier_of_timm_is_tested_as_timm_tests_it(root, tool, tmp_path):
+    """Scores against timm's own network and transforms; its files are those that timm writes."""
+    timm = pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    torch.manual_seed(0)
+    network = timm.create_model('resnet10t', num_classes=len(NAMES)).eval()
+    torch.nn.init.normal_(network.fc.weight)
+    weights = tmp_path / 'resnet10t.pth'
+    torch.save(network.state_dict(), weights)
+    options = ['model.backbone.model_name=resnet10t', 'test_dataloader.dataset.pipeline.1.size=176', TINY[-1]]
+    words = ('--data-root', root, '--work-dir', tmp_path / 'test')
+    status, stdout, stderr = tool('test', INCEPTION_V3, weights, weights, *words, options=options)
+    assert status == 0 and 'imagenet/top5_error: 0.0000' in stdout, stderr
+
+    cfg = load_config(INCEPTION_V3, options=read_options(options), checkpoint=weights, data_root=root)
+    (step,) = pipeline_steps(cfg, 'TestCrops', ['test_dataloader'])
+    assert step['rule'] == dict(resize='shorter', side=201, crop=176, interpolation='bicubic_antialias')
+    model, image = MODELS.build(cfg.model).eval(), root / 'val/n03/n03_0.JPEG'
+    model.load_pretrained(weights)
+    crops = TestCrops(1, 176, step['rule'])(dict(img=read_image(image)))['img']
+    batch = model.data_preprocessor(dict(inputs=[torch.from_numpy(crops).permute(0, 3, 1, 2)]))
+    settings = timm.get_pretrained_cfg('resnet10t')
+    transform = timm.data.create_transform(**timm.data.resolve_data_config(pretrained_cfg=settings.to_dict()))
+    with torch.no_grad():
+        found = model(batch['inputs'], mode='predict')[0].pred_score
+        expected = network(transform(Image.open(image))[None]).softmax(1)[0]
+    torch.testing.assert_close(found, expected, atol=0.01, rtol=0)  # Both resize, and round pixels to integers.
+    assert expected.std() > 0.05
+
+    wrong = tmp_path / 'wrong.pth'
+    torch.save(timm.create_model('resnet18', num_classes=5).state_dict(), wrong)
+    status, _, stderr = tool('test', INCEPTION_V3, wrong, *words, options=options)
+    assert status == 2 and 'arrays of resnet10t are missing or of another shape' in stderr
+    headless = {key: value for key, value in network.state_dict().items() if not key.startswith('fc.')}
+    torch.save(headless, wrong)
+    status, _, stderr = tool('test', INCEPTION_V3, wrong, *words, options=options)
+    assert status == 2 and 'holds a network without its classifier' in stderr
 
 
 def test_the_quick_schedule_is_caffes(root, tool, tmp_path):

@@ -111,11 +111,14 @@ def plot_training(work_dirs: Sequence[str | Path], out: str | Path, labels: Sequ
 
 
 def save_curves(figure: Figure, out: str | Path) -> None:
-    """Gives every plot of a figure a grid and, where curves have names, a legend; writes it as its suffix says."""
+    """Gives every plot of a figure a grid and, where curves have names, a legend; writes it as its suffix says.
+
+    A plot that has a legend keeps it.
+    """
     for axes in figure.axes:
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
-        if axes.get_legend_handles_labels()[0]:
+        if axes.get_legend() is None and axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=Path(out).suffix.lstrip('.') or 'png')

@@ -65,7 +65,7 @@ def timm_normalization(model_name: str) -> dict:
         InputError: timm is missing, or does not know the network or its normalization.
     """
     timm = require_timm()
-    _require_known(timm, model_name)
+    require_known(timm, model_name)
     settings = timm.get_pretrained_cfg(current_name(model_name))
     if settings is None:
         raise InputError(f'model.backbone.model_name: timm states no normalization for {model_name!r}; use another.')
@@ -83,7 +83,7 @@ def timm_testing(model_name: str) -> dict | None:
         InputError: timm is missing, or does not know the network.
     """
     timm = require_timm()
-    _require_known(timm, model_name)
+    require_known(timm, model_name)
     settings = timm.get_pretrained_cfg(current_name(model_name))
     if settings is None:
         return None
@@ -95,7 +95,8 @@ def timm_testing(model_name: str) -> dict | None:
     return dict(resize=resize, side=int(crop / settings.crop_pct), crop=crop, interpolation=interpolation)
 
 
-def _require_known(timm: ModuleType, model_name: str) -> None:
+def require_known(timm: ModuleType, model_name: str) -> None:
+    """Refuses a name that timm does not know."""
     if not timm.is_model(model_name.partition('.')[0]):
         import difflib
 
@@ -104,7 +105,8 @@ def _require_known(timm: ModuleType, model_name: str) -> None:
         raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
 
 
-def _is_keras_file(source: str) -> bool:
+def is_keras_file(source: str) -> bool:
+    """Whether a source of weights is a file of Keras."""
     return source != ADDRESS and Path(source).is_file() and is_keras(source)
 
 
@@ -116,7 +118,7 @@ def _require_keras_network(model_name: str, name: str) -> None:
         )
 
 
-def _read_own(source: str) -> RawCheckpoint | None:
+def read_own(source: str) -> RawCheckpoint | None:
     """Reads a checkpoint of this project with a network of timm in it; None of anything else."""
     if source == ADDRESS or not Path(source).is_file() or is_keras(source):
         return None
@@ -125,6 +127,46 @@ def _read_own(source: str) -> RawCheckpoint | None:
     except CheckpointError:
         return None  # timm knows formats of its own, and its refusal is the one to hear.
     return raw if any(key.startswith(f'backbone.{NETWORK}') for key in raw.tensors) else None
+
+
+def read_timm(model_name: str, source: str) -> dict[str, Tensor]:
+    """Reads a file of timm's weights, which must hold the whole network up to its classifier.
+
+    timm itself loads a file of other weights as far as it fits, without an error.
+
+    Raises:
+        InputError: timm cannot read the file, or it is of another network.
+    """
+    if not Path(source).is_file():
+        raise InputError(f"{source}: no such file of weights; correct the path, or write '{ADDRESS}' to download.")
+    try:
+        found = require_timm().models.load_state_dict(source, weights_only=True)
+    except Exception as error:
+        raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
+    _require_arrays(model_name, source, found)
+    return found
+
+
+def classifier_layers(network: nn.Module) -> tuple[str, ...]:
+    """Returns the names of the layers of a whole network of timm that tell classes apart, the main one first."""
+    heads = network.pretrained_cfg.get('classifier') or ()
+    return (heads,) if isinstance(heads, str) else tuple(heads)
+
+
+def _require_arrays(model_name: str, source: str, found: dict[str, Tensor], uncounted: bool = False) -> dict:
+    """Refuses arrays that do not make the network; returns them, with the counters that ``uncounted`` files lack."""
+    whole = require_timm().create_model(model_name)
+    heads = tuple(f'{head}.' for head in classifier_layers(whole))
+    wanted = {key: value.shape for key, value in whole.state_dict().items() if not key.startswith(heads)}
+    if uncounted:
+        found = {key: torch.tensor(0) for key in wanted if key.endswith('num_batches_tracked')} | found
+    wrong = [key for key, shape in wanted.items() if getattr(found.get(key), 'shape', None) != shape]
+    if wrong:
+        raise InputError(
+            f'{source}: {len(wrong)} of the {len(wanted)} arrays of {model_name} are missing or of another '
+            f'shape, the first being {wrong[0]}; name a file of timm for this network.'
+        )
+    return found
 
 
 @MODELS.register_module()
@@ -158,7 +200,7 @@ class TimmBackbone(Backbone):
     ) -> None:
         super().__init__(init_cfg)
         timm = require_timm()
-        _require_known(timm, model_name)
+        require_known(timm, model_name)
         model_name = current_name(model_name)
         self.model_name, self.frozen_stages, self.norm_eval = model_name, frozen_stages, norm_eval
         self._requested = tuple(out_indices)
@@ -221,10 +263,10 @@ class TimmBackbone(Backbone):
         That is the normalization, and of timm's the crop of a test.
         """
         name = config['model_name']
-        own = _read_own(source)
+        own = read_own(source)
         if own is not None:
             return cls.config_from_checkpoint(config, dict(state_dict=own.tensors, meta=own.meta), source)
-        if _is_keras_file(source):
+        if is_keras_file(source):
             _require_keras_network(current_name(name), source)
             return WeightsConfig(dict(arithmetic='keras'), copy.deepcopy(KERAS_NORMALIZATION))
         return WeightsConfig({}, timm_normalization(name), timm_testing(name))
@@ -242,14 +284,14 @@ class TimmBackbone(Backbone):
         The file may also be a detector or classifier of this project with the network in it.
         """
         timm, source = require_timm(), str(source)
-        if (own := _read_own(source)) is not None:
+        if (own := read_own(source)) is not None:
             self._load_own(own, source)
             return
-        overlay, keras = {}, _is_keras_file(source)
+        overlay, keras = {}, is_keras_file(source)
         if keras:
-            overlay = dict(pretrained_cfg_overlay=dict(state_dict=self._read_keras(timm, source)))
+            overlay = dict(pretrained_cfg_overlay=dict(state_dict=self._read_keras(source)))
         elif source != ADDRESS:
-            self._require_fit(timm, source)
+            read_timm(self.model_name, source)
             overlay = dict(pretrained_cfg_overlay=dict(file=source))
         try:
             loaded = timm.create_model(
@@ -276,17 +318,7 @@ class TimmBackbone(Backbone):
         self.normalization = stated_normalization(own.meta, own.tensors)
         print_log(f'TimmBackbone: loaded the backbone of {source}', logger='current')
 
-    def _require_fit(self, timm: ModuleType, source: str) -> None:
-        """Refuses a file of other weights, which timm loads as far as it fits and without an error."""
-        if not Path(source).is_file():
-            raise InputError(f"{source}: no such file of weights; correct the path, or write '{ADDRESS}' to download.")
-        try:
-            found = timm.models.load_state_dict(source, weights_only=True)
-        except Exception as error:
-            raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
-        self._require_arrays(timm, source, found)
-
-    def _read_keras(self, timm: ModuleType, source: str) -> dict[str, Tensor]:
+    def _read_keras(self, source: str) -> dict[str, Tensor]:
         if self.arithmetic != 'keras':
             raise InputError(f"{source}: is of Keras, which computes otherwise; set model.backbone.arithmetic='keras'.")
         try:
@@ -295,27 +327,7 @@ class TimmBackbone(Backbone):
             raise InputError(
                 f'{source}: holds no weights of Keras for {self.model_name} ({first_line(error)}); name another file.'
             ) from error
-        return self._require_arrays(timm, source, found)
-
-    def _require_arrays(self, timm: ModuleType, source: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Refuses arrays that do not make the network; returns them, with the counters that older files lack."""
-        whole = timm.create_model(self.model_name)
-        heads = whole.pretrained_cfg.get('classifier') or ()
-        heads = (heads,) if isinstance(heads, str) else tuple(heads)
-        wanted = {
-            key: value.shape
-            for key, value in whole.state_dict().items()
-            if not key.startswith(tuple(f'{head}.' for head in heads))
-        }
-        counters = {key: torch.tensor(0) for key in wanted if key.endswith('num_batches_tracked')}
-        found = counters | found if self.arithmetic == 'keras' else found
-        wrong = [key for key, shape in wanted.items() if getattr(found.get(key), 'shape', None) != shape]
-        if wrong:
-            raise InputError(
-                f'{source}: {len(wrong)} of the {len(wanted)} arrays of {self.model_name} are missing or of another '
-                f'shape, the first being {wrong[0]}; name a file of timm for this network.'
-            )
-        return found
+        return _require_arrays(self.model_name, source, found, uncounted=True)
 
     def _frozen_modules(self) -> list[nn.Module]:
         """The parts that come before the last frozen stage's output, in the order in which they are run."""

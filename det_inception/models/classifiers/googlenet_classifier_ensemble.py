@@ -13,6 +13,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from det_inception.models.classifiers.image_classifier import ImageClassifier, put_predictions
+from det_inception.models.classifiers.timm_classifier import TimmClassifier
 from det_inception.models.detectors.rcnn_ensemble import require_members
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -25,8 +26,8 @@ class GoogLeNetClassifierEnsemble(BaseModel):
     Members may differ in network, variant, width and normalization; not in the number of classes.
 
     Args:
-        members: Configs of :class:`~det_inception.models.ImageClassifier` or ``GoogLeNetClassifier``, each with its
-            ``data_preprocessor``.
+        members: Configs of :class:`~det_inception.models.ImageClassifier`, ``GoogLeNetClassifier`` or
+            ``TimmClassifier``, each with its ``data_preprocessor``.
         data_preprocessor: What stacks the crops; it must not normalize, since each member does for itself. None: a
             :class:`~det_inception.models.CropPreprocessor`.
         init_cfg: As in MMEngine.
@@ -37,8 +38,10 @@ class GoogLeNetClassifierEnsemble(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor or dict(type='CropPreprocessor'), init_cfg)
         require_members(members, self.data_preprocessor)
-        self.members: Sequence[ImageClassifier] = nn.ModuleList(MODELS.build(member) for member in members)
-        classes = {member.fc.out_features for member in self.members}
+        self.members: Sequence[ImageClassifier | TimmClassifier] = nn.ModuleList(
+            MODELS.build(member) for member in members
+        )
+        classes = {member.num_classes for member in self.members}
         if len(classes) > 1:
             raise InputError(
                 f'the members of the ensemble tell {" and ".join(map(str, sorted(classes)))} classes apart; average '

@@ -82,7 +82,7 @@ class ImageClassifier(PretrainedModule, BaseModel):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(self.backbone.out_channels[-1], num_classes)
-        self.label_smoothing, self.chunk_size = label_smoothing, chunk_size
+        self.num_classes, self.label_smoothing, self.chunk_size = num_classes, label_smoothing, chunk_size
         self.auxiliaries: dict[str, str] = {}  # layer that is looked at -> name of the auxiliary classifier
         if auxiliary is not None:
             self._add_auxiliaries(num_classes, backbone, **auxiliary)
@@ -200,10 +200,7 @@ class ImageClassifier(PretrainedModule, BaseModel):
 
     def view_scores(self, inputs: Tensor) -> Tensor:
         """Returns softmax scores (N, K), float32: the mean of the views of (N, V, 3, H, W), or of (N, 3, H, W)."""
-        views = inputs[:, None] if inputs.dim() == 4 else inputs
-        chunks = views.flatten(0, 1).split(self.chunk_size)
-        scores = torch.cat([self(chunk).float().softmax(dim=1) for chunk in chunks])  # (N V, K)
-        return scores.unflatten(0, views.shape[:2]).mean(1)
+        return softmax_of_views(self, inputs, self.chunk_size)
 
     def class_map(self, images: Tensor) -> Tensor:
         """Runs over whole images of any size: the linear layer becomes a convolution of 1x1 in front of the pool.
@@ -242,6 +239,14 @@ class ImageClassifier(PretrainedModule, BaseModel):
             key: value for key, value in self.state_dict().items() if key.startswith(AUXILIARIES)
         }
         load_detector(self, source, checkpoint)
+
+
+def softmax_of_views(network: nn.Module, inputs: Tensor, chunk_size: int) -> Tensor:
+    """Returns the mean softmax (N, K), float32, of the views of (N, V, 3, H, W), or of (N, 3, H, W)."""
+    views = inputs[:, None] if inputs.dim() == 4 else inputs
+    chunks = views.flatten(0, 1).split(chunk_size)
+    scores = torch.cat([network(chunk).float().softmax(dim=1) for chunk in chunks])  # (N V, K)
+    return scores.unflatten(0, views.shape[:2]).mean(1)
 
 
 def put_predictions(scores: Tensor, data_samples: Sequence[BaseDataElement] | None) -> list[BaseDataElement]:
