@@ -1,0 +1,131 @@
+"""What R-CNN gains and loses by a close look at few regions: seconds an image and mAP for several numbers of regions.
+
+    python benchmarks/preselected_regions.py googlenet_rcnn_bbox-reg_voc rcnn.pth --data-root my_voc --images 100
+
+Every image goes through the detector with each number of regions before the next image does, so that a machine that is
+busy for a while is busy for all of them. The seconds are those of the detector, from pixels to boxes; reading the image
+and proposing regions, which is the same for all, is a line of its own. Writes a plot to --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from tqdm import tqdm
+
+from det_inception.cli import common as cli
+from det_inception.config.loading import load_config
+from det_inception.config.options import read_options
+from det_inception.evaluation.analysis.training_curves import save_curves
+from det_inception.inference.acceleration import accelerate
+from det_inception.models.detectors.rcnn import RegionDetector
+from det_inception.registry import DATASETS, MODELS
+from det_inception.utils.errors import InputError
+from det_inception.utils.tables import markdown_table
+from det_inception.weights.checkpoints import load_detectors
+
+ALL = -1
+SCORES = ('/AP50', '/bbox_mAP_50', '/mAP')
+"""How the metrics of VOC, COCO and ILSVRC name the mean AP at IoU 0.5."""
+
+
+def measure(model: RegionDetector, dataset, images: int, counts: list[int], evaluator: dict) -> dict[int, dict]:
+    """Returns ``mAP``, and the median ``seconds`` and ``regions`` of an image, for each number of regions.
+
+    Under :data:`ALL` also ``reading``, the median seconds of an image and its proposals.
+    """
+    evaluators = {count: Evaluator(copy.deepcopy(evaluator)) for count in counts}
+    for one in evaluators.values():
+        one.dataset_meta = dataset.metainfo
+    seconds: dict[int, list[float]] = {count: [] for count in counts}
+    reading, regions = [], []
+    settings = model.test_cfg['rcnn']
+    settings['preselect'] = dict(settings.get('preselect') or {})
+    for place in tqdm(range(images), unit='image'):
+        start = time.perf_counter()
+        item = dataset[place]
+        reading.append(time.perf_counter() - start)
+        with torch.no_grad():
+            data = model.data_preprocessor(pseudo_collate([item]))
+            regions.append(len(data['data_samples'][0].proposals))
+            for count in counts:
+                settings['preselect']['regions'] = count
+                samples = copy.deepcopy(data['data_samples'])
+                start = time.perf_counter()
+                found = model.predict(data['inputs'], samples)
+                seconds[count].append(time.perf_counter() - start)
+                evaluators[count].process(found)
+    results = {}
+    for count, one in evaluators.items():
+        score = next(value for name, value in one.evaluate(images).items() if name.endswith(SCORES))
+        looked_at = statistics.median(number if count == ALL else min(count, number) for number in regions)
+        # The first image also warms up.
+        results[count] = dict(mAP=float(score), seconds=statistics.median(seconds[count][1:]), regions=looked_at)
+    results[ALL]['reading'] = statistics.median(reading[1:])
+    return results
+
+
+def draw(results: dict[int, dict], out: Path) -> None:
+    """Draws AP50 over the seconds of an image."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=110, layout='constrained')
+    axes = figure.subplots()
+    rows = list(results.items())
+    axes.plot([row['seconds'] for _, row in rows], [row['mAP'] for _, row in rows], marker='o')
+    for count, row in rows:
+        name = 'all' if count == ALL else str(count)
+        axes.annotate(name, (row['seconds'], row['mAP']), xytext=(4, -12), textcoords='offset points')
+    axes.set(xlabel='seconds an image, without proposals', ylabel='mAP at IoU 0.5', xlim=(0, None), xscale='linear')
+    save_curves(figure, out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='of an R-CNN')
+    parser.add_argument('checkpoint', nargs='+', help='a trained one; several are an ensemble')
+    parser.add_argument('--data-root', metavar='DIR', help='of the test data')
+    parser.add_argument(
+        '--counts', nargs='+', type=int, default=[25, 50, 100, 200, 400], metavar='N', help='besides all: %(default)s'
+    )
+    parser.add_argument('--images', type=int, default=100, metavar='N', help='the first of the test (%(default)s)')
+    parser.add_argument('--engine', help='as for det-inception test, such as auto')
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for det-inception test')
+    parser.add_argument('--out', type=Path, default=Path('preselected_regions.png'), metavar='FILE.png')
+    args = parser.parse_args()
+    MMLogger.get_current_instance().setLevel('WARNING')
+    cfg = load_config(
+        args.config, options=read_options(args.cfg_options), data_root=args.data_root, checkpoint=args.checkpoint
+    )
+    model, dataset = MODELS.build(cfg.model), DATASETS.build(cfg.test_dataloader.dataset)
+    if not isinstance(model, RegionDetector):
+        raise InputError(f'{args.config}: describes no R-CNN, whose regions are crops; name one that does.')
+    load_detectors(model, args.checkpoint)
+    model.eval()
+    if args.engine:
+        accelerate(model, args.engine)
+    images = min(args.images, len(dataset))
+    if images < 2:
+        raise InputError('--images: at least two; the first warms up.')
+    counts = sorted({count for count in args.counts if count > 0}) + [ALL]
+    results = measure(model, dataset, images, counts, cfg.test_evaluator)
+    rows = [['regions looked at closely', 'mAP at IoU 0.5', 'seconds an image', 'the median image has']]
+    for count, row in results.items():
+        name = 'all' if count == ALL else str(count)
+        rows.append([name, f'{row["mAP"]:.4f}', f'{row["seconds"]:.2f}', f'{row["regions"]:.0f}'])
+    print(f'{images} images; reading one and proposing regions takes {results[ALL]["reading"]:.2f} s')
+    print(markdown_table(rows, numbers_from=1))
+    draw(results, args.out)
+    print(args.out)
+
+
+if __name__ == '__main__':
+    cli.run(main)
