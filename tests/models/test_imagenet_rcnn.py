@@ -97,6 +97,26 @@ def test_objects_of_a_known_network_are_found(weights, scene, class_set, names):
         assert iou(mine[0], np.array(box)) > 0.6 and sum(iou(row, np.array(box)) > 0.3 for row in mine) == 1
 
 
+def test_the_first_look_alone_warps_nothing_and_the_map_lowers_scores(weights, scene):
+    def detect(**settings):
+        model = color_detector('det')
+        model.test_cfg['rcnn'].update(settings)
+        detector = Detector(CONFIG, weights=weights, device='cpu', options=SMALL)
+        detector.model, warped = model, []
+        model.region_warp.register_forward_hook(lambda *_: warped.append(1))
+        return detector.detect(scene), len(warped)
+
+    both, warps = detect()
+    first, none = detect(regions=0)
+    assert warps and not none
+    fox = list(both.classes).index('fox')
+    assert fox in both.labels and fox in first.labels
+    bare, _ = detect(evidence=False)
+    # The same score, but for the fit with the map, which no box has entirely.
+    lowered, whole = (float(found.scores[found.labels == fox].max()) for found in (both, bare))
+    assert 0 < lowered < whole
+
+
 def test_nothing_is_found_where_nothing_is(weights, scene):
     detector = Detector(CONFIG, weights=weights, device='cpu', options=SMALL)
     detector.model = color_detector('det')

@@ -1,6 +1,6 @@
 """An R-CNN whose region classifier is the ImageNet classifier itself; see docs/photo.md."""
 
-search = dict(proposals=320, proposal_iou=0.75, map_sides=(224, 384, 576), regions=120)
+search = dict(proposals=320, proposal_iou=0.75, map_sides=(224, 384, 576), regions=120, evidence=True)
 nms = dict(type='nms_with_box_voting', iou_threshold=0.3, part=0.8, vote=0.4)
 model = dict(
     type='ImageNetRCNN',

@@ -47,7 +47,8 @@ class ImageNetRCNN(PretrainedModule, RCNN):
     """Finds objects by classifying regions with an ImageNet classifier; there is nothing to train.
 
     ``test_cfg.rcnn``: ``proposals`` (how many, the best of each group that overlap by ``proposal_iou``), ``map_sides``
-    (shorter sides at which the first look sees the image), ``regions`` (how many the second look warps), ``nms`` (see
+    (shorter sides at which the first look sees the image), ``regions`` (how many the second look warps; 0: the first
+    look decides alone), ``evidence`` (whether boxes are compared with class activation maps), ``nms`` (see
     :func:`~det_inception.models.layers.postprocess.nms_per_class`), ``score_thr``, ``max_per_img``, ``chunk_size``.
 
     Args:
@@ -108,14 +109,17 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         maps = image_maps(self.backbone, inputs[:, :, :height, :width], settings['map_sides'])
         with self._in_float32():
             pooled = pool_boxes(maps, boxes, self.region_warp.size, self.backbone.first_center)
-            rough = self.fc(pooled).softmax(dim=1)
-            chosen = self._most_promising(rough, boxes, height * width)
-        boxes, rough = boxes[chosen], rough[chosen]
-        logits, _ = self.region_scores(inputs, bbox2roi([boxes]), [sample])
+            leaves = self.fc(pooled).softmax(dim=1)
+            scores = self._sum_leaves(leaves)
+            chosen = self._most_promising(scores, boxes, height * width)
+        boxes, leaves, scores = boxes[chosen], leaves[chosen], scores[chosen]
+        if settings['regions']:
+            logits, _ = self.region_scores(inputs, bbox2roi([boxes]), [sample])
+            with self._in_float32():
+                leaves = logits.softmax(dim=1)
+                scores = (scores * self._sum_leaves(leaves)).sqrt()
         with self._in_float32():
-            close = logits.softmax(dim=1)
-            scores = (self._sum_leaves(rough) * self._sum_leaves(close)).sqrt()
-            scores = self._compare_with_maps(boxes, scores, close, maps, height, width)
+            scores = self._compare_with_maps(boxes, scores, leaves, maps, height, width)
             return select_detections(boxes, scores, settings)
 
     def _in_float32(self) -> torch.autocast:
@@ -131,11 +135,11 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         order = torch.linspace(1, 0, len(boxes), device=boxes.device)
         return boxes[nms(boxes, order, settings['proposal_iou'])[: settings['proposals'] + 1]]
 
-    def _most_promising(self, rough: Tensor, boxes: Tensor, image_area: float) -> Tensor:
-        """Returns the positions of the regions that deserve the second look; of equal ones, the larger."""
+    def _most_promising(self, scores: Tensor, boxes: Tensor, image_area: float) -> Tensor:
+        """Returns the positions of the regions that deserve the second look, of equal ones the larger; or of all."""
         areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) / image_area
-        promise = (self._sum_leaves(rough) * areas.sqrt()[:, None]).amax(dim=1)
-        return promise.argsort(descending=True, stable=True)[: self.test_cfg['rcnn']['regions']]
+        promise = (scores * areas.sqrt()[:, None]).amax(dim=1)
+        return promise.argsort(descending=True, stable=True)[: self.test_cfg['rcnn']['regions'] or None]
 
     def _sum_leaves(self, probabilities: Tensor) -> Tensor:
         """Adds up the leaves of each class: (R, C) to (R, K)."""
@@ -145,23 +149,25 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         self,
         boxes: Tensor,
         scores: Tensor,
-        close: Tensor,
+        leaves: Tensor,
         maps: Sequence[tuple[float, Tensor]],
         height: int,
         width: int,
     ) -> Tensor:
-        """Lowers the scores (R, K) of regions that do not fit the class activation map of a class."""
+        """Lowers the scores (R, K) of regions that do not fit the class activation map of a class, and of small ones."""
+        areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) / (height * width)
+        if not self.test_cfg['rcnn'].get('evidence', True):
+            return scores * areas.sqrt()[:, None]
         labels = (scores.amax(dim=0) > self.test_cfg['rcnn']['score_thr']).nonzero().flatten()  # (L,)
         # Of a class's leaves, those that some region shows.
-        shown = close.amax(dim=0)[:, None] * self.groups[:, labels]  # (C, L)
+        shown = leaves.amax(dim=0)[:, None] * self.groups[:, labels]  # (C, L)
         weights = (shown / shown.sum(dim=0).clamp(min=1e-12)).T @ self.fc.weight  # (L, F)
         center = self.backbone.first_center
         grids = [sample_grid(features, scale, height, width, center) for scale, features in maps]
         evidence = torch.einsum('lf,fij->lij', weights, torch.stack(grids).mean(dim=0)).cpu().numpy()  # (L, G, G)
-        regions, before = boxes.cpu().numpy(), scores.cpu().numpy()
+        regions, shares, before = (values.cpu().numpy() for values in (boxes, areas, scores))
         covered = coverage(regions, width, height, GRID)
-        areas = (regions[:, 2:] - regions[:, :2]).prod(axis=1) / (height * width)
         after = np.zeros_like(before)
         for label, class_map in zip(labels.tolist(), evidence):
-            after[:, label] = rescore(before[:, label], cam_iou(class_map, covered), areas)
+            after[:, label] = rescore(before[:, label], cam_iou(class_map, covered), shares)
         return torch.from_numpy(after).to(scores.device)
