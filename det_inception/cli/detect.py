@@ -61,7 +61,7 @@ def main() -> int:
     from det_inception.inference import find_sources, passed_over
     from det_inception.inference.demo import known_people
     from det_inception.inference.detecting import Wanted, detect_all, is_trained
-    from det_inception.utils.errors import printable
+    from det_inception.utils.errors import counted, printable
 
     cv2.setNumThreads(1)
     wanted = Wanted(args.score, args.max_boxes, args.save_as, args.every, args.frames, args.save_video)
@@ -72,11 +72,11 @@ def main() -> int:
     done = detect_all(detector, sources, args.out_dir, wanted)
     for sentence in done.ended_early:
         print(f'warning: {printable(sentence)}')
-    counts = [f'{done.images} images'] if done.images else []
-    counts += [f'{done.frames} frames of videos'] if done.frames else []
+    counts = [counted(done.images, 'image')] if done.images else []
+    counts += [f'{counted(done.frames, "frame")} of videos'] if done.frames else []
     skipped = f', {len(done.unreadable)} skipped' if done.unreadable else ''
     print(
-        f'{", ".join(counts)}, {done.boxes} boxes of score {done.score} or more{skipped}; pictures and JSON are in '
+        f'{", ".join(counts)}, {counted(done.boxes, "box", "boxes")} of score {done.score} or more{skipped}; pictures and JSON are in '
         f'{args.out_dir}'
     )
     if not is_trained(detector):

@@ -52,6 +52,7 @@ def main() -> None:
     require_output(options.plot, '--plot')
     from det_inception.proposals import ProposalError, ProposalStore, read_ground_truth
     from det_inception.proposals.recall_curves import measure_recall, plot_limits, plot_recall, recall_table
+    from det_inception.utils.errors import counted
 
     truth = read_ground_truth(options.data, options.image_root, options.split, options.format)
     measured = {}
@@ -64,10 +65,10 @@ def main() -> None:
             limits = options.limits + (plot_limits(most) if options.plot else [])
             measured[name] = measure_recall(store, truth, limits, only_stored=options.only_stored)
         found = measured[name]
-        left_out = f', {found.missing} images are not in the store' if found.missing else ''
-        print(f'{name}: {len(found.best)} boxes in {found.images} images{left_out}.')
+        left_out = f'; not in the store: {counted(found.missing, "image")}' if found.missing else ''
+        print(f'{name}: {counted(len(found.best), "box", "boxes")} in {counted(found.images, "image")}{left_out}.')
     if truth.left_out:
-        print(f'{truth.left_out} boxes do not count: difficult, crowd or empty.')
+        print(f'Difficult, crowd or empty, and not counted: {counted(truth.left_out, "box", "boxes")}.')
     print()
     print(recall_table(measured, options.limits, options.iou))
     if options.plot:

@@ -11,7 +11,7 @@ from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from det_inception.evaluation.analysis.label_statistics import LabelStatistics, label_statistics
-from det_inception.utils.errors import some
+from det_inception.utils.errors import counted, some
 from det_inception.weights.checkpoints import unwrapped
 
 
@@ -31,10 +31,10 @@ def describe_training(runner: Runner, train: LabelStatistics) -> Iterator[str]:
     yield _device_line(runner.cfg)
     batch = batch_size(runner)
     if isinstance(loop, EpochBasedTrainLoop):
-        length = f'{_plural(loop.max_epochs, "epoch")} of {_plural(len(loop.dataloader), "step")}'
+        length = f'{counted(loop.max_epochs, "epoch")} of {counted(len(loop.dataloader), "step")}'
     else:
-        length = _plural(loop.max_iters, 'step')
-    yield f'length      {length} of {_plural(batch, "image")}'
+        length = counted(loop.max_iters, 'step')
+    yield f'length      {length} of {counted(batch, "image")}'
     yield f'log         {short_path(runner.logger.log_file)}'
 
 
@@ -88,17 +88,17 @@ def short_path(path: str) -> str:
 
 
 def _data(statistics: LabelStatistics, classes: bool = True) -> str:
-    objects = '' if statistics.labels is None else f', {_plural(len(statistics.labels), "object")}'
+    objects = '' if statistics.labels is None else f', {counted(len(statistics.labels), "object")}'
     names = statistics.classes if classes else ()
-    of = f', {_plural(len(names), "class", "classes")} ({some(names)})' if names else ''
-    return f'{_plural(statistics.images, "image")}{objects}{of}'
+    of = f', {counted(len(names), "class", "classes")} ({some(names)})' if names else ''
+    return f'{counted(statistics.images, "image")}{objects}{of}'
 
 
 def _device_line(cfg: Config) -> str:
     if torch.cuda.is_available():
         device = torch.cuda.get_device_name()
     else:
-        device = f'CPU, {_plural(torch.get_num_threads(), "thread")}'
+        device = f'CPU, {counted(torch.get_num_threads(), "thread")}'
     processes = f', {get_world_size()} processes' if get_world_size() > 1 else ''
     wrapper = (cfg.get('optim_wrapper') or {}).get('type')
     half = wrapper in ('AmpOptimWrapper', 'CPUAmpOptimWrapper') or (cfg.get('test_cfg') or {}).get('fp16')
@@ -106,7 +106,3 @@ def _device_line(cfg: Config) -> str:
     if half:
         precision = f'{"float16" if torch.cuda.is_available() else "bfloat16"}, weights in float32'
     return f'device      {device}{processes}; {precision}'
-
-
-def _plural(count: int, word: str, several: str | None = None) -> str:
-    return f'{count:,} {word if count == 1 else several or f"{word}s"}'

@@ -37,6 +37,16 @@ def some(names: Iterable[str], limit: int = 5) -> str:
     return ', '.join(names[:limit]) + (f', ... ({len(names)})' if len(names) > limit else '')
 
 
+def counted(count: int, word: str, several: str | None = None) -> str:
+    """Returns a number of things in words.
+
+    Example:
+        >>> counted(1, 'image'), counted(2000, 'box', 'boxes')
+        ('1 image', '2,000 boxes')
+    """
+    return f'{count:,} {word if count == 1 else several or f"{word}s"}'
+
+
 def first_line(error: Exception) -> str:
     """Returns what a foreign error says first, for a message of ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip('.')[:200]

@@ -154,7 +154,7 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         height: int,
         width: int,
     ) -> Tensor:
-        """Lowers the scores (R, K) of regions that do not fit the class activation map of a class, and of small ones."""
+        """Lowers the scores (R, K) of small regions, and of those that do not fit the map of a class."""
         areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) / (height * width)
         if not self.test_cfg['rcnn'].get('evidence', True):
             return scores * areas.sqrt()[:, None]
