@@ -75,10 +75,8 @@ def main() -> int:
     counts = [counted(done.images, 'image')] if done.images else []
     counts += [f'{counted(done.frames, "frame")} of videos'] if done.frames else []
     skipped = f', {len(done.unreadable)} skipped' if done.unreadable else ''
-    print(
-        f'{", ".join(counts)}, {counted(done.boxes, "box", "boxes")} of score {done.score} or more{skipped}; pictures and JSON are in '
-        f'{args.out_dir}'
-    )
+    boxes = f'{counted(done.boxes, "box", "boxes")} of score {done.score} or more'
+    print(f'{", ".join(counts)}, {boxes}{skipped}; pictures and JSON are in {args.out_dir}')
     if not is_trained(detector):
         print(f'Found by an ImageNet classifier that was never trained on boxes; {known_people(detector)}')
     return 1 if done.unreadable or done.ended_early else 0
