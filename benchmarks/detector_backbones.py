@@ -13,13 +13,13 @@ out what is finished, and goes on where a training was ended.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
+from trainings import once
 
 from det_inception.cli import common as cli
 from det_inception.config.loading import load_config
@@ -41,7 +41,7 @@ BASE = Path(__file__).resolve().parent.parent / 'configs/googlenet_cascade-rcnn_
 STRIDES = (4, 8, 16, 32)
 SIDE = 480
 """Multiply-adds are counted for an image of this height and width, in pixels."""
-CONFIG, SETTINGS, RESULT = 'config.py', 'settings.json', 'result.json'
+CONFIG = 'config.py'
 
 
 def detector_config(name: str, pretrained: bool) -> Config:
@@ -84,13 +84,12 @@ def measure(name: str, args: argparse.Namespace) -> dict:
     """
     folder, weights = args.work_dir / name, args.weights.get(name)
     settings = dict(epochs=args.epochs, weights=weights, data=str(args.data_root), options=args.cfg_options or [])
-    if (folder / SETTINGS).is_file() and json.loads((folder / SETTINGS).read_text(encoding='utf-8')) != settings:
-        raise InputError(f'{folder}: is of a training with other settings; name another --work-dir, or remove it.')
-    if (folder / RESULT).is_file():
-        return json.loads((folder / RESULT).read_text(encoding='utf-8'))
-    folder.mkdir(parents=True, exist_ok=True)
+    return once(folder, settings, lambda: train_and_test(name, weights, folder, args))
+
+
+def train_and_test(name: str, weights: str | None, folder: Path, args: argparse.Namespace) -> dict:
+    """Trains, goes on where a training was ended, tests, and returns the row."""
     detector_config(name, weights is not None).dump(folder / CONFIG)
-    write_text(folder / SETTINGS, json.dumps(settings))
     options = {'max_epochs': args.epochs, 'train_cfg.val_begin': args.epochs + 1, **read_options(args.cfg_options)}
 
     def load(**how: object) -> Config:
@@ -108,7 +107,7 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         scores = test(cfg, last, console=console)
     with torch.device('meta'):
         detector = MODELS.build(cfg.model)
-    row = dict(
+    return dict(
         network=FAMILY[name].title,
         weights=weights or 'random',
         backbone_parameters=count_parameters(detector.backbone),
@@ -117,8 +116,6 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         images_per_second=1 / seconds(cfg, folder / CONFIG, last, options, args.images),
         mAP=scores['voc/AP50'],
     )
-    write_text(folder / RESULT, json.dumps(row))
-    return row
 
 
 def seconds(cfg: Config, config: Path, checkpoint: Path, options: dict, count: int) -> float:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
+from trainings import once
 
 from det_inception.cli import common as cli
 from det_inception.config.loading import load_config
@@ -30,8 +30,6 @@ from det_inception.engine.train import train
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_text
 from det_inception.utils.tables import markdown_table
-
-RESULT, SETTINGS = 'result.json', 'settings.json'
 
 
 class DataSet(NamedTuple):
@@ -85,12 +83,11 @@ def measure(data: DataSet, config: str, settings: list[str], seed: int, folder: 
         InputError: The folder is of a training with other settings.
     """
     told = dict(config=config, data=[str(data.root), data.train, data.test], settings=settings, seed=seed)
-    if (folder / SETTINGS).is_file() and json.loads((folder / SETTINGS).read_text(encoding='utf-8')) != told:
-        raise InputError(f'{folder}: is of a training with other settings; name another --work-dir, or remove it.')
-    if (folder / RESULT).is_file():
-        return json.loads((folder / RESULT).read_text(encoding='utf-8'))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / SETTINGS, json.dumps(told))
+    return once(folder, told, lambda: train_and_test(data, config, settings, seed, folder))
+
+
+def train_and_test(data: DataSet, config: str, settings: list[str], seed: int, folder: Path) -> dict:
+    """Trains without validation, goes on where a training was ended, and tests at the end."""
     options = {'randomness.seed': seed, **read_options(settings)}
 
     def load(checkpoint: Path | None = None) -> Config:
@@ -111,9 +108,7 @@ def measure(data: DataSet, config: str, settings: list[str], seed: int, folder: 
             train(cfg, resume=True, console=console, report=False)
         seconds = time.perf_counter() - start
         scores = test(load(last), last, console=console)
-    result = dict(AP50=scores['voc/AP50'], seconds=seconds)
-    write_text(folder / RESULT, json.dumps(result))
-    return result
+    return dict(AP50=scores['voc/AP50'], seconds=seconds)
 
 
 def table(rows: dict[tuple[str, ...], list[dict]]) -> str:

@@ -25,11 +25,7 @@ class Tool:
 
     def __call__(self, name, *arguments, options=(), folder='tools'):
         """Returns exit status, standard output and standard error."""
-        path = REPO / folder / f'{name}.py'
-        spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
-        module = importlib.util.module_from_spec(spec)
-        self.monkeypatch.setitem(sys.modules, spec.name, module)  # Dataclasses look their module up.
-        spec.loader.exec_module(module)
+        module = self.load(name, folder)
         arguments = [*arguments, '--no-report'] if name == 'train' else arguments
         argv = [f'{folder}/{name}.py', *map(str, arguments), *(['--cfg-options', *options] if options else [])]
         self.monkeypatch.setattr(sys, 'argv', argv)
@@ -37,6 +33,16 @@ class Tool:
         with pytest.raises(SystemExit) as stop:
             cli.run(module.main)
         return stop.value.code, *self.capfd.readouterr()
+
+    def load(self, name, folder='tools'):
+        """Returns a tool's script as a module."""
+        path = REPO / folder / f'{name}.py'
+        self.monkeypatch.syspath_prepend(path.parent)  # As Python does for a script.
+        spec = importlib.util.spec_from_file_location(f'tool_{name}', path)
+        module = importlib.util.module_from_spec(spec)
+        self.monkeypatch.setitem(sys.modules, spec.name, module)  # Dataclasses look their module up.
+        spec.loader.exec_module(module)
+        return module
 
     def refused(self, name, *arguments, options=()):
         """Returns the one sentence with which a tool refuses."""

@@ -1,6 +1,5 @@
 """The benchmark that trains one detector with many backbones."""
 
-import importlib.util
 import json
 from argparse import Namespace
 from pathlib import Path
@@ -45,14 +44,7 @@ def benchmark(tool, tmp_path, monkeypatch):
     return call
 
 
-def benchmark_script():
-    spec = importlib.util.spec_from_file_location('detector_backbones', REPO / 'benchmarks/detector_backbones.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_two_backbones_make_a_table_and_a_plot(benchmark, tmp_path):
+def test_two_backbones_make_a_table_and_a_plot(benchmark, tool, tmp_path):
     work = tmp_path / 'work'
     status, said, errors = benchmark('--backbones', 'nin')
     assert status == 0, (said[-3000:], errors)
@@ -78,7 +70,7 @@ def test_two_backbones_make_a_table_and_a_plot(benchmark, tmp_path):
     # What is finished is not measured again, and never under other settings.
     (work / 'nin/result.json').write_text('{"mAP": 2}')
     settings = dict(work_dir=work, data_root=tmp_path / 'set', epochs=1, images=1, weights={})
-    script = benchmark_script()
+    script = tool.load('detector_backbones', 'benchmarks')
     assert script.measure('nin', Namespace(**settings, cfg_options=QUICK)) == {'mAP': 2}
     with pytest.raises(InputError, match='is of a training with other settings'):
         script.measure('nin', Namespace(**settings, cfg_options=[*QUICK, 'randomness.seed=3']))
@@ -94,9 +86,9 @@ def test_mistakes_are_named(benchmark):
         assert status == 2 and message in errors, errors
 
 
-def test_backbones_give_the_pyramid_its_maps():
+def test_backbones_give_the_pyramid_its_maps(tool):
     pytest.importorskip('timm', reason='the extra backbones is not installed')
-    module = benchmark_script()
+    module = tool.load('detector_backbones', 'benchmarks')
     cfg = module.detector_config('vgg16', pretrained=True)
     assert cfg.model.neck.in_channels == [256, 512, 512, 512] and cfg.model.backbone.frozen_stages == 2
     for name in ('bn_inception', 'inception_v3', 'xception', 'alexnet', 'nin'):

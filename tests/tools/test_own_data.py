@@ -1,6 +1,5 @@
 """The benchmark that trains on several small data sets."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -25,13 +24,6 @@ QUICK = ' '.join(
 )
 
 
-def benchmark_script():
-    spec = importlib.util.spec_from_file_location('own_data', REPO / 'benchmarks/own_data.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_each_set_gets_a_line(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(mmengine.runner.runner, 'collect_env', dict)
     data = VOC(tmp_path / 'ants')
@@ -47,7 +39,7 @@ def test_each_set_gets_a_line(tool, tmp_path, monkeypatch):
     assert trained['meta']['seed'] == 0 and trained['meta']['iter'] == 1  # Two images, a batch.
 
     # What is finished is not trained again, and never under other settings.
-    script = benchmark_script()
+    script = tool.load('own_data', 'benchmarks')
     (folder / 'seed_0/result.json').write_text('{"AP50": 0.25, "seconds": 90}')
     ants = script.DataSet('ants', data.root, 2, 1)
     again = ('googlenet_faster-rcnn_voc', QUICK.split(), 0, folder / 'seed_0')
@@ -56,18 +48,18 @@ def test_each_set_gets_a_line(tool, tmp_path, monkeypatch):
         script.measure(ants._replace(test=None), *again)
 
 
-def test_the_table_has_mean_and_spread_of_the_seeds():
+def test_the_table_has_mean_and_spread_of_the_seeds(tool):
     rows = {
         ('ants', 'a', 'default'): [dict(AP50=score, seconds=60) for score in (0.7, 0.8, 0.9)],
         ('ants', 'a', 'colder'): [dict(AP50=0.5, seconds=150)],
     }
-    lines = benchmark_script().table(rows).splitlines()
+    lines = tool.load('own_data', 'benchmarks').table(rows).splitlines()
     assert [cell.strip() for cell in lines[2].split('|')[4:-1]] == ['3', '0.800 ± 0.100', '1.0']
     assert [cell.strip() for cell in lines[3].split('|')[4:-1]] == ['1', '0.500', '2.5']
 
 
-def test_words_are_read_or_refused():
-    script = benchmark_script()
+def test_words_are_read_or_refused(tool):
+    script = tool.load('own_data', 'benchmarks')
     assert script.data_set('a=b/c') == ('a', Path('b/c'), None, None)
     assert script.data_set('a=b,200,50') == ('a', Path('b'), 200, 50)
     assert script.variant('default=') == ('default', [])
