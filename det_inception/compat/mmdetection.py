@@ -16,6 +16,7 @@ from torch.utils.data import BatchSampler
 
 from det_inception.compat.deferred import deferred_imports
 from det_inception.compat.namespaces import Namespace
+from det_inception.compat.transformers_names import get_extended_attention_mask, restore_transformers_names
 
 # Three of MMDetection's parts want them, which few models use; they make a third of the time that its import takes.
 _LARGE = {
@@ -26,12 +27,15 @@ _LARGE = {
     'sklearn.gaussian_process.kernels': ['RBF'],
 }
 
+restore_transformers_names()  # MMDetection imports them when it is imported.
 with deferred_imports(_LARGE):
     from mmdet.datasets import samplers
     from mmdet.datasets.transforms import text_transformers
     from mmdet.evaluation.functional import ytviseval
     from mmdet.models.dense_heads import SSDHead
+    from mmdet.models.language_models import bert
     from mmdet.models.roi_heads.mask_heads import fcn_mask_head
+    from mmdet.models.utils import vlfuse_helper
 
 
 def amend_ssd() -> None:
@@ -96,7 +100,39 @@ def amend_aspect_ratio_batches() -> None:
             kind.__iter__ = started_anew(kind.__iter__)
 
 
+def amend_text_masks() -> None:
+    """Lets Grounding DINO's tokens see those of their own phrase: BERT of Transformers 5 takes no mask (N, T, T)."""
+    if getattr(bert.HFBertModel, 'get_extended_attention_mask', None) is not get_extended_attention_mask:
+        return
+    encode = bert.BertEncoder.forward
+
+    def encode_by_phrase(self: torch.nn.Module, x: dict) -> dict:
+        mask = x['attention_mask']
+        if mask.dim() != 3:
+            return encode(self, x)
+        found = encode(self, dict(x, attention_mask=get_extended_attention_mask(self.model, mask)))
+        return dict(found, masks=mask)
+
+    bert.BertEncoder.forward = encode_by_phrase
+
+
+def amend_text_attention() -> None:
+    """Lets GLIP attend to texts: Transformers calls GLIP's own attention, and 5 passes arguments of other names."""
+    if not hasattr(vlfuse_helper.HFBertAttention, 'forward'):
+        return  # Transformers is not installed.
+    if 'head_mask' in inspect.signature(vlfuse_helper.HFBertAttention.forward).parameters:
+        return
+
+    def attend(self: torch.nn.Module, hidden_states: torch.Tensor, *args: object, **kwargs: object) -> tuple:
+        found, *more = self.self(hidden_states, *args, **kwargs)
+        return self.output(found, hidden_states), *more
+
+    vlfuse_helper.BertAttention.forward = attend
+
+
 amend_ssd()
+amend_text_masks()
+amend_text_attention()
 amend_aspect_ratio_batches()
 amend_mask_pasting()
 amend_numpy_names()

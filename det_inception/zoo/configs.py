@@ -89,7 +89,8 @@ def without_weights(node: object) -> object:
     """Returns settings without the pretrained weights that they name."""
     if isinstance(node, dict):
         drop = ('pretrained', 'init_cfg', 'teacher_ckpt')
-        return {key: None if key in drop else without_weights(value) for key, value in node.items()}
+        nothing = {key: False if isinstance(node[key], bool) else None for key in drop if key in node}
+        return {key: without_weights(value) for key, value in node.items()} | nothing
     if isinstance(node, (list, tuple)):
         return type(node)(map(without_weights, node))
     return node

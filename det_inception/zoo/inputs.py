@@ -51,7 +51,7 @@ def make_batch(model: Mapping, training: bool) -> dict:
         return _video(model)
     if issubclass(kind, BaseReID):
         samples = [ReIDDataSample().set_gt_label(number) for number in (0, 0, 1, 1)]
-        return dict(inputs=[_image(128, 64) for _ in samples], data_samples=samples)
+        return dict(inputs=[_image(256, 128) for _ in samples], data_samples=samples)
     batch = _images(model)
     if issubclass(kind, SemiBaseDetector):
         branches = ('sup', 'unsup_teacher', 'unsup_student')
@@ -95,7 +95,6 @@ def _sample(model: Mapping, side: int, number: int) -> DetDataSample:
             homography_matrix=np.eye(3, dtype=np.float32),
             text='cat . dog .',
             custom_entities=True,
-            tokens_positive=-1,
             frame_id=0,
         )
     )

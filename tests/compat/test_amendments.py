@@ -5,13 +5,19 @@ import json
 import os
 import pickle
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmcv.ops import deform_conv2d
 from mmcv.utils import collect_env
 from mmdet.evaluation.functional import YTVIS, YTVISeval
+from mmdet.models.language_models import bert as language_models
+from mmdet.models.utils import vlfuse_helper
 from mmdet.registry import DATA_SAMPLERS
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import HorizontalBoxes
@@ -23,7 +29,7 @@ from torch.utils.data import SequentialSampler
 
 from det_inception import compat
 from det_inception.cli.common import explain
-from det_inception.compat import mmdetection, packages
+from det_inception.compat import mmdetection, packages, transformers_names
 from det_inception.compat.errors import BrokenInstallationError
 from det_inception.compat.operators import convolutions
 from det_inception.registry import MODELS
@@ -259,3 +265,96 @@ def test_a_deformable_convolution_goes_backwards_once(monkeypatch):
     gradients(torch.randn(1, 2, 4, 4).requires_grad_(), torch.randn(1, 18, 4, 4), torch.randn(3, 2, 3, 3))
     (alone,) = gradients(image.detach(), offset.detach(), weight)
     assert len(counted) == 3 and torch.equal(alone, whole[2])
+
+
+# ------------------------------------------------------------------------------------------------------ Transformers
+
+
+class Weights(torch.nn.Linear):
+    """Stands for a model of Transformers: it has weights of a kind."""
+
+    def __init__(self, kind=torch.float32):
+        super().__init__(1, 1, dtype=kind)
+
+
+@pytest.fixture
+def transformers(monkeypatch):
+    """Transformers 5, as far as anyone asks for it: without the names that are gone."""
+    top, modeling, functions = (ModuleType(f'transformers{part}') for part in ('', '.modeling_utils', '.pytorch_utils'))
+    top.__spec__ = ModuleSpec('transformers', None)
+    top.modeling_utils, top.pytorch_utils = modeling, functions
+    functions.apply_chunking_to_forward = functions.prune_linear_layer = len
+    for name in (
+        'GenerationConfig',
+        'GenerationMixin',
+        'PretrainedConfig',
+        'PreTrainedModel',
+        'PreTrainedTokenizerBase',
+    ):
+        setattr(top, name, type(name, (), {}))
+    for module in (top, modeling, functions):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return top
+
+
+def test_names_that_transformers_has_no_more_are_found(transformers):
+    transformers_names.restore_transformers_names()
+    found = transformers.modeling_utils
+    assert found.apply_chunking_to_forward is len and found.PretrainedConfig is transformers.PretrainedConfig
+    assert found.find_pruneable_heads_and_indices is transformers_names.find_pruneable_heads_and_indices
+    tokenizer = type('Tokenizer', (transformers.PreTrainedTokenizerBase,), {'__call__': lambda self, *a, **k: (a, k)})
+    assert tokenizer().batch_encode_plus(['a cat'], padding=True) == ((['a cat'],), {'padding': True})
+
+
+def test_names_that_transformers_has_are_left_alone(transformers):
+    transformers.modeling_utils.prune_linear_layer = transformers.PreTrainedTokenizerBase.batch_encode_plus = max
+    transformers_names.restore_transformers_names()
+    assert transformers.modeling_utils.prune_linear_layer is max
+    assert transformers.PreTrainedTokenizerBase.batch_encode_plus is max
+
+
+@pytest.mark.parametrize('kind', [torch.float32, torch.bfloat16])
+def test_tokens_that_are_not_seen_get_no_attention(kind):
+    model, own = Weights(kind), torch.tensor([[[1, 1, 0], [1, 1, 0], [0, 0, 1]]])
+    for seen, shape in ((own, (1, 1, 3, 3)), (own[:, 0], (1, 1, 1, 3))):
+        added = transformers_names.get_extended_attention_mask(model, seen, None)
+        assert added.shape == shape and added.dtype == kind
+        weights = (torch.zeros(shape, dtype=kind) + added).softmax(-1).reshape(seen.shape)
+        torch.testing.assert_close(weights, (seen / seen.sum(-1, keepdim=True)).to(kind))
+
+
+@given(st.integers(1, 6), st.integers(1, 3), st.data())
+def test_pruned_heads_are_those_of_a_list(heads, size, data):
+    everyone = set(range(heads))
+    gone = data.draw(st.sets(st.sampled_from(sorted(everyone)), max_size=heads - 1))
+    wanted = data.draw(st.sets(st.sampled_from(sorted(everyone))))
+    left, stays = transformers_names.find_pruneable_heads_and_indices(wanted, heads - len(gone), size, gone)
+    outputs = [(head, place) for head in sorted(everyone - gone) for place in range(size)]
+    assert left == wanted - gone
+    assert [outputs[index] for index in stays] == [output for output in outputs if output[0] not in wanted]
+
+
+def test_grounding_dino_and_glip_read_texts_with_the_installed_transformers():
+    """With real parts of Transformers, where they are installed: a token sees those of its phrase alone."""
+    bert = pytest.importorskip('transformers.models.bert.modeling_bert', reason='Transformers is not installed')
+    from transformers import BertConfig
+
+    settings = BertConfig(
+        vocab_size=50, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16
+    )
+    torch.manual_seed(0)
+    encoder = language_models.BertEncoder.__new__(language_models.BertEncoder)
+    torch.nn.Module.__init__(encoder)
+    encoder.model, encoder.num_layers_of_embedded = bert.BertModel(settings, add_pooling_layer=False).eval(), 1
+    ids, own = torch.tensor([[1, 2, 3, 4]]), torch.block_diag(torch.ones(2, 2), torch.ones(2, 2)).bool()[None]
+    text = dict(attention_mask=own, position_ids=torch.tensor([[0, 1, 0, 1]]), token_type_ids=torch.zeros_like(ids))
+    found = encoder(dict(text, input_ids=ids))
+    other = encoder(dict(text, input_ids=torch.tensor([[1, 2, 7, 9]])))
+    assert torch.equal(found['masks'], own)
+    torch.testing.assert_close(found['embedded'][:, :2], other['embedded'][:, :2])
+    assert not torch.allclose(found['embedded'][:, 2:], other['embedded'][:, 2:])
+    layer = vlfuse_helper.BertEncoderLayer(settings).eval()
+    features = dict(hidden=torch.rand(1, 4, 8), masks=torch.tensor([[1, 1, 1, 0]]))
+    first = layer(dict(visual=None, lang=dict(features)))['lang']['hidden']
+    features['hidden'] = torch.cat([features['hidden'][:, :3], torch.rand(1, 1, 8)], dim=1)
+    torch.testing.assert_close(layer(dict(visual=None, lang=features))['lang']['hidden'][:, :3], first[:, :3])
