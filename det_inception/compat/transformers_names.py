@@ -1,7 +1,7 @@
 """Names that Transformers 5 has elsewhere or no more, and for which MMDetection and MMPretrain ask where they were.
 
-MMDetection then takes Transformers for missing, and GLIP cannot be built. Where MMPretrain is installed too, MMDetection
-cannot be imported (a ``TypeError``). GLIP and Grounding DINO encode texts by a method that is gone.
+MMDetection then takes Transformers for missing, and GLIP cannot be built. Where MMPretrain is installed too,
+MMDetection cannot be imported (a ``TypeError``). GLIP and Grounding DINO encode texts by a method that is gone.
 """
 
 from __future__ import annotations
