@@ -22,7 +22,7 @@ from det_inception.zoo.configs import ZooConfig, config_folder, parts_of, read_c
 from det_inception.zoo.trial import build, run
 
 PACKAGES = ('mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy')
-RAN = 'runs'
+RAN, PREDICTS = 'runs', 'predicts alone'
 
 
 class Results:
@@ -103,7 +103,7 @@ def survey(
         if _is_to_do(content['run'].get(tried)):
             content['run'][tried] = in_child(run, models[tried], device, **limits)
             found = content['run'][tried]
-            progress(f'{tried}: {found.get("error") or RAN} ({found.get("seconds", seconds)} s)')
+            progress(f'{tried}: {_outcome(found)} ({found.get("seconds", seconds)} s)')
         content['same'].update({config.name: tried for config in group})
         results.save()
     return results
@@ -124,13 +124,19 @@ def breadth_first(groups: Sequence[list[ZooConfig]]) -> list[list[ZooConfig]]:
 
 
 def state_of(name: str, content: Mapping) -> str:
-    """Returns ``'runs'``, ``'builds'`` (none of its kind was run) or why a config fails."""
+    """Returns ``'runs'``, ``'builds'`` (none of its kind was run), what it does alone, or why a config fails."""
     if name in content['read']:
         return content['read'][name]
     if (error := content['build'][name].get('error')) is not None:
         return error
     tried = content['run'].get(content['same'].get(name))
-    return 'builds' if tried is None else tried.get('error', RAN)
+    return 'builds' if tried is None else _outcome(tried)
+
+
+def _outcome(result: Mapping) -> str:
+    if 'error' in result and 'predict' in result.get('steps', ()):
+        return f'{PREDICTS}; training: {result["error"]}'
+    return result.get('error', RAN)
 
 
 def needs_package(state: str) -> bool:
@@ -156,6 +162,7 @@ def to_markdown(content: Mapping) -> str:
         ['can be built', str(built)],
         ['need a package that is not installed', str(sum(map(needs_package, states.values())))],
         ['run, they or another of the same parts', str(good)],
+        ['likewise, but predict alone', str(sum(state.startswith(PREDICTS) for state in states.values()))],
     ]
     trials = content['run']
     whole = sum('error' not in result for result in trials.values())

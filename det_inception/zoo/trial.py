@@ -65,7 +65,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
     hub = MessageHub.get_current_instance()
     for name in ('iter', 'epoch'):
         hub.update_info(name, 0)
-    error = None
+    network, errors = None, []
     try:
         shrink(model)
         network = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(model))))
@@ -79,14 +79,18 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
             if not any(one.grad is not None for one in network.parameters()):
                 raise ArithmeticError('no weight has got a gradient')
             passed.append('backward')
-        network.eval()
-        with torch.no_grad():
-            network.test_step(_for_prediction(make_batch(model, training=False)))
-        passed.append('predict')
     except Exception as raised:  # The model is a stranger's: anything may go wrong in it.
-        error = said(raised)
+        errors.append(said(raised))
+    if 'build' in passed:  # Configs that are for prediction alone cannot train.
+        try:
+            network.eval()
+            with torch.no_grad():
+                network.test_step(_for_prediction(make_batch(model, training=False)))
+            passed.append('predict')
+        except Exception as raised:
+            errors.append(said(raised))
     result = dict(steps=passed, seconds=round(time.monotonic() - started, 1))
-    return result if error is None else dict(result, error=error)
+    return dict(result, error=errors[0]) if errors else result
 
 
 def _loss(network: nn.Module, batch: Mapping) -> torch.Tensor | None:

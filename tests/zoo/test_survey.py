@@ -69,6 +69,12 @@ def test_a_model_is_built_and_runs(retinanet):
     narrow['neck'].update(in_channels=[8, 16, 32, 64], out_channels=8)
     narrow['bbox_head'].update(in_channels=8, feat_channels=8)
     assert run(narrow)['steps'] == ['build', 'loss', 'backward', 'predict']
+    untrainable = json.loads(json.dumps(narrow))
+    del untrainable['train_cfg']
+    alone = run(untrainable)  # Such as configs of a model that somebody else has trained.
+    assert alone['steps'] == ['build', 'predict'] and alone['error'].startswith('TypeError')
+    content = dict(read={}, build={'a.py': {}}, run={'a.py': alone}, same={'a.py': 'a.py'})
+    assert surveying.state_of('a.py', content) == f'predicts alone; training: {alone["error"]}'
     narrow['neck'].update(in_channels=[8, 16, 32, 65])
     broken = run(narrow)
     assert broken['steps'] == ['build'] and broken['error'].startswith('RuntimeError')
