@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from mmdet.structures.bbox import bbox2roi
 from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
@@ -83,7 +82,8 @@ def measure(
                 start = time.perf_counter()
                 model.predict(inputs, copy.deepcopy(samples))
                 seconds[count].append(time.perf_counter() - start)
-            model.region_scores = remembered(classify(inputs, bbox2roi([boxes]), samples), boxes)
+            rois = torch.nn.functional.pad(boxes, (1, 0))  # Of image 0.
+            model.region_scores = remembered(classify(inputs, rois, samples), boxes)
             for count in counts:
                 settings['preselect']['regions'] = count
                 evaluators[count].process(model.predict(inputs, copy.deepcopy(samples)))

@@ -19,7 +19,7 @@ model = dict(
         rcnn=dict(sampler=dict(num=32, pos_fraction=0.4)),
     ),
     test_cfg=dict(
-        rpn=dict(nms_pre=1000, max_per_img=150),
+        rpn=dict(nms_pre=2000, max_per_img=300),
         rcnn=dict(max_per_class=100, nms=dict(type='box_voting', iou_threshold=0.4, vote=0.5)),
     ),
 )
