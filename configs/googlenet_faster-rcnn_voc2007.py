@@ -17,7 +17,7 @@ train_pipeline = [
 ]
 model = dict(
     train_cfg=dict(rcnn=dict(sampler=dict(num=20))),
-    test_cfg=dict(rpn=dict(max_per_img=200)),
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200)),
 )
 train_dataloader = dict(
     batch_size=2,
