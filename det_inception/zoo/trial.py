@@ -85,7 +85,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
         try:
             network.eval()
             with torch.no_grad():
-                network.test_step(_for_prediction(make_batch(model, training=False)))
+                network.test_step(_for_prediction(make_batch(model, training=False), model))
             passed.append('predict')
         except Exception as raised:
             errors.append(said(raised))
@@ -109,6 +109,8 @@ def _loss(network: nn.Module, batch: Mapping) -> torch.Tensor | None:
     return total
 
 
-def _for_prediction(batch: Mapping) -> dict:
-    """The images alone, of the first branch where a training has several."""
-    return {key: value['sup'] if isinstance(value, Mapping) else value for key, value in copy.deepcopy(batch).items()}
+def _for_prediction(batch: Mapping, model: Mapping) -> dict:
+    """The images alone, of the first branch where a training has several; one image where a text comes in pieces."""
+    batch = {key: value['sup'] if isinstance(value, Mapping) else value for key, value in copy.deepcopy(batch).items()}
+    pieces = any(isinstance(size, int) and size > 0 for size in settings_of(model, 'chunked_size'))
+    return {key: value[:1] for key, value in batch.items()} if pieces else batch
