@@ -316,7 +316,7 @@ def test_the_recall_of_the_issue():
 
 
 @pytest.mark.parametrize(
-    'name', ['faster-rcnn_augmented_voc', 'fast-rcnn_augmented_voc', 'faster-rcnn_augmented_voc2007']
+    'name', ['faster-rcnn_augmented_voc', 'fast-rcnn_augmented_voc', 'faster-rcnn_augmented_voc2007_finish']
 )
 def test_the_augmented_configs_augment(name):
     cfg = Config.fromfile(f'configs/googlenet_{name}.py')
