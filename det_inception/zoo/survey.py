@@ -21,7 +21,7 @@ from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, config_folder, parts_of, read_configs
 from det_inception.zoo.trial import build, run
 
-PACKAGES = ('mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy')
+PACKAGES = ('mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy', 'transformers', 'mmpretrain')
 RAN, PREDICTS = 'runs', 'predicts alone'
 
 

@@ -8,7 +8,10 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = sorted(
-    path.relative_to(REPO).as_posix() for folder in ('tools', 'benchmarks') for path in REPO.glob(f'{folder}/*.py')
+    path.relative_to(REPO).as_posix()
+    for folder in ('tools', 'benchmarks')
+    for path in REPO.glob(f'{folder}/*.py')
+    if "__name__ == '__main__'" in path.read_text()
 )
 TEXTS = [REPO / 'README.md', *REPO.glob('docs/*.md')]
 DOCSTRINGS = [*REPO.glob('configs/**/*.py'), *(REPO / script for script in SCRIPTS)]

@@ -77,7 +77,7 @@ def test_from_training_to_the_mix(tool, mini, tmp_path):
     ]
     rcnn = ('--config', REPO / 'configs/googlenet_rcnn_mini.py')
     status, stdout, stderr = tool('demo', picture, *rcnn, '--out-dir', tmp_path / 'demo', '--cfg-options', *options)
-    assert status == 0 and '1 images' in stdout, stderr
+    assert status == 0 and '1 image, ' in stdout, stderr
     # And MultiBox by itself: objects without a class.
     model = ('--config', config, '--checkpoint', checkpoint, '--score', '0.001')
     assert tool('demo', picture, '--out-dir', tmp_path / 'boxes', *model)[0] == 0

@@ -125,7 +125,7 @@ def test_demo_takes_the_config_by_name(tool, photos, weights, tmp_path):
     config = REPO / 'configs/googlenet_rcnn_imagenet1k.py'
     arguments = ('--config', config, '--weights', weights, '--out-dir', tmp_path, '--device', 'cpu')
     status, stdout, stderr = tool('demo', photos / 'b.png', *arguments, options=SMALL)
-    assert status == 0 and '1 images' in stdout, stderr
+    assert status == 0 and '1 image, ' in stdout, stderr
 
 
 def test_eval_photos_and_eval_detections_agree(tool, photos, weights, tmp_path):
