@@ -97,18 +97,21 @@ def measure(
     return results
 
 
+def said(count: int) -> str:
+    """Returns a number of regions in words."""
+    return 'all' if count == ALL else str(count)
+
+
 def draw(results: dict[int, dict], out: Path) -> None:
-    """Draws AP50 over the seconds of an image."""
+    """Draws mAP over the seconds of an image."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), dpi=110, layout='constrained')
     axes = figure.subplots()
-    rows = list(results.items())
-    axes.plot([row['seconds'] for _, row in rows], [row['mAP'] for _, row in rows], marker='o')
-    for count, row in rows:
-        name = 'all' if count == ALL else str(count)
-        axes.annotate(name, (row['seconds'], row['mAP']), xytext=(4, -12), textcoords='offset points')
-    axes.set(xlabel='seconds an image, without proposals', ylabel='mAP at IoU 0.5', xlim=(0, None), xscale='linear')
+    axes.plot([row['seconds'] for row in results.values()], [row['mAP'] for row in results.values()], marker='o')
+    for count, row in results.items():
+        axes.annotate(said(count), (row['seconds'], row['mAP']), xytext=(4, -12), textcoords='offset points')
+    axes.set(xlabel='seconds an image, without proposals', ylabel='mAP at IoU 0.5', xlim=(0, None))
     save_curves(figure, out)
 
 
@@ -123,7 +126,7 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=100, metavar='N', help='the first of the test (%(default)s)')
     parser.add_argument('--timed', type=int, default=9, metavar='N', help='the first that are timed (%(default)s)')
     parser.add_argument('--engine', help='as for det-inception test, such as auto')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='as for det-inception test')
+    cli.add_config_options(parser, 'settings that override the config')
     parser.add_argument('--out', type=Path, default=Path('preselected_regions.png'), metavar='FILE.png')
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
@@ -144,8 +147,7 @@ def main() -> None:
     results = measure(model, dataset, images, args.timed, counts, cfg.test_evaluator)
     rows = [['regions looked at closely', 'mAP at IoU 0.5', 'seconds an image', 'the median image has']]
     for count, row in results.items():
-        name = 'all' if count == ALL else str(count)
-        rows.append([name, f'{row["mAP"]:.4f}', f'{row["seconds"]:.2f}', f'{row["regions"]:.0f}'])
+        rows.append([said(count), f'{row["mAP"]:.4f}', f'{row["seconds"]:.2f}', f'{row["regions"]:.0f}'])
     print(f'{images} images; reading one and proposing regions takes {results[ALL]["reading"]:.2f} s')
     print(markdown_table(rows, numbers_from=1))
     draw(results, args.out)

@@ -19,7 +19,7 @@ from det_inception.config.data import config_classes, datasets_of, pipeline_step
 from det_inception.datasets.imagenet import read_synsets
 from det_inception.ilsvrc import RULES, describe_rule
 from det_inception.models.backbones.googlenet import GoogLeNet, network_settings
-from det_inception.models.backbones.timm_backbone import ADDRESS, TimmBackbone
+from det_inception.models.backbones.timm_backbone import ADDRESS, TimmBackbone, timm_normalization, timm_testing
 from det_inception.models.classifiers.timm_classifier import count_classes
 from det_inception.models.data_preprocessors.normalization import NormalizationBuffers
 from det_inception.registry import MODELS
@@ -195,12 +195,9 @@ def _member(model: Mapping, network: _Network) -> dict:
     """Returns the config of a trained network that a checkpoint holds."""
     member = copy.deepcopy(model)
     if network.is_timm:
-        preprocessor = member['data_preprocessor']
-        preprocessor.update(network.normalization)
-        settings = {key: model[key] for key in ('chunk_size',) if key in model}
-        name = model['backbone']['model_name']
-        settings.update(model_name=name, num_classes=network.outputs, data_preprocessor=preprocessor)
-        return dict(type='TimmClassifier', **settings)
+        whole = dict(type='TimmClassifier', model_name=model['backbone']['model_name'], num_classes=network.outputs)
+        whole['data_preprocessor'] = dict(member['data_preprocessor'], **network.normalization)
+        return whole | ({'chunk_size': model['chunk_size']} if 'chunk_size' in model else {})
     _adopt(member, network)
     member['num_classes'] = network.outputs
     return member
@@ -221,9 +218,9 @@ def _is_timm(model: Mapping, path: str | Path) -> bool:
 def _read_network(model: Mapping, path: str | Path) -> _Network:
     """Reads a classifier: of GoogLeNet any file with one, of others timm's own or what this project trained."""
     if _is_timm(model, path):
-        said = TimmBackbone.config_from_pretrained(model['backbone'], str(path))
-        outputs = count_classes(model['backbone']['model_name'], path)
-        return _Network({}, said.normalization, outputs, None, said.testing, is_timm=True)
+        name = model['backbone']['model_name']
+        outputs = count_classes(name, path)
+        return _Network({}, timm_normalization(name), outputs, None, timm_testing(name), is_timm=True)
     if model['type'] == 'GoogLeNetClassifier':
         weights = GoogLeNet.read_weights(path)
         return _Network(

@@ -65,7 +65,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
     hub = MessageHub.get_current_instance()
     for name in ('iter', 'epoch'):
         hub.update_info(name, 0)
-    network, errors = None, []
+    error = None
     try:
         shrink(model)
         network = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(model))))
@@ -80,7 +80,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
                 raise ArithmeticError('no weight has got a gradient')
             passed.append('backward')
     except Exception as raised:  # The model is a stranger's: anything may go wrong in it.
-        errors.append(said(raised))
+        error = said(raised)
     if 'build' in passed:  # Configs that are for prediction alone cannot train.
         try:
             network.eval()
@@ -88,9 +88,9 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
                 network.test_step(_for_prediction(make_batch(model, training=False), model))
             passed.append('predict')
         except Exception as raised:
-            errors.append(said(raised))
+            error = error or said(raised)
     result = dict(steps=passed, seconds=round(time.monotonic() - started, 1))
-    return dict(result, error=errors[0]) if errors else result
+    return result if error is None else dict(result, error=error)
 
 
 def _loss(network: nn.Module, batch: Mapping) -> torch.Tensor | None:

@@ -147,16 +147,36 @@ def read_timm(model_name: str, source: str) -> dict[str, Tensor]:
     return found
 
 
-def classifier_layers(network: nn.Module) -> tuple[str, ...]:
-    """Returns the names of the layers of a whole network of timm that tell classes apart, the main one first."""
-    heads = network.pretrained_cfg.get('classifier') or ()
+def create_pretrained(model_name: str, source: str, **settings: object) -> nn.Module:
+    """Returns a network with weights, as timm creates it from ``settings``.
+
+    Args:
+        model_name: Of the network.
+        source: Where the weights come from, for messages.
+        **settings: For ``timm.create_model``.
+
+    Raises:
+        InputError: timm cannot load the weights.
+    """
+    try:
+        return require_timm().create_model(model_name, pretrained=True, **settings)
+    except Exception as error:  # The network, the hub's client and the unpickler raise nearly anything.
+        raise InputError(
+            f'{source}: timm cannot load weights of {model_name} ({first_line(error)}); fetch its file on '
+            'another machine and name that, or correct the network.'
+        ) from error
+
+
+def classifier_layers(settings: Mapping) -> tuple[str, ...]:
+    """Returns the names of the layers that tell classes apart, the main one first, by timm's settings of a network."""
+    heads = settings.get('classifier') or ()
     return (heads,) if isinstance(heads, str) else tuple(heads)
 
 
 def _require_arrays(model_name: str, source: str, found: dict[str, Tensor], uncounted: bool = False) -> dict:
     """Refuses arrays that do not make the network; returns them, with the counters that ``uncounted`` files lack."""
     whole = require_timm().create_model(model_name)
-    heads = tuple(f'{head}.' for head in classifier_layers(whole))
+    heads = tuple(f'{head}.' for head in classifier_layers(whole.pretrained_cfg))
     wanted = {key: value.shape for key, value in whole.state_dict().items() if not key.startswith(heads)}
     if uncounted:
         found = {key: torch.tensor(0) for key in wanted if key.endswith('num_batches_tracked')} | found
@@ -283,7 +303,7 @@ class TimmBackbone(Backbone):
 
         The file may also be a detector or classifier of this project with the network in it.
         """
-        timm, source = require_timm(), str(source)
+        source = str(source)
         if (own := read_own(source)) is not None:
             self._load_own(own, source)
             return
@@ -293,15 +313,7 @@ class TimmBackbone(Backbone):
         elif source != ADDRESS:
             read_timm(self.model_name, source)
             overlay = dict(pretrained_cfg_overlay=dict(file=source))
-        try:
-            loaded = timm.create_model(
-                self.model_name, pretrained=True, features_only=True, out_indices=self._requested, **overlay
-            )
-        except Exception as error:  # The network, the hub's client and the unpickler raise nearly anything.
-            raise InputError(
-                f'{source}: timm cannot load weights of {self.model_name} ({first_line(error)}); fetch its file on '
-                'another machine and name that, or correct the network.'
-            ) from error
+        loaded = create_pretrained(self.model_name, source, features_only=True, out_indices=self._requested, **overlay)
         self.network.load_state_dict(loaded.state_dict())
         self.normalization = copy.deepcopy(KERAS_NORMALIZATION) if keras else timm_normalization(self.model_name)
         print_log(f'TimmBackbone: loaded the weights of {self.model_name} from {source}', logger='current')

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
@@ -17,6 +16,7 @@ from torch import Tensor
 from det_inception.models.backbones.timm_backbone import (
     ADDRESS,
     classifier_layers,
+    create_pretrained,
     current_name,
     is_keras_file,
     read_timm,
@@ -25,7 +25,7 @@ from det_inception.models.backbones.timm_backbone import (
 )
 from det_inception.models.classifiers.image_classifier import put_predictions, softmax_of_views
 from det_inception.registry import MODELS
-from det_inception.utils.errors import InputError, first_line
+from det_inception.utils.errors import InputError
 
 
 @MODELS.register_module()
@@ -83,18 +83,10 @@ class TimmClassifier(BaseModel):
         overlay = {} if str(source) == ADDRESS else dict(file=str(source))
         if overlay:
             count_classes(self.model_name, source)
-        try:
-            loaded = require_timm().create_model(
-                self.model_name,
-                pretrained=True,
-                num_classes=self.num_classes,
-                pretrained_cfg_overlay=dict(overlay, num_classes=self.num_classes),
-            )
-        except Exception as error:  # The network, the hub's client and the unpickler raise nearly anything.
-            raise InputError(
-                f'{source}: timm cannot load weights of {self.model_name} ({first_line(error)}); fetch its file on '
-                'another machine and name that, or correct the network.'
-            ) from error
+        overlay['num_classes'] = self.num_classes
+        loaded = create_pretrained(
+            self.model_name, str(source), num_classes=self.num_classes, pretrained_cfg_overlay=overlay
+        )
         self.network.load_state_dict(loaded.state_dict())
         print_log(f'TimmClassifier: loaded the weights of {self.model_name} from {source}', logger='current')
 
@@ -111,14 +103,13 @@ def count_classes(model_name: str, source: str | Path) -> int:
     """
     timm = require_timm()
     require_known(timm, model_name)
-    with torch.device('meta'):
-        network = timm.create_model(current_name(model_name))
+    settings = timm.get_pretrained_cfg(current_name(model_name)) or timm.models.PretrainedCfg()
     if str(source) == ADDRESS:
-        return network.num_classes
+        return settings.num_classes
     if is_keras_file(str(source)):
         raise InputError(f"{source}: is of Keras, whose classifier is not read; test timm's weights, or {ADDRESS}.")
     found = read_timm(current_name(model_name), str(source))
-    bias = found.get(f'{(*classifier_layers(network), "")[0]}.bias')
+    bias = found.get(f'{(*classifier_layers(settings.to_dict()), "")[0]}.bias')
     if bias is None:
         raise InputError(f'{source}: holds a network without its classifier; name a file that classifies.')
     return bias.numel()
