@@ -65,3 +65,11 @@ def test_the_row_of_all_regions_is_what_the_test_says(tool, tmp_path, monkeypatc
 
     status, _, errors = tool('preselected_regions', *words, '--images', 1, *options, folder='benchmarks')
     assert status == 2 and 'at least two' in errors
+
+    status, said, errors = tool(
+        'preselected_regions', *words, '--counts', 5, 1000, '--coverage', *options, folder='benchmarks'
+    )
+    assert status == 0, (said[-3000:], errors)
+    rows = re.findall(r'^\| (\w+) +\| +([\d.]+) \| +([\d.]+) \|$', said, re.MULTILINE)
+    assert '3 images with 3 objects' in said and [row[0] for row in rows] == ['5', '1000', 'all']
+    assert rows[1][1:] == rows[2][1:] == (rows[2][1],) * 2 and float(rows[2][1]) > 0

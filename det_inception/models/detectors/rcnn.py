@@ -9,6 +9,7 @@ Shape legend: B images in a batch, R regions of all of them, K classes, S the si
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from mmdet.models.detectors import BaseDetector
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from det_inception.models.data_preprocessors.normalization import fit_normalization
 from det_inception.models.layers.consistency import require_channels
 from det_inception.models.layers.postprocess import postprocess, require_nms
-from det_inception.models.layers.preselect import most_promising, pooled_features, require_preselect
+from det_inception.models.layers.preselect import FirstLook, first_look, most_promising, require_preselect
 from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions, predict_in_chunks
 from det_inception.registry import MODELS, TASK_UTILS
 from det_inception.utils.errors import InputError
@@ -38,7 +39,7 @@ class RegionDetector(BaseDetector):
         results = []
         for number, data_sample in enumerate(batch_data_samples):
             image = batch_inputs[number : number + 1]
-            rois = bbox2roi([self._preselect(image, region_proposals(data_sample), data_sample)])
+            rois = bbox2roi([self.preselect(image, region_proposals(data_sample), data_sample)])
             predictions = self.region_scores(image, rois, [data_sample])
             results.append(self._detections(rois, predictions, data_sample, rescale))
         return self.add_pred_to_datasample(batch_data_samples, results)
@@ -48,13 +49,15 @@ class RegionDetector(BaseDetector):
         chunk_size = self.test_cfg['rcnn'].get('chunk_size', 128)
         return predict_in_chunks(lambda chunk: self._classify(inputs, chunk, data_samples), rois, chunk_size)
 
-    def _preselect(self, image: Tensor, boxes: Tensor, data_sample: DetDataSample) -> Tensor:
+    def preselect(self, image: Tensor, boxes: Tensor, data_sample: DetDataSample) -> Tensor:
+        """Returns those of the boxes (R, 4) of an image (1, 3, H, W) that are looked at closely."""
         height, width = data_sample.metainfo['img_shape'][:2]
         image = image[:, :, :height, :width]
-        return most_promising(boxes, lambda sides: self._rough_scores(image, boxes, sides), self.test_cfg['rcnn'])
+        look = partial(self.first_look, image, boxes)
+        return most_promising(boxes, look, (height, width), self.test_cfg['rcnn'])
 
-    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
-        """Returns softmax scores (R, K + 1) of boxes from one look at the image (1, 3, H, W) at each size."""
+    def first_look(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> FirstLook:
+        """Returns what one look at the image (1, 3, H, W), at shorter sides of these lengths, says of boxes (R, 4)."""
         raise NotImplementedError
 
     def _detections(
@@ -142,10 +145,12 @@ class RCNN(RegionClassifier, RegionDetector):
             crops = self.region_warp(inputs, rois, [sample.metainfo['img_shape'][:2] for sample in data_samples])
         return self.classify_regions(crops)
 
-    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
-        windows = self.region_warp.windows(boxes)
-        pooled = pooled_features(self.backbone, image, windows, sides, self.region_warp.size)
-        return self.bbox_head(pooled[:, :, None, None])[0].float().softmax(dim=1)
+    def first_look(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> FirstLook:
+        def classify(features: Tensor) -> Tensor:
+            return self.bbox_head(features[:, :, None, None])[0].float()
+
+        warp = self.region_warp
+        return first_look(self.backbone, classify, image, warp.windows(boxes), sides, warp.size)
 
     @property
     def crop_shape(self) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from det_inception.models.detectors.rcnn import RCNN, RegionDetector
 from det_inception.models.heads.region_classifier_head import RegionClassifierHead
 from det_inception.models.layers.postprocess import postprocess, require_nms
-from det_inception.models.layers.preselect import require_preselect
+from det_inception.models.layers.preselect import FirstLook, require_preselect
 from det_inception.models.layers.region_classifier import RegionPredictions
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
@@ -105,11 +105,12 @@ class RCNNEnsemble(RegionDetector):
                 predictions.append(RegionPredictions(logits, None if deltas is None else mirrored_deltas(deltas)))
         return average_predictions(predictions, self.combine, self.members[0].bbox_head)
 
-    def _rough_scores(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> Tensor:
-        """Returns the mean of the members' softmax scores."""
+    def first_look(self, image: Tensor, boxes: Tensor, sides: Sequence[float]) -> FirstLook:
+        """Returns the means of the members' scores and maps."""
         with_ones = torch.cat([image.float(), image.new_ones(image[:, :1].shape, dtype=torch.float32)], 1)
         images = (normalize_crops(with_ones, member.data_preprocessor) for member in self.members)
-        return torch.stack([m._rough_scores(i, boxes, sides) for m, i in zip(self.members, images)]).mean(0)
+        looks = [member.first_look(one, boxes, sides) for member, one in zip(self.members, images)]
+        return FirstLook(*(torch.stack(values).mean(0) for values in zip(*looks)))
 
     # --------------------------------------------------------------------------------------- MMDetection's contract
 
