@@ -27,7 +27,7 @@ from det_inception.ilsvrc import DET_CLASSES
 from det_inception.ilsvrc.imagenet import DET_OF_LEAF, DET_OF_VOC, IMAGENET_CLASSES, VOC_OF_LEAF
 from det_inception.models.classifiers.googlenet_classifier import load_classifier
 from det_inception.models.detectors.rcnn import RCNN, region_proposals
-from det_inception.models.layers.class_maps import GRID, image_maps, pool_boxes, sample_grid
+from det_inception.models.layers.class_maps import GRID, area_shares, image_maps, pool_boxes, sample_grid
 from det_inception.models.layers.evidence import cam_iou, coverage, rescore
 from det_inception.models.layers.postprocess import select_detections
 from det_inception.registry import MODELS
@@ -111,7 +111,7 @@ class ImageNetRCNN(PretrainedModule, RCNN):
             pooled = pool_boxes(maps, boxes, self.region_warp.size, self.backbone.first_center)
             leaves = self.fc(pooled).softmax(dim=1)
             scores = self._sum_leaves(leaves)
-            chosen = self._most_promising(scores, boxes, height * width)
+            chosen = self._most_promising(scores, area_shares(boxes, height, width))
         boxes, leaves, scores = boxes[chosen], leaves[chosen], scores[chosen]
         if settings['regions']:
             logits, _ = self.region_scores(inputs, bbox2roi([boxes]), [sample])
@@ -135,10 +135,9 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         order = torch.linspace(1, 0, len(boxes), device=boxes.device)
         return boxes[nms(boxes, order, settings['proposal_iou'])[: settings['proposals'] + 1]]
 
-    def _most_promising(self, scores: Tensor, boxes: Tensor, image_area: float) -> Tensor:
+    def _most_promising(self, scores: Tensor, shares: Tensor) -> Tensor:
         """Returns the positions of the regions that deserve the second look, of equal ones the larger; or of all."""
-        areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) / image_area
-        promise = (scores * areas.sqrt()[:, None]).amax(dim=1)
+        promise = (scores * shares.sqrt()[:, None]).amax(dim=1)
         return promise.argsort(descending=True, stable=True)[: self.test_cfg['rcnn']['regions'] or None]
 
     def _sum_leaves(self, probabilities: Tensor) -> Tensor:
@@ -155,7 +154,7 @@ class ImageNetRCNN(PretrainedModule, RCNN):
         width: int,
     ) -> Tensor:
         """Lowers the scores (R, K) of small regions, and of those that do not fit the map of a class."""
-        areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) / (height * width)
+        areas = area_shares(boxes, height, width)
         if not self.test_cfg['rcnn'].get('evidence', True):
             return scores * areas.sqrt()[:, None]
         labels = (scores.amax(dim=0) > self.test_cfg['rcnn']['score_thr']).nonzero().flatten()  # (L,)

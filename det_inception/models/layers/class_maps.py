@@ -67,6 +67,11 @@ def pool_boxes(maps: Sequence[tuple[float, Tensor]], boxes: Tensor, size: float,
     return means
 
 
+def area_shares(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Returns the share of an image's area that each box (R, 4) has: float32 (R,)."""
+    return (boxes[:, 2:] - boxes[:, :2]).float().prod(dim=1).clamp(min=0) / (height * width)
+
+
 def sample_grid(features: Tensor, scale: float, height: int, width: int, first_center: float) -> Tensor:
     """Reads a map (F, h, w) of an image of this height and width at the centers of a G x G grid: (F, G, G).
 

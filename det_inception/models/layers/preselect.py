@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from det_inception.models.layers.class_maps import STRIDE, image_maps, pool_boxes, sample_grid
+from det_inception.models.layers.class_maps import STRIDE, area_shares, image_maps, pool_boxes, sample_grid
 from det_inception.models.layers.evidence import cam_iou, coverage
 from det_inception.utils.errors import InputError
 
@@ -120,9 +120,8 @@ def rate(boxes: Tensor, scores: Tensor, evidence: Tensor, image_size: tuple[int,
     for label in (best >= UNLIKELY * best.max()).nonzero().flatten().tolist():
         fit[:, label] = cam_iou(evidence[label].cpu().numpy(), covered)
     fit = torch.from_numpy(fit).to(scores.device).clamp(min=NO_FIT)
-    areas = (boxes[:, 2:] - boxes[:, :2]).float().prod(dim=1) / (height * width)
     order = torch.arange(len(boxes), device=scores.device) / len(boxes)
-    return (scores * fit).amax(dim=1) * areas.clamp(min=0).sqrt() * (-ORDER * order).exp()
+    return (scores * fit).amax(dim=1) * area_shares(boxes, height, width).sqrt() * (-ORDER * order).exp()
 
 
 def first_look(
