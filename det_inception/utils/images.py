@@ -250,12 +250,23 @@ def _require_complete(content: bytes, name: str) -> None:
 
 def _decode_with_opencv(content: bytes) -> np.ndarray | None:
     """The pixels in their stored depth, (H, W, 3) BGR or (H, W); None if OpenCV cannot read them."""
+    if _is_tiff(content) and _would_be_darkened(content):
+        return None
     turn = 0 if _is_tiff(content) else cv2.IMREAD_IGNORE_ORIENTATION
     pixels = _opencv(content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | turn)
     if pixels is None:  # It replicates no gray floats.
         pixels = _opencv(content, cv2.IMREAD_UNCHANGED)
         pixels = _opencv(content, cv2.IMREAD_ANYDEPTH | turn) if pixels is not None and pixels.ndim == 2 else None
     return pixels
+
+
+def _would_be_darkened(content: bytes) -> bool:
+    """Whether a TIFF has 8-bit colors beside transparency, by which OpenCV multiplies them."""
+    try:
+        with Image.open(io.BytesIO(content), formats=['TIFF']) as image:
+            return image.mode == 'RGBA' and set(image.tag_v2[TiffImagePlugin.BITSPERSAMPLE]) == {8}
+    except Exception:  # Pillow reads fewer kinds of TIFF.
+        return False
 
 
 def _is_tiff(content: bytes) -> bool:

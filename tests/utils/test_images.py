@@ -133,6 +133,10 @@ def test_pillow_reads_deep_pixels_where_opencv_does_not(picture, monkeypatch):
 def test_transparent_pixels_keep_their_color(picture, tmp_path):
     cv2.imwrite(str(tmp_path / 'alpha.png'), np.dstack([picture, np.zeros((60, 80), np.uint8)]))
     assert (read_image(tmp_path / 'alpha.png') == picture).all()
+    for alpha in (0, 128):  # OpenCV multiplies the colors of such a TIFF by it.
+        pixels = np.dstack([picture[:, :, ::-1], np.full((60, 80), alpha, np.uint8)])
+        Image.fromarray(pixels).save(tmp_path / 'alpha.tif', compression='tiff_lzw')
+        assert (read_image(tmp_path / 'alpha.tif') == picture).all()
 
 
 @pytest.mark.parametrize('format', ['JPEG', 'PNG', 'WEBP', 'TIFF'])
