@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from det_inception.weights.checkpoints import read_checkpoint
@@ -82,6 +83,6 @@ def _candidates(folder: Path) -> list[Path]:
     named = content.decode(errors='replace').strip('\0\n\r\t ')
     stated = [folder / Path(named).name, Path(named)] if named and '\0' not in named else []
     others = [path for pattern in ('epoch_*.pth', 'iter_*.pth') for path in folder.glob(pattern)]
-    paths = [path for path in stated if path.is_file()][:1]
+    paths = [path for path in stated if os.path.isfile(path)][:1]
     paths += sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)
     return list(dict.fromkeys(paths))

@@ -132,7 +132,7 @@ def test_the_last_checkpoint(trained):
     assert find_last_checkpoint(folder) == str(trained)
     trained.with_name('epoch_2.pth').write_bytes(trained.read_bytes()[:1000])
     # Emptied or damaged, or naming what is gone or not whole: the newest whole one.
-    for content in (b'', b'\0' * 50, b'\xff\xfe', b'epoch_7.pth', str(folder / 'epoch_2.pth').encode()):
+    for content in (b'', b'\0' * 50, b'\xff\xfe', b'epoch_7.pth', b'x' * 300, str(folder / 'epoch_2.pth').encode()):
         last.write_bytes(content)
         assert find_last_checkpoint(folder) == str(trained)
     last.unlink()
