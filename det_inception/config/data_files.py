@@ -12,6 +12,7 @@ from mmengine.fileio import register_handler
 from mmengine.fileio.handlers.yaml_handler import YamlHandler
 
 from det_inception.config.errors import ConfigError
+from det_inception.utils.yaml_keys import require_different_keys
 
 SUFFIXES = ('.yaml', '.yml', '.json')
 MAX_BYTES = 4 << 20
@@ -38,6 +39,7 @@ class SafeYamlHandler(YamlHandler):
 
         Raises:
             ValueError: Its aliases multiply what it says without end.
+            yaml.MarkedYAMLError: It says two things of one setting.
         """
         loader = _Loader(file)
         try:
@@ -46,6 +48,7 @@ class SafeYamlHandler(YamlHandler):
                 return None
             if _count(node, {}) > MAX_VALUES:  # Before anything is built of it, or hashed.
                 raise ValueError('its aliases make more of it than a config can have')
+            require_different_keys(node)
             return loader.construct_document(node)
         finally:
             loader.dispose()

@@ -48,6 +48,7 @@ FOREIGN = {
         for n in range(60)
     )
     + '\n? *b59\n: 1',
+    'a setting twice': 'model: {{type: RCNN}}\nmodel: {{type: FasterRCNN}}',
     'itself': 'model: &a {{b: *a}}',
     'deep nesting': '[' * 20_000,
     'no config': '- 5',
