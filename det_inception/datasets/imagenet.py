@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmengine.dataset import BaseDataset
 
+from det_inception.formats.folders import is_folder
 from det_inception.formats.lists import read_list
 from det_inception.formats.records import DataError
 from det_inception.registry import DATASETS
@@ -84,7 +85,7 @@ class ImageNetDataset(BaseDataset):
     def _class_folders(self) -> list[str]:
         try:
             with os.scandir(self.folder) as entries:
-                names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+                names = sorted(entry.name for entry in entries if is_folder(entry) and not entry.name.startswith('.'))
         except OSError as error:
             raise DataError(
                 f'{self.folder}: the folder of the classes cannot be read ({error.strerror}); check data_root and '

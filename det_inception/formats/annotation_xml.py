@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from det_inception.formats.records import read_start
+from det_inception.formats.records import is_marked, read_start
 from det_inception.utils.errors import ErrorHandler, InputError, raise_error
 
 MAX_XML_BYTES = 4 << 20  # the largest annotation of the challenge has 0.1 MB
@@ -157,5 +157,4 @@ def _read_object(element: ElementTree.Element, number: int, source: str | os.Pat
             f'{source}: object {number}, {name!r}, has {", ".join(_SIDES)} = {tuple(box)}, which is no box; mend it or '
             'remove the object.'
         )
-    difficult = (element.findtext('difficult') or '').strip().lower() in ('1', 'true', 'yes')
-    return AnnotatedObject(name, tuple(box), difficult)
+    return AnnotatedObject(name, tuple(box), is_marked(element.findtext('difficult')))

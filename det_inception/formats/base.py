@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from det_inception.formats.lists import read_list
+from det_inception.formats.lists import list_text, read_list
 from det_inception.formats.records import Box, DataError, ImageRecord
 from det_inception.utils.errors import ErrorHandler, raise_error
 from det_inception.utils.images import ImageError, image_size
@@ -179,7 +179,7 @@ class Format(ABC):
         (source,) = split.lists
         lines = read_list(source)
         return {
-            source.with_name(f'{name}.txt'): ''.join(f'{lines[position]}\n' for position in positions)
+            source.with_name(f'{name}.txt'): list_text(lines[position] for position in positions)
             for name, positions in members.items()
         }
 

@@ -80,7 +80,7 @@ def read_image_sizes(
             try:
                 sizes.append(image_size(path))
             except ImageError as error:
-                on_error('missing image' if not path.exists() else 'unreadable image', path, error)
+                on_error('missing image' if not os.path.exists(path) else 'unreadable image', path, error)
                 faults.append(path)
                 sizes.append((0, 0))
         return sizes

@@ -21,8 +21,9 @@ from det_inception.formats.base import (
     sized,
     training_first,
 )
+from det_inception.formats.folders import files_of
 from det_inception.formats.labelme import is_labelme
-from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord
+from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord, is_marked
 from det_inception.utils.errors import ErrorHandler, raise_error
 
 # Other tasks' files that lie beside COCO's instances_*.json.
@@ -104,7 +105,7 @@ class COCO(Format):
             piece = dict(
                 content,
                 images=[image for image in content['images'] if part_of[image['id']] == name],
-                annotations=[item for item in content.get('annotations', ()) if part_of[item['image_id']] == name],
+                annotations=[item for item in content.get('annotations', ()) if part_of.get(_image_id(item)) == name],
             )
             files[folder / f'{name}.json'] = json.dumps(piece)
         return files
@@ -156,7 +157,7 @@ def category_names(
     names: dict[Hashable, str] = {}
     for number, category in enumerate(categories):
         try:
-            identity, name = category['id'], str(category['name'])
+            identity, name = category['id'], _class_name(category['name'])
             first = names.setdefault(identity, name)
         except _WRONG_CONTENT as error:
             on_error('annotation', source, _unlike_coco(source, f'number {number} of its categories', error))
@@ -225,7 +226,7 @@ def _inside(folder: Path, name: str, source: Path) -> Path:
 
     Of a path of another machine (``C:\me\images\a.jpg``, ``../images/a.jpg``) the longest end that is there is taken.
     """
-    if '\\' in name and not (folder / name).exists():
+    if '\\' in name and not os.path.exists(folder / name):
         name = name.replace('\\', '/')
     path = folder / name
     relative = os.path.relpath(path, folder) if os.path.isabs(name) else os.path.normpath(name)
@@ -233,7 +234,7 @@ def _inside(folder: Path, name: str, source: Path) -> Path:
     if is_outside or name[1:3] == ':/':
         parts = [part for part in name.split('/') if part not in ('', '.', '..')]
         ends = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
-        path = next(filter(_is_file, ends), path)
+        path = next(filter(os.path.isfile, ends), path)
         if is_outside and path == folder / name:
             raise DataError(
                 f'{source}: the image {name!r} lies outside the folder of images {folder}; name the folder that holds '
@@ -254,10 +255,10 @@ def _objects_by_image(
             notes.append(Note('ids', source, f'{source}: {text}'))
     for number, annotation in enumerate(annotations):
         try:
-            ignore = bool(annotation.get('ignore'))
+            ignore = is_marked(annotation.get('ignore'))
             if ignore and annotation.get('bbox') is None:
                 continue
-            x, y, width, height = (float(value) for value in annotation['bbox'])
+            x, y, width, height = _numbers(annotation['bbox'])
             box = (x, y, x + width, y + height)
             if not all(abs(value) < 1e9 for value in box):  # JSON as Python reads it knows NaN.
                 raise ValueError(f'the box {annotation["bbox"]} is none')
@@ -276,8 +277,20 @@ def _objects_by_image(
             )
             on_error('ids', source, error)
             continue
-        of_image.append(ObjectRecord(name, box, ignore, bool(annotation.get('iscrowd'))))
+        of_image.append(ObjectRecord(name, box, ignore, is_marked(annotation.get('iscrowd'))))
     return objects
+
+
+def _class_name(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not str(value).strip():
+        raise ValueError(f'{value!r} is no name')
+    return str(value)
+
+
+def _numbers(box: object) -> list[float]:
+    if not isinstance(box, list):  # Of a text, each digit would be a number.
+        raise ValueError(f'the box {box!r} is no list')
+    return [float(value) for value in box]
 
 
 def _part(content: dict, name: str, source: str | Path, on_error: ErrorHandler, kind: str = 'annotation') -> list[Any]:
@@ -293,6 +306,12 @@ def _part(content: dict, name: str, source: str | Path, on_error: ErrorHandler, 
     return []
 
 
+def _image_id(annotation: dict) -> Hashable:
+    """The image of an annotation; of one that is passed over it may be anything."""
+    identity = annotation.get('image_id')
+    return identity if isinstance(identity, Hashable) else None
+
+
 def _named(number: int, annotation: object) -> str:
     identity = annotation.get('id') if isinstance(annotation, dict) else None
     return f'number {number} of its annotations' if identity is None else f'the annotation of id {identity!r}'
@@ -305,8 +324,8 @@ def _unlike_coco(source: str | Path, part: str, error: Exception) -> DataError:
 
 
 def _json_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob('*.json'), key=lambda path: (role(path.stem) is None, path.name))
-    return sorted(path for path in files[:_MANY] if path.is_file())
+    files = sorted(files_of(folder, '.json'), key=lambda path: (role(path.stem) is None, path.name))
+    return sorted(files[:_MANY])
 
 
 def _root_of(path: Path) -> Path:
@@ -348,11 +367,4 @@ def _image_folder(root: Path, source: Path, content: dict) -> Path:
 
 
 def _number_of_files(folder: Path, names: Sequence[str]) -> int:
-    return sum(_is_file(folder / name) for name in names)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # A name too long, or with a null character.
-        return False
+    return sum(os.path.isfile(folder / name) for name in names)

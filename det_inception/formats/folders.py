@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from det_inception.utils.images import IMAGE_SUFFIXES
 
@@ -42,8 +42,35 @@ def walk(root: str | os.PathLike, suffixes: Iterable[str] | None = IMAGE_SUFFIXE
             if entry.name.startswith('.'):
                 continue
             path = os.path.join(relative, entry.name)
-            if entry.is_dir():
+            if is_folder(entry):
                 (links if entry.is_symlink() else folders).append(path)
             elif suffixes is None or os.path.splitext(entry.name)[1].lower() in suffixes:
                 keys.append(PurePath(path).as_posix())
     return sorted(keys)
+
+
+def files_of(folder: Path, *suffixes: str) -> list[Path]:
+    """Returns the files of a folder, not of those in it, whose names end so, in small letters or capitals; sorted.
+
+    Hidden ones are left out, as by :func:`walk`.
+    """
+    try:
+        names = [name for name in os.listdir(folder) if not name.startswith('.')]
+    except OSError:
+        names = []
+    paths = [folder / name for name in names if os.path.splitext(name)[1].lower() in suffixes]
+    return sorted(filter(os.path.isfile, paths))
+
+
+def any_case(path: Path) -> Path:
+    """Returns a file; where there is none, the one with its suffix in capitals, if that is there."""
+    other = path.with_name(f'{path.stem}{path.suffix.upper()}')
+    return other if not os.path.isfile(path) and os.path.isfile(other) else path
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder or a link to one; a link that ends in itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -181,7 +182,7 @@ def _name_and_index(line: str, split: ILSVRCDetSplit) -> tuple[str, int | None]:
 
 
 def _is_there(name: str, split: ILSVRCDetSplit) -> bool:
-    return (split.annotations / f'{name}.xml').exists() or (split.images / f'{name}.JPEG').exists()
+    return os.path.exists(split.annotations / f'{name}.xml') or os.path.exists(split.images / f'{name}.JPEG')
 
 
 def _records(split: ILSVRCDetSplit, on_error: ErrorHandler) -> Iterator[ImageRecord]:
@@ -196,7 +197,7 @@ def _records(split: ILSVRCDetSplit, on_error: ErrorHandler) -> Iterator[ImageRec
         source = split.annotations / f'{name}.xml'
         annotation = _annotation(source, on_error) if annotations is None else next(annotations)
         path = split.images / f'{name}.JPEG'
-        if annotation is None and not path.exists():  # Training images without an object have no annotation.
+        if annotation is None and not os.path.exists(path):  # Training images without an object have no annotation.
             error = DataError(
                 f'{path}: neither image nor annotation exists; check data_root, add them, or take it out of '
                 f'{listed_in}.'
@@ -215,7 +216,7 @@ def _records(split: ILSVRCDetSplit, on_error: ErrorHandler) -> Iterator[ImageRec
 
 
 def _annotation(source: Path, on_error: ErrorHandler) -> ImageAnnotation | None:
-    if not source.exists():
+    if not os.path.exists(source):
         return None
     try:
         return read_xml(source, on_error)

@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from det_inception.formats.records import Box, DataError, ObjectRecord, read_start
+from det_inception.formats.records import Box, DataError, ObjectRecord, is_marked, read_start
 from det_inception.formats.sidecars import Annotation, SidecarFormat
 from det_inception.utils.errors import ErrorHandler
 
@@ -55,7 +55,7 @@ class LabelMe(SidecarFormat):
                 box = bounding_box(kind, shape['points'])
                 group = shape.get('group_id')
                 key = number if group is None else (label, repr(group))
-                difficult = bool(shape.get('difficult'))
+                difficult = is_marked(shape.get('difficult'))
             except _WRONG_CONTENT as error:
                 reason = f'{type(error).__name__} {error}'
                 text = f'{path}: shape {number} is not as LabelMe has it ({reason}); correct or remove it.'

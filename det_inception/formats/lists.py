@@ -59,6 +59,22 @@ def numbered_lines(path: str | Path) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(_LINE_END.split(text), start=1) if line.strip()]
 
 
+def list_text(names: Iterable[str]) -> str:
+    """Returns the content of a list of images.
+
+    Raises:
+        DataError: A name would not be read back as it is.
+    """
+    names = list(names)
+    for name in names:
+        if name != name.strip() or _LINE_END.search(name):
+            raise DataError(
+                f'{name!r}: a list of images holds no name that begins with a blank or has a line break in it; rename '
+                'the image, and its annotation.'
+            )
+    return ''.join(f'{name}\n' for name in names)
+
+
 def split_number(line: str) -> tuple[str, int | None]:
     """Returns a line without the number behind it, and the number.
 

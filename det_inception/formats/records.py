@@ -40,6 +40,11 @@ def read_start(path: str | os.PathLike, size: int, error_type: type[InputError])
         ) from error
 
 
+def is_marked(mark: object) -> bool:
+    """Whether a mark such as ``difficult`` or ``iscrowd`` is set, as a number, a truth value or a text of either."""
+    return mark.strip().lower() in ('1', 'true', 'yes') if isinstance(mark, str) else bool(mark)
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectRecord:
     """One object of an image.

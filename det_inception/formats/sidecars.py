@@ -28,7 +28,8 @@ from det_inception.formats.base import (
     sized,
     training_first,
 )
-from det_inception.formats.lists import ImageNames, read_list, without_suffix
+from det_inception.formats.folders import any_case, files_of, is_folder
+from det_inception.formats.lists import ImageNames, list_text, read_list, without_suffix
 from det_inception.formats.records import DataError, ImageRecord, ObjectRecord
 from det_inception.utils.errors import ErrorHandler, InputError, raise_error, some
 from det_inception.utils.images import IMAGE_SUFFIXES
@@ -97,6 +98,10 @@ class SidecarFormat(Format):
         """Whether a file of the format's suffix is one of its annotations, at a glance."""
         return True
 
+    def annotation_file(self, folder: Path, name: str) -> Path:
+        """Returns the annotation of an image, in the folder of annotations, by its name without suffix."""
+        return any_case(folder / f'{name}{self.annotation_suffix}')
+
     def claim(self, path: Path) -> str | None:
         for found in self.folders(path) if path.is_dir() else ():
             where = 'beside' if found.images == found.annotations else f'in {found.annotations.name} for'
@@ -139,7 +144,7 @@ class SidecarFormat(Format):
         whole = _whole(split.root, self.folders(split.root))
         names = [os.path.relpath(record.path, whole.images).replace(os.sep, '/') for record in records]
         return {
-            split.root / self.lists_folder / f'{name}.txt': ''.join(f'{names[position]}\n' for position in positions)
+            split.root / self.lists_folder / f'{name}.txt': list_text(names[position] for position in positions)
             for name, positions in members.items()
         }
 
@@ -153,7 +158,7 @@ class SidecarFormat(Format):
         return [Split(part.name, self.name, root, (), part.images, part.annotations) for part in found]
 
     def _lists(self, root: Path) -> tuple[list[Path], dict[str, str]]:
-        found = {path.stem: path for path in sorted((root / self.lists_folder).glob('*.txt'))}
+        found = {path.stem: path for path in files_of(root / self.lists_folder, '.txt')}
         passed_over = {}
         if not self.lists_folder:  # Of texts beside the images, only those that are called so are lists.
             found = {stem: path for stem, path in found.items() if stem in ('train', 'val', 'valid', 'test')}
@@ -198,7 +203,7 @@ class SidecarFormat(Format):
                 on_error('list', source, error)
                 continue
             name = Path(found[0]).with_suffix('').as_posix()
-            file = annotations / f'{name}{self.annotation_suffix}'
+            file = self.annotation_file(annotations, name)
             annotation = self._annotation(file, on_error)
             for text in annotation.notes:
                 if text not in said:
@@ -212,7 +217,7 @@ class SidecarFormat(Format):
         suffix = self.annotation_suffix
         annotated, others = [], []
         for key in names.keys:
-            exists = (annotations / f'{without_suffix(key)}{suffix}').is_file()
+            exists = os.path.isfile(self.annotation_file(annotations, without_suffix(key)))
             (annotated if exists else others).append(key)
         if others and not annotated:
             raise DataError(
@@ -278,8 +283,8 @@ class _Search:
             return False
         known = self.look(images)[0]
         pairs = [stem for stem in stems if stem in known]
-        suffix = self.format.annotation_suffix
-        return any(self.format.is_annotation(annotations / f'{stem}{suffix}') for stem in islice(pairs, 5))
+        files = (self.format.annotation_file(annotations, stem) for stem in islice(pairs, 5))
+        return any(map(self.format.is_annotation, files))
 
     def look(self, folder: Path) -> tuple[set[str], list[str], list[Path]]:
         """Returns the stems of the images and of the annotations in a folder, and the folders in it."""
@@ -293,9 +298,9 @@ class _Search:
                             continue
                         if suffix.lower() in IMAGE_SUFFIXES:
                             images.add(stem)
-                        elif suffix == self.format.annotation_suffix:
+                        elif suffix.lower() == self.format.annotation_suffix:
                             annotations.append(stem)
-                        elif entry.is_dir():
+                        elif is_folder(entry):
                             folders.append(Path(entry.path))
             except OSError:
                 pass

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from det_inception.formats.base import Format, FoundSplits, Note, Split, SplitContent, training_first
 from det_inception.formats.cache import read_image_sizes
-from det_inception.formats.folders import walk
-from det_inception.formats.lists import ImageNames, read_list, spellings
+from det_inception.formats.folders import any_case, files_of, walk
+from det_inception.formats.lists import ImageNames, list_text, read_list, spellings
 from det_inception.formats.records import Box, DataError, ImageRecord, ObjectRecord
 from det_inception.utils.errors import ErrorHandler, raise_error, some
+from det_inception.utils.images import IMAGE_SUFFIXES
 
 _PARTS = ('train', 'val', 'valid', 'test')
 _DIVIDED = 'split.yaml'
 _FILES = (_DIVIDED, 'data.yaml', 'data.yml', 'dataset.yaml')  # the first that is there, before any other name
 _MAX_YAML_BYTES = 1 << 20  # ImageNet's names have 0.04 MB
 _MAX_LABEL_BYTES = 32 << 20
+_CLASSES = 'classes'  # what LabelImg and Label Studio call the text beside the labels that names the classes
 _FAR_OUTSIDE = 2  # beyond this a number is no share of a width, but pixels
 
 
@@ -93,7 +94,7 @@ class YOLO(Format):
         if source.suffix.lower() not in ('.yaml', '.yml'):
             return super().divide(split, members, records)
         files = {
-            source.with_name(f'{name}.txt'): ''.join(f'./{records[position].image_id}\n' for position in positions)
+            source.with_name(f'{name}.txt'): list_text(f'./{records[position].image_id}' for position in positions)
             for name, positions in members.items()
         }
         content = {key: value for key, value in _load_yaml(source).items() if key not in (*_PARTS, 'path')}
@@ -133,7 +134,7 @@ class _Description:
             self.parts[part] = entries
         base = content.get('path')
         self.bases = [path.parent]
-        if isinstance(base, str) and base and (path.parent / base).is_dir():
+        if isinstance(base, str) and base and os.path.isdir(path.parent / base):
             self.bases.insert(0, path.parent / base)
 
     def entries(self, part: str) -> list[str]:
@@ -166,10 +167,13 @@ class _Reader:
     def records(self, entries: list[str]) -> Iterator[ImageRecord]:
         paths = [path for entry in self._located(entries) for path in self._images(entry)]
         sizes = read_image_sizes(paths, on_error=self.on_error)
+        folders: dict[Path, set[Path]] = {}
         for path, (height, width) in zip(paths, sizes):
             key = os.path.relpath(path, self.root).replace(os.sep, '/')
             source = self._label_file(path, key)
+            folders.setdefault(source.parent, set()).add(path.parent)
             yield ImageRecord(key, path, height, width, source, self._objects(source, height, width))
+        self._say_unused(folders)
         if paths and not self.labeled:
             self._note('annotation', f'none of the {len(paths)} images has a label file such as {source}.')
         if paths and any(key.startswith('../') for key in (os.path.relpath(path, self.root) for path in paths[:1])):
@@ -245,8 +249,21 @@ class _Reader:
 
     def _label_file(self, path: Path, key: str) -> Path:
         """Where the labels of an image are: the last ``images`` of its path is ``labels``, or else beside it."""
-        candidates = [self.root / _to_labels(key), Path(_to_labels(path.absolute().as_posix()))]
+        candidates = [any_case(self.root / _to_labels(key)), any_case(Path(_to_labels(path.absolute().as_posix())))]
         return next(filter(os.path.exists, candidates), candidates[0])
+
+    def _say_unused(self, images: Mapping[Path, set[Path]]) -> None:
+        """Notes label files of no image: another spelling of its name makes an image one without objects.
+
+        Args:
+            images: The folders of images that have their labels in a folder.
+        """
+        for labels, folders in images.items():
+            stems = {path.stem for folder in folders for path in files_of(folder, *IMAGE_SUFFIXES)}
+            unused = [path.name for path in files_of(labels, '.txt') if path.stem not in stems | {_CLASSES}]
+            if labels not in folders and unused:
+                text = f'{labels}: holds labels of no image that is there ({some(unused)}); call them as the image.'
+                self.notes.append(Note('annotation', labels, text))
 
     def _objects(self, source: Path, height: int, width: int) -> list[ObjectRecord]:
         try:
@@ -350,8 +367,7 @@ def _description_files(root: Path) -> list[Path]:
     named = [path for path in named if path.name != _DIVIDED or _describes(path)]
     if named:
         return named[:1]
-    files = islice(sorted([*root.glob('*.yaml'), *root.glob('*.yml')]), 20)
-    return [path for path in files if _describes(path)]
+    return [path for path in files_of(root, '.yaml', '.yml')[:20] if _describes(path)]
 
 
 def _description_file(root: Path) -> Path:
@@ -373,6 +389,8 @@ def _describes(path: Path) -> bool:
 def _load_yaml(path: Path) -> dict[str, Any]:
     import yaml  # Comes with MMEngine; only this format needs it.
 
+    from det_inception.utils.yaml_keys import require_different_keys
+
     try:
         with open(path, 'rb') as file:
             content = file.read(_MAX_YAML_BYTES + 1)
@@ -381,7 +399,10 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     if len(content) > _MAX_YAML_BYTES:
         raise DataError(f'{path}: more than {_MAX_YAML_BYTES >> 20} MB are no data.yaml; name the right file.')
     try:
-        loaded = yaml.load(content, Loader=yaml.BaseLoader)  # Only text: a class may be "no" or "12".
+        loader = yaml.BaseLoader(content)  # Only text: a class may be "no" or "12".
+        document = loader.get_single_node()
+        require_different_keys(document)
+        loaded = None if document is None else loader.construct_document(document)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:200]
         raise DataError(f'{path}: is no valid YAML ({reason}); correct it.') from error
@@ -400,8 +421,10 @@ def _names(content: dict[str, Any], path: Path) -> dict[int, str]:
             found = dict(enumerate(names if isinstance(names, list) else ()))
     except (TypeError, ValueError):
         found = {}
-    if not found or not all(isinstance(name, str) for name in found.values()):
+    if not found or len(found) < len(names) or not all(isinstance(name, str) for name in found.values()):
         raise DataError(f'{path}: names is no list of names, nor a dict of them by number; write "names: [cat, dog]".')
+    if unnamed := [number for number, name in found.items() if not name.strip()]:
+        raise DataError(f'{path}: names has no name for class {unnamed[0]}; give it one.')
     first: dict[str, int] = {}
     for number, name in found.items():
         if first.setdefault(name, number) != number:

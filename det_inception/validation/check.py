@@ -137,7 +137,7 @@ def _check_unlisted(scans: list[Scan], files: ImageFiles, problems: Problems) ->
                 problems.add('not listed', WARNING, '', path, text)
         suffix = split.format.annotation_suffix or '.xml'
         for key in walk(split.files.annotations, [suffix]) if split.files.annotations else ():
-            name = key.removesuffix(suffix)
+            name = os.path.splitext(key)[0]
             # That a listed image is missing is said already.
             if not (name in names or name in entries or os.path.normpath(folder / name) in stems):
                 source = split.files.annotations / key

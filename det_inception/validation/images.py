@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -87,12 +87,12 @@ class ImageFiles:
         """Only finds out which of them are missing."""
         self._make_room(len(self.paths))
         for index, path in enumerate(self.paths):
-            if not Path(path).is_file():
+            if not os.path.isfile(path):
                 self.faults[index] = f'{path}: there is no such image; add it or take it out of the list.'
 
     def is_missing(self, index: int) -> bool:
         """Whether there is no such file at all."""
-        return not Path(self.paths[index]).exists()
+        return not os.path.exists(self.paths[index])
 
     def identity(self, index: int) -> ImageIdentity | None:
         """Returns what proposals were made for, or None if the image was not read."""
@@ -108,11 +108,16 @@ class ImageFiles:
                 names = os.listdir(folder or '.')
             except (OSError, ValueError):
                 names = []
-            listing = {os.path.splitext(name)[0].casefold(): name for name in sorted(names)}
-            self._listings[folder] = listing | {name.casefold(): name for name in sorted(names)}
+            listing = {_plain(os.path.splitext(name)[0]): name for name in sorted(names)}
+            self._listings[folder] = listing | {_plain(name): name for name in sorted(names)}
         listing = self._listings[folder]
-        found = listing.get(name.casefold()) or listing.get(os.path.splitext(name)[0].casefold())
+        found = listing.get(_plain(name)) or listing.get(_plain(os.path.splitext(name)[0]))
         return f' (did you mean {found}?)' if found and found != name else ''
+
+
+def _plain(name: str) -> str:
+    """A name without what may differ where one is meant: small letters, and accents, which macOS writes apart."""
+    return unicodedata.normalize('NFC', name).casefold()
 
 
 _Seen = str | tuple[ImageIdentity, tuple[int, int], np.ndarray, int]

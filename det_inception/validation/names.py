@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 # A class is rare beside another if it has at most this many objects, and this part of the other's.
@@ -40,4 +41,4 @@ def similar_classes(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r'[\W_]+', '', name.casefold()) or name
+    return re.sub(r'[\W_]+', '', unicodedata.normalize('NFC', name).casefold()) or name

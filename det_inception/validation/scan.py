@@ -130,7 +130,7 @@ class _Scanner:
         if half_read:
             return
         if split.test_mode:
-            if split.format.name == 'ilsvrc' and not left and not record.source.exists():
+            if split.format.name == 'ilsvrc' and not left and not os.path.exists(record.source):
                 text = 'there is no annotation, so that the image counts as one without objects; add it.'
                 self.note('annotation', WARNING, record.source, text)
             return

@@ -147,6 +147,9 @@ ANNOTATIONS = {
     'no size': ({}, dict(width=None, height=None), [BOX], 0),
     'size 0': (dict(bbox=[50, 30, 90, 90]), dict(width=0, height=0), [(50, 30, WIDTH, HEIGHT)], 0),
     'from Windows': ({}, dict(file_name='sub\\a.jpg'), [BOX], 0),
+    'numbers as text': (dict(bbox=['10', '10', '20', '20'], iscrowd='0', ignore='false'), {}, [BOX], 0),
+    'crowd as text': (dict(iscrowd='1'), {}, [], 1),
+    'ignore as text': (dict(ignore='True'), {}, [], 1),
 }
 # fmt: on
 

@@ -48,6 +48,47 @@ def test_parts_and_records(layout, root):
         assert not notes or layout.format == 'yolo'  # Paths of other machines are worth a word.
 
 
+@pytest.mark.parametrize('name', [name for name, layout in LAYOUTS.items() if layout.format != 'ilsvrc'])
+def test_suffixes_in_capitals(name, root):
+    """Of annotations and of the file that describes the set; lists are named with theirs."""
+    layout = LAYOUTS[name]
+    layout.build(root)
+    for path in sorted(root.rglob('*')):
+        if path.suffix in ('.xml', '.json', '.yaml') or (path.suffix == '.txt' and 'labels' in path.parts):
+            path.rename(path.with_suffix(path.suffix.upper()))
+    splits = recognize(root).splits(root).splits
+    found = [content(split)[0] for split in splits]
+    parts = [NAMES] if layout.in_one else [PARTS.get(split.name) or PARTS[split.role] for split in splits]
+    assert found == [expected(part, layout.format) for part in parts]
+
+
+def test_a_link_to_itself_hides_nothing_else(root):
+    """Neither from who looks for the layout, nor from who looks for the images."""
+    LAYOUTS['labelme'].build(root)
+    for name in ('0', 'loop', 'z.jpg', 'z.json'):
+        (root / name).symlink_to(name)
+    (root / 'z.jpg').unlink()
+    (split,) = recognize(root).splits(root).splits
+    assert content(split)[0] == expected(NAMES)
+
+
+def test_an_image_whose_annotation_could_not_be_named_is_left_out(root):
+    """A name that is as long as names may be has no room for another suffix."""
+    LAYOUTS['labelme'].build(root)
+    write_image(root / f'{"n" * 251}.jpg', *SIZE)
+    found, notes = content(find_part(root, 'all'))
+    assert found == expected(NAMES) and '1 images have no annotation (.json) and are left out' in notes[0]
+
+
+@pytest.mark.parametrize('name', [' a.jpg', 'a\nb.jpg', 'a\rb.jpg'])
+def test_names_that_no_list_can_hold_are_not_written_to_one(name, root):
+    LAYOUTS['labelme'].build(root)
+    write_image(root / name, *SIZE)
+    write((root / name).with_suffix('.json'), (root / f'{NAMES[0]}.json').read_text())
+    with pytest.raises(DataError, match='a list of images holds no name that .*; rename the image'):
+        divide(root, dict(train=1, val=1))
+
+
 @pytest.mark.parametrize('layout', IN_ONE.values(), ids=IN_ONE)
 def test_a_layout_in_one_part_is_divided(layout, root):
     """``split`` writes what the finder then takes, and the two parts together are the data set."""
@@ -236,6 +277,12 @@ def test_wrong_files_of_labelme(content, said, root):
     with pytest.raises(AssertionError, match=said):  # pytest.raises has the words for a search in a sentence
         raise AssertionError(faults[0])
     assert faults[0].startswith(str(root / 'a.json')) and '\n' not in faults[0]
+
+
+@pytest.mark.parametrize('mark, difficult', [('0', False), ('false', False), ('1', True), (None, False), (True, True)])
+def test_marks_of_labelme_may_be_text(mark, difficult, root):
+    record, _, _ = read_labelme(root, shapes(('cat', 'rectangle', [[1, 1], [5, 5]], dict(difficult=mark))))
+    assert [item.difficult for item in record.objects] == [difficult]
 
 
 def test_sizes_of_labelme_are_checked(root):

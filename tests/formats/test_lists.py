@@ -131,6 +131,7 @@ def test_the_walk_follows_links_and_ends(tmp_path):
     os.symlink(tmp_path / 'store', tmp_path / 'root/0link')
     os.symlink(tmp_path / 'root', tmp_path / 'root/a/circle')
     os.symlink(tmp_path / 'nowhere', tmp_path / 'root/broken.jpg')
+    os.symlink('loop', tmp_path / 'root/loop')
     os.symlink(tmp_path / 'root/a', tmp_path / 'root/0again')  # Images keep their own folder's name.
     keys = walk(tmp_path / 'root')
     assert [key for key in keys if key != 'broken.jpg'] == ['0link/5.jpg', '3.jpeg', 'a/1.jpg', 'a/b/2.PNG']

@@ -164,6 +164,12 @@ def test_labels_that_are_no_text(content, said, root):
         ('train: images/train\nnames: {a: cat}\n', 'names is no list of names'),
         ('train: images/train\nnames: [[cat]]\n', 'names is no list of names'),
         ('train: images/train\nnames: [cat, dog]\nnc: 3\n', 'nc is 3, and names has 2'),
+        ("train: images/train\nnames: [cat, '']\n", 'names has no name for class 1'),
+        ('train: images/train\nnames: {0: cat, 3: }\n', 'names has no name for class 3'),
+        ('train: images/train\nnames: {0: cat, 0: dog}\n', "is no valid YAML .*'0' is there twice"),
+        ('train: images/train\nnames: {0: cat, 00: dog}\n', 'names is no list of names'),
+        ('train: images/train\nnames: [cat, dog]\ntrain: images/val\n', "is no valid YAML .*'train' is there twice"),
+        (f'train: nowhere\npath: {"x" * 300}\nnames: [cat, dog]\n', "there is no 'nowhere'"),
         ('names: [cat, dog]\n', 'it names no images'),
         ('train: {a: b}\nnames: [cat, dog]\n', 'train is .*not the path'),
         ('train: 3\nnames: [cat, dog]\n', "there is no '3'"),
@@ -245,3 +251,14 @@ def test_any_line_is_a_label_or_has_a_reason(line):
         assert '\n' not in str(error)
     else:
         assert label >= 0 and len(box) == 4
+
+
+def test_labels_of_no_image_are_worth_a_word(root):
+    """Of another spelling, as from a system that knows no capitals: the image would be one without objects."""
+    make_yolo(root)
+    (root / 'labels/train/a.txt').rename(root / 'labels/train/A.txt')
+    write(root / 'labels/train/classes.txt', 'cat\ndog\n')
+    records, notes, _ = read(root)
+    assert not records['images/train/a.jpg'].objects
+    said = [note for note in notes if 'labels of no image' in note]
+    assert said == [f'{root}/labels/train: holds labels of no image that is there (A.txt); call them as the image.']

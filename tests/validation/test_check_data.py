@@ -315,6 +315,9 @@ def test_each_message_names_its_file_in_one_line(tmp_path):
 def test_a_name_of_another_case_is_suggested(tmp_path):
     data = VOC(tmp_path).add('train', 'a').add('val', 'Photo').list('val', 'photo')
     assert '(did you mean Photo.jpg?)' in said(check(data.root), 'missing image', 'error')[0]
+    data.list('val', 'caf\u00e9')
+    data.image('Photo').rename(data.image('cafe\u0301'))  # As macOS writes it.
+    assert '(did you mean cafe\u0301.jpg?)' in said(check(data.root), 'missing image', 'error')[-1]
     other = COCO(tmp_path / 'coco').add('train', 'a').add('val', 'b')
     other.content['val']['images'][0]['file_name'] = 'b.JPG'
     assert '(did you mean b.jpg?)' in said(check(other.save().root), 'missing image', 'error')[0]

@@ -72,6 +72,7 @@ def test_meant(name, found):
         ({'cart': 90, 'car': 100}, []),  # Both are frequent: two classes.
         ({'racoon': 1, 'raccoon': 5}, []),
         ({'raccoon': 100, 'racoon': 0}, []),  # In the list of classes only.
+        ({'caf\u00e9': 9, 'cafe\u0301': 5}, [('cafe\u0301', 'caf\u00e9')]),
         ({'猫': 9, '犬': 9, '!': 1, '?': 1}, []),
         ({}, []),
     ],
