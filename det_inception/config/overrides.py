@@ -63,6 +63,7 @@ def apply_options(cfg: Config, options: Mapping) -> None:
         if name in own:
             _apply_length(cfg, name, own[name])
     _merge(cfg, {key: value for key, value in options.items() if key not in own})
+    _require_lengths(cfg)
     if own.get('classes') is not None and isinstance(cfg.get('model'), dict):
         set_classes(cfg, own['classes'])
 
@@ -132,6 +133,7 @@ def _apply_length(cfg: Config, name: str, length: int) -> None:
             f'{cfg.filename}: {name} does not fit its {loop.get("type", "missing train_cfg")}; set '
             f'{next((other for other in ("max_epochs", "max_iters") if other in loop), "train_cfg")}.'
         )
+    _require_length(cfg, name, length)
     factor = length / loop[name]
     for schedule in cfg.get('param_scheduler') or ():
         if schedule['type'] == 'MultiStepLR' and schedule.get('by_epoch', True) == (name == 'max_epochs'):
@@ -140,6 +142,19 @@ def _apply_length(cfg: Config, name: str, length: int) -> None:
         if name == 'max_epochs' and hook['type'] == 'EMAHook' and hook.get('begin_epoch'):
             hook.begin_epoch = max(1, round(hook.begin_epoch * factor))
     loop[name] = length
+
+
+def _require_lengths(cfg: Config) -> None:
+    """Refuses a training without end or beginning before data and weights are read for it."""
+    loop = cfg.get('train_cfg')
+    for name in ('max_epochs', 'max_iters', 'val_interval') if isinstance(loop, dict) else ():
+        if loop.get(name) is not None:
+            _require_length(cfg, f'train_cfg.{name}', loop[name])
+
+
+def _require_length(cfg: Config, name: str, length: object) -> None:
+    if type(length) is not int or length < 1:
+        raise ConfigError(f'{cfg.filename}: {name} is {length!r} and should be a whole number of at least 1.')
 
 
 def _apply_proposals(cfg: Config, options: Mapping) -> None:

@@ -13,7 +13,7 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmcv.transforms.utils import cache_randomness
 
 from det_inception.formats.records import DataError
-from det_inception.proposals import ProposalStore, build_method
+from det_inception.proposals import ProposalError, ProposalStore, build_method
 from det_inception.proposals.cache import cached
 from det_inception.proposals.methods import DEFAULT_METHOD
 from det_inception.proposals.sources import read_image
@@ -73,7 +73,8 @@ class LoadRegionProposals(BaseTransform):
             (``XDG_CACHE_HOME``); ``''``: nowhere.
 
     Raises:
-        ProposalError: The method cannot be built, or the store cannot be read or was made by another method.
+        ProposalError: ``max_num`` is no number, the method cannot be built, or the store cannot be read or was made by
+            another method.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class LoadRegionProposals(BaseTransform):
         max_num: int = -1,
         cache_dir: str | None = None,
     ) -> None:
+        if type(max_num) is not int or max_num < -1:
+            raise ProposalError(f'max_num is {max_num!r}; give a whole number of proposals, or -1 for all.')
         self.store = ProposalStore(store) if store else None
         self.max_num = max_num
         self.method = None

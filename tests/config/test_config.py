@@ -15,7 +15,14 @@ from torch.nn import ModuleList
 from det_inception.cli.common import explain
 from det_inception.config.classifier import is_classifier
 from det_inception.config.data import pipeline_steps
-from det_inception.config.loading import ConfigError, config_classes, datasets, is_class_agnostic, load_config
+from det_inception.config.loading import (
+    ConfigError,
+    config_classes,
+    datasets,
+    is_class_agnostic,
+    load_config,
+    read_config,
+)
 from det_inception.config.options import read_options
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import NORMALIZATION
@@ -322,6 +329,13 @@ def test_missing_config(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------- settings of any kind
+
+
+@pytest.mark.parametrize('word', ['max_epochs', 'train_cfg.max_epochs', 'train_cfg.val_interval'])
+@pytest.mark.parametrize('value', ['0', '-3', '2.5', 'nan', 'True'])
+def test_lengths_are_whole_numbers(word, value):
+    with pytest.raises(ConfigError, match=rf'{word} is .* and should be a whole number of at least 1\.'):
+        read_config(MINI, options=read_options([f'{word}={value}']))
 
 
 JUDGED_LATER = (

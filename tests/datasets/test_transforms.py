@@ -74,6 +74,12 @@ def test_proposals_are_selective_search_s(scene):
     assert (few['proposals'] == results['proposals'][:3]).all()
 
 
+@pytest.mark.parametrize('max_num', [-5, 1.5, 'abc', True, None])
+def test_the_number_of_proposals_is_a_number(max_num):
+    with pytest.raises(InputError, match='max_num is .*; give a whole number of proposals, or -1 for all'):
+        LoadRegionProposals(SMALL, max_num=max_num)
+
+
 def test_cache(scene, tmp_path, monkeypatch):
     calls = []
 
