@@ -116,7 +116,7 @@ def require_output(path: str | Path | None, option: str) -> None:
         option: What names it, for the message.
 
     Raises:
-        InputError: It is a folder, or its folder cannot be written to.
+        InputError: It is a folder or a device, or its folder cannot be written to.
     """
     from det_inception.utils.files import require_writable
 
@@ -124,6 +124,8 @@ def require_output(path: str | Path | None, option: str) -> None:
         return
     if Path(path).is_dir():
         raise InputError(f'{path}: is a folder; name a file with {option}.')
+    if Path(path).exists() and not Path(path).is_file():
+        raise InputError(f'{path}: is a device or pipe, and would be replaced by a file; name a file with {option}.')
     require_writable(Path(path).parent, f'{Path(path).name} cannot be written there', f'choose another {option}')
 
 

@@ -43,9 +43,12 @@ def atomic_write(
         The path to write to.
 
     Raises:
-        InputError: There is no such folder, it may not be written to, or the disk is full.
+        InputError: There is no such folder, it may not be written to, the disk is full, or the path is a device.
     """
     path, temporary = Path(path), None
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        # A user who may do anything would exchange /dev/null for a file.
+        raise error_type(f'{path}: is a device or pipe, and would be replaced by a file; name a file.')
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from det_inception.cli.common import require_output
 from det_inception.proposals import ProposalError
 from det_inception.utils.errors import InputError
 from det_inception.utils.files import atomic_write, reason, write_bytes, write_cache, write_text, write_texts
@@ -128,6 +129,17 @@ def test_the_temporary_name_cannot_be_prepared(tmp_path: Path, monkeypatch):
     with pytest.raises(InputError, match='file exists'):
         write_bytes(tmp_path / 'a.txt', b'new')
     assert (tmp_path / 'victim').read_text() == 'precious' and link.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='there are no pipes')
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path):
+    """Nor a device: whoever may do anything would do away with /dev/null."""
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    for write in (lambda: write_text(pipe, 'a'), lambda: require_output(pipe, '--json')):
+        with pytest.raises(InputError, match=r'pipe: is a device or pipe, .*; name a file'):
+            write()
+    assert pipe.is_fifo() and [path.name for path in tmp_path.iterdir()] == ['pipe']
 
 
 def test_a_file_is_as_readable_as_any_other(tmp_path: Path):
