@@ -26,7 +26,7 @@ from det_inception.config.data import (
 )
 from det_inception.config.data_files import read_config_file
 from det_inception.config.errors import ConfigError, explain_config_errors
-from det_inception.config.overrides import apply_options
+from det_inception.config.overrides import apply_options, require_heeded_classes
 from det_inception.config.weights import apply_checkpoints, apply_weights, checkpoint_list, is_score_file
 from det_inception.utils.included import CONFIGS, advice, find_checkpoint, find_config
 
@@ -70,6 +70,7 @@ def load_config(
     cfg = read_config(path, options=options, data_root=data_root)
     with explain_config_errors(path):
         _complete(cfg, checkpoint_list(checkpoint), weights)
+        require_heeded_classes(cfg, options or {})
     return cfg
 
 

@@ -29,6 +29,7 @@ from mmengine.runner import Runner
 from det_inception.config.data import datasets, pipeline_steps, set_classes
 from det_inception.config.errors import ConfigError
 from det_inception.proposals.methods import DEFAULT_METHOD, with_options
+from det_inception.utils.errors import counted
 
 RUNNER_SETTINGS = (*inspect.signature(Runner).parameters, 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn')
 """What MMEngine reads from a config's top level, whether or not a config has it."""
@@ -101,6 +102,21 @@ def _merge(cfg: Config, options: dict) -> None:
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         reason = ' '.join(str(error).split())
         raise ConfigError(f'{cfg.filename}: --cfg-options does not fit the config ({reason}); correct it.') from error
+
+
+def require_heeded_classes(cfg: Config, options: Mapping) -> None:
+    """Refuses an option for the size of a head that the classes have overridden.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for key, value in options.items():
+        heeded = _setting(cfg.to_dict(), key)
+        if key.endswith('.num_classes') and heeded is not None and heeded != value:
+            raise ConfigError(
+                f'{cfg.filename}: {key} is {value!r}, but the detector has {counted(heeded, "class", "classes")}; '
+                'leave it out, or name the classes: classes=cat,dog.'
+            )
 
 
 def _same_kind(old: object, new: object) -> bool:

@@ -149,6 +149,9 @@ def test_classes_from_the_training_data(voc):
     assert [dataset.metainfo['classes'] for dataset in datasets(cfg)] == [('house', 'tree')] * 3
     cfg = load_config(VOC, data_root=voc, options={'classes': 'tree'})
     assert config_classes(cfg) == ('tree',) and cfg.model.bbox_head.num_classes == 1
+    with pytest.raises(ConfigError, match=r'model.bbox_head.num_classes is 7, but the detector has 2 classes'):
+        load_config(VOC, data_root=voc, options={'model.bbox_head.num_classes': 7})
+    assert load_config(VOC, data_root=voc, options={'model.bbox_head.num_classes': 2}).model.bbox_head.num_classes == 2
     with pytest.raises(ConfigError, match='no training data to read them from'):
         load_config(VOC, data_root=voc, options={'train_dataloader': None})
     with pytest.raises(InputError, match='nowhere: no such file or folder; check the path'):
