@@ -97,6 +97,8 @@ def _merge(cfg: Config, options: dict) -> None:
             raise ConfigError(
                 f'{cfg.filename}: {key} is {group!r} and cannot be {value!r}; give it the same kind of value.'
             )
+        if isinstance(group, tuple) and isinstance(value, list):
+            options = {**options, key: tuple(value)}  # MMDetection's Resize takes no list.
     try:
         cfg.merge_from_dict(options)
     except (KeyError, TypeError, AttributeError, IndexError) as error:

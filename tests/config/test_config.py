@@ -26,7 +26,7 @@ from det_inception.config.loading import (
 from det_inception.config.options import read_options
 from det_inception.models import GoogLeNet
 from det_inception.models.backbones.googlenet import NORMALIZATION
-from det_inception.registry import MODELS, TRANSFORMS
+from det_inception.registry import DATASETS, MODELS, TRANSFORMS
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import ImageError
 from det_inception.weights.files import CheckpointError
@@ -141,6 +141,13 @@ def test_data_root_reaches_every_data_set(voc):
     assert [dataset.data_root for dataset in datasets(cfg)] == ['there'] * 3
     cfg = load_config(MINI, options={'test_dataloader.dataset.data_root': 'own'})
     assert [dataset.data_root for dataset in datasets(cfg)] == ['data/mini', 'data/mini', 'own']
+
+
+def test_a_list_of_the_command_line_stands_for_a_tuple_of_the_config(voc):
+    key = 'test_dataloader.dataset.pipeline.1.scale'
+    cfg = load_config('googlenet_faster-rcnn_voc', data_root=voc, options=read_options([f'{key}=[960,576]']))
+    assert cfg.test_dataloader.dataset.pipeline[1].scale == (960, 576)
+    DATASETS.build(cfg.test_dataloader.dataset)
 
 
 def test_classes_from_the_training_data(voc):

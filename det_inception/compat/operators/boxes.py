@@ -42,38 +42,48 @@ def softnms(
     Returns:
         int64 (D,), which boxes these are.
     """
-    corners, left = boxes.detach().double().numpy(), np.arange(len(boxes))
-    current, picked = scores.detach().double().numpy().copy(), []
-    while len(left):
-        best = left[current[left].argmax()]
+    corners = _columns(boxes.detach(), offset)
+    current, alive, picked = scores.detach().double().numpy().copy(), np.ones(len(boxes), bool), []
+    final = current.copy()
+    while len(picked) < len(boxes):
+        best = current.argmax()
+        if picked and not current[best] >= min_score:  # Scores fall, so none of those that are left comes back.
+            break
         picked.append(best)
-        left = left[left != best]
-        iou = _iou_with(corners[best], corners[left], offset)
+        final[best], current[best], alive[best] = current[best], -np.inf, False
+        iou = _iou_with(corners[:, best], corners)
         if method == 2:
-            current[left] *= np.exp(-(iou**2) / sigma)
+            factor = np.exp(-(iou**2) / sigma)
         else:
-            current[left] *= np.where(iou >= iou_threshold, 1 - iou if method == 1 else 0, 1)
-        left = left[current[left] >= min_score]
+            factor = np.where(iou >= iou_threshold, 1 - iou if method == 1 else 0, 1)
+        np.multiply(current, factor, out=current, where=alive)
     kept = torch.tensor(picked, dtype=torch.long)
-    dets[: len(kept), :4], dets[: len(kept), 4] = boxes[kept], torch.from_numpy(current)[kept].to(dets.dtype)
+    dets[: len(kept), :4], dets[: len(kept), 4] = boxes[kept], torch.from_numpy(final)[kept].to(dets.dtype)
     return kept
 
 
 def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
     """Groups boxes (N, 5), scores last: the best box of each group first, then those that it suppresses."""
-    corners, scores = dets[:, :4].double().numpy(), dets[:, 4].double().numpy()
-    left, groups = np.argsort(-scores, kind='stable'), []
+    left = np.argsort(-dets[:, 4].double().numpy(), kind='stable')
+    corners, groups = _columns(dets[:, :4], 0)[:, left], []
     while len(left):
+        close = _iou_with(corners[:, 0], corners[:, 1:]) >= iou_threshold
         best, rest = left[0], left[1:]
-        close = _iou_with(corners[best], corners[rest], 0) >= iou_threshold
-        groups.append([int(best), *map(int, rest[close])])
-        left = rest[~close]
+        groups.append([int(best), *rest[close].tolist()])
+        left, corners = rest[~close], corners[:, 1:][:, ~close]
     return groups
 
 
-def _iou_with(box: np.ndarray, others: np.ndarray, offset: int) -> np.ndarray:
-    """IoU (N,) of a box (4,) with others (N, 4); widths and heights are x2 - x1 + offset."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    common = np.clip(high - low + offset, 0, None).prod(1)
-    area, areas = (box[2:] - box[:2] + offset).prod(), (others[:, 2:] - others[:, :2] + offset).prod(1)
-    return common / np.maximum(area + areas - common, 1e-12)
+def _columns(boxes: Tensor, offset: int) -> np.ndarray:
+    """Returns float64 (5, N): x1, y1, x2 and y2 beyond the last pixel, and area; a row is read at once."""
+    x1, y1, x2, y2 = boxes.double().numpy().T
+    x2, y2 = x2 + offset, y2 + offset
+    return np.stack([x1, y1, x2, y2, (x2 - x1) * (y2 - y1)])
+
+
+def _iou_with(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """IoU (N,) of a box (5,) with others (5, N), see :func:`_columns`."""
+    width = np.minimum(box[2], others[2]) - np.maximum(box[0], others[0])
+    height = np.minimum(box[3], others[3]) - np.maximum(box[1], others[1])
+    common = np.maximum(width, 0) * np.maximum(height, 0)
+    return common / np.maximum(box[4] + others[4] - common, 1e-12)
