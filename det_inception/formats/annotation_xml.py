@@ -5,7 +5,9 @@ Boxes are given as they stand in the file: inclusive pixel indices, counted from
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +17,8 @@ from det_inception.formats.records import is_marked, read_start
 from det_inception.utils.errors import ErrorHandler, InputError, raise_error
 
 MAX_XML_BYTES = 4 << 20  # the largest annotation of the challenge has 0.1 MB
+_DECLARATION = re.compile(rb'<\?xml[^>]{0,100}?\bencoding\s*=\s*["\']([\w.:-]{1,40})["\']')
+_OF_THE_PARSER = ('utf-8', 'utf-16', 'iso8859-1', 'ascii')
 _SIDES = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
@@ -120,14 +124,34 @@ def xml_root(content: bytes, source: str | os.PathLike) -> ElementTree.Element:
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(content, True)
+        parser.Parse(_decoded(content), True)
     except AnnotationError:
         raise
     except (expat.ExpatError, ValueError, LookupError) as error:  # The latter two: an unknown encoding.
-        raise AnnotationError(
-            f'{source}: the annotation is not well-formed XML ({error}); mend or remove it.'
-        ) from error
+        advice = 'mend or remove it' if _is_utf8(content) else 'mend or remove it, or save it as UTF-8'
+        raise AnnotationError(f'{source}: the annotation is not well-formed XML ({error}); {advice}.') from error
     return builder.close()
+
+
+def _decoded(content: bytes) -> bytes | str:
+    """Decodes what declares an encoding that the parser does not know, such as GBK; leaves the rest to the parser.
+
+    Raises:
+        LookupError: There is no encoding of this name.
+        ValueError: The file is not in it.
+    """
+    declared = _DECLARATION.match(content)
+    if declared is None or codecs.lookup(name := declared[1].decode('ascii')).name in _OF_THE_PARSER:
+        return content
+    return content.decode(name)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode('utf-8')
+    except ValueError:
+        return False
+    return True
 
 
 def _whole(size: ElementTree.Element | None, side: str) -> int:

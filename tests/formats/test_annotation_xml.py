@@ -128,6 +128,16 @@ REFUSED = {
     'truncated': (b'<a><b>1</b>', 'not well-formed'),
     'empty': (b'', 'not well-formed'),
     'no XML': (b'\xff\xd8\xff\xe0', 'not well-formed'),
+    'not in the encoding that it declares': (
+        '<?xml version="1.0" encoding="GBK"?><a>ä</a>'.encode('latin-1'),
+        "'gbk' codec can't decode.*save it as UTF-8",
+    ),
+    'an encoding without a declaration': ('<a>浣熊</a>'.encode('gbk'), 'not well-formed.*or save it as UTF-8'),
+    'no encoding of texts': (b'<?xml version="1.0" encoding="zlib"?><a/>', 'not well-formed'),
+    'a document type in GBK': (
+        '<?xml version="1.0" encoding="GBK"?><!DOCTYPE a [<!ENTITY b "熊">]><a>&b;</a>'.encode('gbk'),
+        'document type',
+    ),
     'unknown encoding': (b'<?xml version="1.0" encoding="klingon"?><a/>', 'encoding|not well-formed'),
     'too large': (b'<a>' + bytes(MAX_XML_BYTES), 'more than 4 MB'),
 }
@@ -143,4 +153,13 @@ def test_xml_from_strangers_is_refused(data: bytes, message: str):
 def test_ordinary_xml_is_read_in_its_own_encoding():
     assert xml_root('<a><b>ä &amp; 1</b></a>'.encode('utf-16'), 'a.xml').findtext('b') == 'ä & 1'
     latin = '<?xml version="1.0" encoding="iso-8859-1"?><a>ä</a>'.encode('latin-1')
+    for encoding, word in (
+        ('GBK', '浣熊'),
+        ('gb2312', '浣熊'),
+        ('Shift_JIS', 'アライグマ'),
+        ('Big5', '浣熊'),
+        ('euc-kr', '너구리'),
+    ):
+        content = f"<?xml version='1.0' encoding='{encoding}'?>\n<a><b>{word}</b></a>".encode(encoding)
+        assert xml_root(content, 'a.xml').findtext('b') == word
     assert xml_root(latin, 'a.xml').text == 'ä'
