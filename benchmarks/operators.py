@@ -17,17 +17,15 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import det_inception.compat  # Before mmcv.ops.
+from det_inception.compat.operators import OPERATORS, install_operators  # Before mmcv.ops.
 
 # isort: split
 import mmcv.ops
 import torch
 from torch import Tensor
 
-from det_inception.compat.operators import OPERATORS, install_operators
 from det_inception.utils.tables import markdown_table
 
-assert det_inception.compat
 STAND_IN = types.SimpleNamespace(**OPERATORS)
 
 

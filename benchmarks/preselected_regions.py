@@ -111,8 +111,8 @@ def coverage(model: RegionDetector, dataset: Dataset, images: int, counts: list[
     """
     settings = model.test_cfg['rcnn']
     settings['preselect'] = dict(settings.get('preselect') or {})
-    objects = []
-    regions: dict[int, tuple[list, list]] = {count: ([], []) for count in counts}
+    objects, proposals = [], []
+    chosen: dict[int, list] = {count: [] for count in counts}
     for place in tqdm(range(images), unit='image'):
         with torch.no_grad():
             data = model.data_preprocessor(pseudo_collate([dataset[place]]))
@@ -121,16 +121,15 @@ def coverage(model: RegionDetector, dataset: Dataset, images: int, counts: list[
             objects.append(sample.gt_instances.bboxes.cpu().numpy())
             look = model.first_look(image, boxes, (SETTINGS | settings['preselect'])['map_sides'])
             model.first_look = lambda *_, look=look: look
-            for count, (chosen, first) in regions.items():
+            proposals.append(boxes.cpu().numpy())
+            for count in counts:
                 settings['preselect']['regions'] = count
-                chosen.append(model.preselect(image, boxes, sample).cpu().numpy())
-                first.append(boxes[: len(boxes) if count == ALL else count].cpu().numpy())
+                chosen[count].append(model.preselect(image, boxes, sample).cpu().numpy())
             del model.first_look
-    shares = {
-        count: tuple(float(recall(boxes, objects, [0.5], [10**6])[0, 0]) for boxes in both)
-        for count, both in regions.items()
-    }
-    return sum(map(len, objects)), shares
+    limits = [max(map(len, proposals)) if count == ALL else count for count in counts]
+    first = recall(proposals, objects, [0.5], limits)[0]
+    best = (recall(chosen[count], objects, [0.5], [limit])[0, 0] for count, limit in zip(counts, limits))
+    return sum(map(len, objects)), dict(zip(counts, zip(best, first)))
 
 
 def said(count: int) -> str:

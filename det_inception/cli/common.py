@@ -118,14 +118,13 @@ def require_output(path: str | Path | None, option: str) -> None:
     Raises:
         InputError: It is a folder or a device, or its folder cannot be written to.
     """
-    from det_inception.utils.files import require_writable
+    from det_inception.utils.files import require_no_device, require_writable
 
     if path is None:
         return
     if Path(path).is_dir():
         raise InputError(f'{path}: is a folder; name a file with {option}.')
-    if Path(path).exists() and not Path(path).is_file():
-        raise InputError(f'{path}: is a device or pipe, and would be replaced by a file; name a file with {option}.')
+    require_no_device(path, f'name a file with {option}')
     require_writable(Path(path).parent, f'{Path(path).name} cannot be written there', f'choose another {option}')
 
 

@@ -113,8 +113,8 @@ def require_heeded_classes(cfg: Config, options: Mapping) -> None:
         ConfigError: There is one.
     """
     for key, value in options.items():
-        heeded = _setting(cfg.to_dict(), key)
-        if key.endswith('.num_classes') and heeded is not None and heeded != value:
+        heeded = _setting(cfg.to_dict(), key) if key.endswith('.num_classes') else None
+        if heeded is not None and heeded != value:
             raise ConfigError(
                 f'{cfg.filename}: {key} is {value!r}, but the detector has {counted(heeded, "class", "classes")}; '
                 'leave it out, or name the classes: classes=cat,dog.'

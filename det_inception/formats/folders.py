@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 
 from det_inception.utils.images import IMAGE_SUFFIXES
@@ -55,11 +55,12 @@ def files_of(folder: Path, *suffixes: str) -> list[Path]:
     Hidden ones are left out, as by :func:`walk`.
     """
     try:
-        names = [name for name in os.listdir(folder) if not name.startswith('.')]
+        with os.scandir(folder) as entries:
+            shown = [entry for entry in entries if not entry.name.startswith('.')]
     except OSError:
-        names = []
-    paths = [folder / name for name in names if os.path.splitext(name)[1].lower() in suffixes]
-    return sorted(filter(os.path.isfile, paths))
+        return []
+    named = (entry for entry in shown if os.path.splitext(entry.name)[1].lower() in suffixes)
+    return sorted(folder / entry.name for entry in named if _says(entry.is_file))
 
 
 def any_case(path: Path) -> Path:
@@ -70,7 +71,11 @@ def any_case(path: Path) -> Path:
 
 def is_folder(entry: os.DirEntry) -> bool:
     """Whether an entry is a folder or a link to one; a link that ends in itself is none."""
+    return _says(entry.is_dir)
+
+
+def _says(is_kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
+        return is_kind()
     except OSError:
         return False

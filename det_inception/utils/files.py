@@ -46,9 +46,7 @@ def atomic_write(
         InputError: There is no such folder, it may not be written to, the disk is full, or the path is a device.
     """
     path, temporary = Path(path), None
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-        # A user who may do anything would exchange /dev/null for a file.
-        raise error_type(f'{path}: is a device or pipe, and would be replaced by a file; name a file.')
+    require_no_device(path, 'name a file', error_type)
     try:
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +92,21 @@ def cache_folder(name: str, chosen: str | os.PathLike | None = None) -> Path | N
             return None
         return folder if folder.is_absolute() else None  # Older versions of platformdirs say "~/..." then.
     return Path(chosen) if chosen != '' else None
+
+
+def require_no_device(path: str | os.PathLike, advice: str, error_type: type[InputError] = InputError) -> None:
+    """Makes sure that a path is no device or pipe: a user who may do anything would exchange /dev/null for a file.
+
+    Args:
+        path: Of a file to be written.
+        advice: What to do otherwise, as the end of the message's sentence.
+        error_type: What to raise.
+
+    Raises:
+        InputError: It is one.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise error_type(f'{path}: is a device or pipe, and would be replaced by a file; {advice}.')
 
 
 def require_writable(

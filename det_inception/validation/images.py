@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -21,6 +20,7 @@ from det_inception.proposals.sources import read_image
 from det_inception.utils.cores import available_cores
 from det_inception.utils.errors import InputError
 from det_inception.utils.images import exif_orientation
+from det_inception.validation.names import folded
 
 CELLS = 16
 """Cells on a side of an image's thumbnail."""
@@ -108,16 +108,11 @@ class ImageFiles:
                 names = os.listdir(folder or '.')
             except (OSError, ValueError):
                 names = []
-            listing = {_plain(os.path.splitext(name)[0]): name for name in sorted(names)}
-            self._listings[folder] = listing | {_plain(name): name for name in sorted(names)}
+            listing = {folded(os.path.splitext(name)[0]): name for name in sorted(names)}
+            self._listings[folder] = listing | {folded(name): name for name in sorted(names)}
         listing = self._listings[folder]
-        found = listing.get(_plain(name)) or listing.get(_plain(os.path.splitext(name)[0]))
+        found = listing.get(folded(name)) or listing.get(folded(os.path.splitext(name)[0]))
         return f' (did you mean {found}?)' if found and found != name else ''
-
-
-def _plain(name: str) -> str:
-    """A name without what may differ where one is meant: small letters, and accents, which macOS writes apart."""
-    return unicodedata.normalize('NFC', name).casefold()
 
 
 _Seen = str | tuple[ImageIdentity, tuple[int, int], np.ndarray, int]

@@ -40,5 +40,10 @@ def similar_classes(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
                 yield name, close[0]
 
 
+def folded(name: str) -> str:
+    """Returns a name without what may differ where one is meant: capitals, and accents, which macOS writes apart."""
+    return unicodedata.normalize('NFC', name).casefold()
+
+
 def _plain(name: str) -> str:
-    return re.sub(r'[\W_]+', '', unicodedata.normalize('NFC', name).casefold()) or name
+    return re.sub(r'[\W_]+', '', folded(name)) or name
