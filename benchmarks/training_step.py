@@ -30,6 +30,13 @@ from det_inception.utils.allocator import keep_freed_memory
 LEFT_OUT = 5
 
 
+def now() -> float:
+    """Returns the time, in seconds, at which a GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 @HOOKS.register_module()
 class Turns(Hook):
     """Times steps, and between turns the bare passes of their crops."""
@@ -54,30 +61,30 @@ class Turns(Hook):
             return original(*arguments, **keywords)
 
         model.classify_regions, head.loss_and_target = classify, losses
-        self.last = time.perf_counter()
+        self.last = now()
         self.turn: list[tuple[float, float]] = []
 
     def before_train_iter(self, runner: Runner, *_, **__) -> None:
-        self.began = time.perf_counter()
+        self.began = now()
 
     def after_train_iter(self, runner: Runner, *_, **__) -> None:
-        now = time.perf_counter()
-        self.turn.append((now - self.last, self.began - self.last))
+        time_now = now()
+        self.turn.append((time_now - self.last, self.began - self.last))
         if len(self.turn) == LEFT_OUT + self.steps:
             self._bare(runner)
-        self.last = time.perf_counter()
+        self.last = now()
 
     def _bare(self, runner: Runner) -> None:
         model: RCNN = runner.model
         crops, targets = list(self.crops[LEFT_OUT:]), list(self.targets[LEFT_OUT:])
         own = []
         for images, (arguments, keywords) in zip(crops, targets):
-            start = time.perf_counter()
+            start = now()
             with runner.optim_wrapper.optim_context(model):
                 answer = model.bbox_head(model.backbone(images)[-1])
                 losses = type(model.bbox_head).loss_and_target(model.bbox_head, *answer, *arguments, **keywords)
             sum(value for name, value in losses['loss_bbox'].items() if 'loss' in name).backward()
-            own.append(time.perf_counter() - start)
+            own.append(now() - start)
             model.zero_grad()
         whole = [seconds for seconds, _ in self.turn[LEFT_OUT:]]
         self.whole += whole
@@ -111,7 +118,7 @@ def main() -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         cfg.param_scheduler = None
         cfg.default_hooks.checkpoint = None
-        cfg.log_processor.by_epoch = False
+        cfg.log_processor = dict(by_epoch=False)
         if not args.cold:
             _fill_cache(cfg)
         runner = Runner.from_cfg(cfg)

@@ -2,7 +2,7 @@
 
 Start it with --weights and Caffe's GoogLeNet. Images are smaller and regions fewer than in published recipes: a step of
 two images takes 1.2 s on two cores, of which about half is the network up to inception 4e and half the last stage of 40
-regions.
+regions. googlenet_faster-rcnn_voc2007_finish.py and, on a GPU, googlenet_faster-rcnn_voc2007_gpu.py go on from there.
 """
 
 _base_ = ['_base_/models/faster-rcnn_small.py', '_base_/datasets/voc.py', '_base_/runtime.py']
@@ -15,10 +15,11 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackDetInputs'),
 ]
-model = dict(
-    train_cfg=dict(rcnn=dict(sampler=dict(num=20))),
-    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=200)),
-)
+# The last part of the training has images of this size.
+test_resize = dict(type='Resize', scale=(933, 560), keep_ratio=True)
+pack = dict(type='PackDetInputs', meta_keys={{_base_.meta_keys}})
+test_pipeline = [{{_base_.load}}, test_resize, {{_base_.annotations}}, pack]
+model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=20))))
 train_dataloader = dict(
     batch_size=2,
     num_workers=1,
@@ -26,7 +27,7 @@ train_dataloader = dict(
     batch_sampler=dict(type='AspectRatioBatchSampler'),
     dataset=dict(pipeline=train_pipeline),
 )
-val_dataloader = test_dataloader = dict(num_workers=1, dataset=dict(pipeline={{_base_.test_pipeline}}))
+val_dataloader = test_dataloader = dict(num_workers=1, dataset=dict(pipeline=test_pipeline))
 val_evaluator = test_evaluator = dict(type='VOCBoxMetric', iou_thrs=0.5, eval_mode='11points')
 
 # A custom key overrides bias_decay_mult, so the heads' biases need keys of their own; the longest key counts.

@@ -41,6 +41,23 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()  # Else libraries complain of leaks at the end.
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what asks for ``device`` on the processor, and on the GPU where there is one."""
+    if 'device' in metafunc.fixturenames:
+        import torch
+
+        metafunc.parametrize('device', ['cpu', 'cuda'][: 1 + torch.cuda.is_available()], indirect=True)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """New tensors and layers are on this device."""
+    import torch
+
+    with torch.device(request.param):
+        yield request.param
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """Real weights, images and annotations, which do not come with the project; without them the test is skipped."""

@@ -8,10 +8,11 @@ from det_inception.cli.common import require_output
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Reduces a checkpoint of training to weights, classes and normalization, to use or to share: '
-        'the optimizer, the log, the config with its paths and auxiliary classifiers are left out.',
+        'the optimizer, the log, the config with its paths and auxiliary classifiers are left out. Of several '
+        'checkpoints, of trainings that began with the same weights, it is the mean of the weights.',
         epilog='Example: det-inception publish work_dirs/googlenet_rcnn_mini/epoch_16.pth mini.pth',
     )
-    parser.add_argument('source', help='checkpoint that det-inception train wrote')
+    parser.add_argument('sources', nargs='+', metavar='SOURCE', help='checkpoint that det-inception train wrote')
     parser.add_argument('target', help='file to write')
     parser.add_argument('--half', action='store_true', help='store float16: half the size')
     return parser.parse_args()
@@ -22,5 +23,5 @@ def main() -> None:
     require_output(args.target, 'TARGET')
     from det_inception.weights.export import publish
 
-    size = publish(args.source, args.target, args.half)
+    size = publish(args.sources, args.target, args.half)
     print(f'{args.target}: {size / 1e6:.1f} MB')

@@ -17,15 +17,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--build-only', action='store_true', help='run none')
     parser.add_argument('--device', default='cpu', help='where to run (default: cpu)')
     parser.add_argument('--seconds', type=float, default=180, help='longest time for each (default: 180)')
-    parser.add_argument('--memory', type=float, default=8, metavar='GIB', help='most memory for each (default: 8)')
+    parser.add_argument('--memory', type=float, default=8, metavar='GIB', help='for each, on a processor (default: 8)')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     require_output(f'{args.out}.json', '--out')
+    import os
     import warnings
 
+    # Else PyTorch opens the GPU to see whether there is one, and a process that has can have no children there.
+    os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
     import torch
 
     from det_inception.utils.errors import InputError

@@ -26,12 +26,25 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def apply_amp(cfg: Config) -> None:
-    """Trains and tests in mixed precision: MMEngine's on an accelerator, bfloat16 on a processor."""
-    if cfg.get('optim_wrapper') is not None:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper' if torch.cuda.is_available() else 'CPUAmpOptimWrapper'
+    """Trains and tests in mixed precision.
+
+    The training's is bfloat16 where processor or GPU have it, which has float32's range, and float16 on older GPUs.
+    """
+    if (wrapper := cfg.get('optim_wrapper')) is not None:
+        if torch.cuda.is_available():
+            wrapper.update(type='AmpOptimWrapper', dtype=half_precision())
+        else:
+            wrapper.type = 'CPUAmpOptimWrapper'
     for name in ('val_cfg', 'test_cfg'):
         if cfg.get(name) is not None:
             cfg[name].fp16 = True  # MMEngine's name; on a processor it is bfloat16.
+
+
+def half_precision() -> str:
+    """Returns the type of numbers of half the bits that the GPU, or the processor without one, trains in."""
+    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return 'float16'
+    return 'bfloat16'
 
 
 def apply_average(cfg: Config) -> None:

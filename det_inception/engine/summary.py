@@ -100,9 +100,12 @@ def _device_line(cfg: Config) -> str:
     else:
         device = f'CPU, {counted(torch.get_num_threads(), "thread")}'
     processes = f', {get_world_size()} processes' if get_world_size() > 1 else ''
-    wrapper = (cfg.get('optim_wrapper') or {}).get('type')
-    half = wrapper in ('AmpOptimWrapper', 'CPUAmpOptimWrapper') or (cfg.get('test_cfg') or {}).get('fp16')
+    wrapper = cfg.get('optim_wrapper') or {}
+    # What MMEngine takes where the config names no type.
+    half = 'float16' if torch.cuda.is_available() else 'bfloat16'
     precision = 'float32'
-    if half:
-        precision = f'{"float16" if torch.cuda.is_available() else "bfloat16"}, weights in float32'
+    if wrapper.get('type') in ('AmpOptimWrapper', 'CPUAmpOptimWrapper'):
+        precision = f'{wrapper.get("dtype", half)}, weights in float32'
+    elif (cfg.get('test_cfg') or {}).get('fp16'):
+        precision = f'{half}, weights in float32'
     return f'device      {device}{processes}; {precision}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from det_inception.utils.files import write_bytes
 from det_inception.version import __version__
-from det_inception.weights.checkpoints import read_checkpoint
+from det_inception.weights.checkpoints import checkpoint_classes, read_checkpoint
 from det_inception.weights.files import CheckpointError
 from det_inception.weights.layouts import Weights
 from det_inception.weights.normalization import PREPROCESSOR, stated_normalization
@@ -23,13 +23,15 @@ AUXILIARIES = ('aux4a.', 'aux4d.', 'aux_')
 KEPT = ('epoch', 'iter', 'seed', 'mmengine_version', 'dataset_meta', 'testing')
 
 
-def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
+def publish(sources: str | Path | Sequence[str | Path], target: str | Path, half: bool = False) -> int:
     """Writes what is needed of a training checkpoint to use or to share it: weights, classes, normalization.
 
-    Optimizer, log, the config with its paths and a classifier's auxiliary classifiers are left out.
+    Optimizer, log, the config with its paths and a classifier's auxiliary classifiers are left out. Of several
+    trainings that began with the same weights, the mean of the weights is often better than each (Wortsman et al.,
+    arXiv 2203.05482).
 
     Args:
-        source: Checkpoint that ``tools/train.py`` wrote.
+        sources: Checkpoint that ``tools/train.py`` wrote, or several of the same network.
         target: File to write.
         half: Store float16: half the size, and three digits of each weight. A model computes in float32 all the same.
 
@@ -37,20 +39,42 @@ def publish(source: str | Path, target: str | Path, half: bool = False) -> int:
         The size of the new file in bytes.
 
     Raises:
-        InputError: The source cannot be read, its training has diverged, or the target cannot be written.
+        InputError: A source cannot be read, its training has diverged, it is of another network than the first, or the
+            target cannot be written.
     """
-    checkpoint = read_checkpoint(source)
+    first, *others = [sources] if isinstance(sources, (str, Path)) else sources
+    checkpoint = read_checkpoint(first)
+    state_dict = _finite_weights(checkpoint, first)
+    for number, source in enumerate(others, start=2):
+        _add(state_dict, read_checkpoint(source), checkpoint, source, first, 1 / number)
+    for key, value in state_dict.items():
+        if half and value.is_floating_point() and not key.startswith(PREPROCESSOR):
+            state_dict[key] = value.half()
+            if (state_dict[key].isinf() & value.isfinite()).any():
+                raise CheckpointError(f'{first}: {key} holds values too large for float16; leave --half away.')
+    return write_checkpoint(target, state_dict, export_metadata(checkpoint))
+
+
+def _finite_weights(checkpoint: Mapping, source: str | Path) -> dict[str, Tensor]:
     state_dict = without_auxiliaries(checkpoint['state_dict'])
     for key, value in state_dict.items():
         if key.startswith('backbone.') and value.is_floating_point() and not value.isfinite().all():
             raise CheckpointError(
                 f'{source}: holds values in {key} that are not finite; its training has diverged, so name another.'
             )
-        if half and value.is_floating_point() and not key.startswith(PREPROCESSOR):
-            state_dict[key] = value.half()
-            if (state_dict[key].isinf() & value.isfinite()).any():
-                raise CheckpointError(f'{source}: {key} holds values too large for float16; leave --half away.')
-    return write_checkpoint(target, state_dict, export_metadata(checkpoint))
+    return state_dict
+
+
+def _add(mean: dict[str, Tensor], more: Mapping, first: Mapping, source: str | Path, name: str | Path, share: float):
+    """Moves the mean of the checkpoints so far by ``share`` towards another one."""
+    state_dict = _finite_weights(more, source)
+    shapes, others = ({key: value.shape for key, value in one.items()} for one in (mean, state_dict))
+    if shapes != others or checkpoint_classes(first) != checkpoint_classes(more):
+        what = 'has other classes than' if shapes == others else 'is of another network than'
+        raise CheckpointError(f'{source}: {what} {name}, so their mean says nothing; name trainings of one network.')
+    for key, value in state_dict.items():
+        if value.is_floating_point() and not key.startswith(PREPROCESSOR):
+            mean[key] = torch.lerp(mean[key].float(), value.float(), share)
 
 
 def without_auxiliaries(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,14 +15,16 @@ START = 'fork' if 'fork' in multiprocessing.get_all_start_methods() else 'spawn'
 """A forked process has all imports already."""
 
 
-def in_child(function: Callable[..., dict], *arguments: object, seconds: float, memory: int, folder: str) -> dict:
+def in_child(
+    function: Callable[..., dict], *arguments: object, seconds: float, memory: int | None, folder: str
+) -> dict:
     """Returns what a function returns, or ``error`` where its process ends before.
 
     Args:
         function: One that can be pickled.
         arguments: Its arguments.
         seconds: Longest time.
-        memory: Most bytes beyond what this process has; on Linux alone.
+        memory: Most bytes beyond what this process has, on Linux alone; None: no limit.
         folder: Its working directory.
     """
     context = multiprocessing.get_context(START)
@@ -49,12 +51,12 @@ def _death(status: int) -> str:
     return f'its process was ended by {signal.Signals(-status).name}'
 
 
-def _work(sender: Connection, function: Callable[..., dict], arguments: tuple, memory: int, folder: str) -> None:
+def _work(sender: Connection, function: Callable[..., dict], arguments: tuple, memory: int | None, folder: str) -> None:
     os.chdir(folder)
     # What models print is none of the survey's business.
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         try:
-            with limited_memory(memory):
+            with limited_memory(memory) if memory else contextlib.nullcontext():
                 result = function(*arguments)
         except MemoryError:
             result = dict(error='MemoryError: takes more memory than it may')

@@ -68,7 +68,7 @@ def survey(
         build_only: Run none.
         device: Where to run.
         seconds: Longest time for each.
-        memory: Most memory for each, in bytes.
+        memory: Most memory for each, in bytes; a model on a GPU may take all.
         progress: Is called with a line for each.
 
     Raises:
@@ -101,7 +101,9 @@ def survey(
         smallest = min(group, key=lambda config: content['build'][config.name]['parameters'])
         tried = next((config.name for config in group if config.name in content['run']), smallest.name)
         if _is_to_do(content['run'].get(tried)):
-            content['run'][tried] = in_child(run, models[tried], device, **limits)
+            # CUDA reserves addresses for all the memory that there is.
+            most = limits | dict(memory=memory if device == 'cpu' else None)
+            content['run'][tried] = in_child(run, models[tried], device, **most)
             found = content['run'][tried]
             progress(f'{tried}: {_outcome(found)} ({found.get("seconds", seconds)} s)')
         content['same'].update({config.name: tried for config in group})

@@ -29,7 +29,7 @@ class StackVectors(BaseDataPreprocessor):
     """Makes one tensor of a batch."""
 
     def forward(self, data, training=False):
-        return dict(inputs=torch.stack(data['inputs']))
+        return dict(inputs=torch.stack(self.cast_data(data)['inputs']))
 
 
 @MODELS.register_module()
@@ -82,18 +82,18 @@ def test_checkpoints_have_the_average_and_its_statistics(tmp_path):
 
     def train_step(*arguments, **options):
         found = after(*arguments, **options)
-        steps.append(runner.model.layer.weight.detach().clone())
+        steps.append(runner.model.layer.weight.detach().cpu().clone())
         return found
 
     runner.model.train_step = train_step
     runner.train()
     vectors = torch.stack([item['inputs'] for item in EightVectors(pipeline=[])])
-    saved = torch.load(tmp_path / 'epoch_3.pth', weights_only=False)['state_dict']
+    saved = torch.load(tmp_path / 'epoch_3.pth', 'cpu', weights_only=False)['state_dict']
     torch.testing.assert_close(saved['layer.weight'], torch.stack(steps[2:]).mean(0))
     mean, _ = expected_statistics(saved, vectors)
     torch.testing.assert_close(saved['norm.running_mean'], mean)
     assert saved['frozen.running_mean'].tolist() == [0.25] * 3 and saved['unused.running_mean'].tolist() == [0.75] * 3
-    first = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)['state_dict']
+    first = torch.load(tmp_path / 'epoch_1.pth', 'cpu', weights_only=False)['state_dict']
     torch.testing.assert_close(first['layer.weight'], steps[1])  # Before it begins, the last weights.
     assert not torch.allclose(first['norm.running_mean'], expected_statistics(first, vectors)[0], atol=1e-3)
 

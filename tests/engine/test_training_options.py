@@ -12,7 +12,8 @@ from det_inception.engine import runner as module
 from det_inception.engine.hooks import early_stopping
 from det_inception.engine.hooks.work_folder import _KeptReport, _try
 from det_inception.engine.resuming import find_best_checkpoint
-from det_inception.engine.runner import apply_average, apply_early_stopping, apply_log
+from det_inception.engine.runner import apply_amp, apply_average, apply_early_stopping, apply_log
+from det_inception.engine.summary import _device_line
 from det_inception.registry import HOOKS
 from det_inception.utils.errors import InputError
 
@@ -32,7 +33,7 @@ class KeepWeights(Hook):
         self.kept.clear()
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-        self.kept.append(runner.model.layer.weight.detach().double().clone())
+        self.kept.append(runner.model.layer.weight.detach().cpu().double().clone())
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,8 @@ def test_averaged_weights_are_those_of_the_formula(tmp_path):
         average = (1 - share) * average + share * weights
     content = torch.load(tmp_path / 'epoch_50.pth', weights_only=True)
     assert len(KeepWeights.kept) == 100
-    assert torch.allclose(content['state_dict']['layer.weight'].double(), average, rtol=1e-4, atol=1e-6)
-    last = content['ema_state_dict']['module.layer.weight'].double()
+    assert torch.allclose(content['state_dict']['layer.weight'].cpu().double(), average, rtol=1e-4, atol=1e-6)
+    last = content['ema_state_dict']['module.layer.weight'].cpu().double()
     assert torch.allclose(last, KeepWeights.kept[-1], rtol=1e-5) and not torch.allclose(last, average, rtol=1e-3)
 
 
@@ -124,3 +125,21 @@ def test_a_report_that_cannot_be_made_ends_no_training(tmp_path, monkeypatch):
     assert len(said) == 2 and all(text.endswith('(the training goes on.)') for text in said)
     with pytest.raises(ZeroDivisionError):  # A fault of the program is none of the data.
         _try(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    'gpu, has_bfloat16, expected',
+    [
+        (False, False, dict(type='CPUAmpOptimWrapper')),
+        (True, True, dict(type='AmpOptimWrapper', dtype='bfloat16')),
+        (True, False, dict(type='AmpOptimWrapper', dtype='float16')),
+    ],
+)
+def test_mixed_precision_is_bfloat16_where_there_is_one(monkeypatch, gpu, has_bfloat16, expected):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda including_emulation: has_bfloat16)
+    monkeypatch.setattr(torch.cuda, 'get_device_name', lambda: 'A GPU')
+    cfg = config(optim_wrapper=dict(type='OptimWrapper'), test_cfg=dict(type='TestLoop'))
+    apply_amp(cfg)
+    assert cfg.optim_wrapper.to_dict() == expected and cfg.test_cfg.fp16
+    assert _device_line(cfg).endswith(f'; {expected.get("dtype", "bfloat16")}, weights in float32')

@@ -1,4 +1,4 @@
-"""Published in half precision: half the size, the weights' first three digits, and no number that becomes infinite."""
+"""Published in half precision: half the size, three digits, and no number that becomes infinite; means of several."""
 
 import pytest
 import torch
@@ -8,13 +8,13 @@ from det_inception.weights.checkpoints import read_checkpoint
 from det_inception.weights.export import publish
 
 
-def training_checkpoint(path, weight):
+def training_checkpoint(path, weight, classes=('cat',)):
     state = {
         'backbone.conv.weight': weight,
         'data_preprocessor.mean': torch.tensor([123.675]),
         'count': torch.tensor(3),
     }
-    torch.save(dict(state_dict=state, meta=dict(iter=7, dataset_meta=dict(classes=('cat',)))), path)
+    torch.save(dict(state_dict=state, meta=dict(iter=7, dataset_meta=dict(classes=classes))), path)
     return path
 
 
@@ -34,3 +34,31 @@ def test_a_weight_beyond_float16_is_refused(tmp_path):
     with pytest.raises(InputError, match='backbone.conv.weight holds values too large for float16'):
         publish(source, tmp_path / 'half.pth', half=True)
     assert not (tmp_path / 'half.pth').exists()
+
+
+def test_several_are_averaged(tmp_path):
+    sources = [training_checkpoint(tmp_path / f'{n}.pth', torch.tensor([n, 2.0 * n])) for n in (1.0, 2.0, 6.0)]
+    publish(sources, tmp_path / 'mean.pth')
+    mean = read_checkpoint(tmp_path / 'mean.pth')
+    torch.testing.assert_close(mean['state_dict']['backbone.conv.weight'], torch.tensor([3.0, 6.0]))
+    assert mean['state_dict']['count'] == 3 and mean['meta']['dataset_meta']['classes'] == ('cat',)
+
+
+@pytest.mark.parametrize(
+    'weight, classes, why',
+    [
+        (torch.ones(3), ('cat',), 'is of another network than .*a.pth'),
+        (torch.ones(2), ('dog',), 'has other classes than .*a.pth'),
+        (
+            torch.tensor([1.0, float('nan')]),
+            ('cat',),
+            'b.pth: holds values in .* that are not finite',
+        ),
+    ],
+)
+def test_others_are_not_averaged(tmp_path, weight, classes, why):
+    first = training_checkpoint(tmp_path / 'a.pth', torch.ones(2))
+    other = training_checkpoint(tmp_path / 'b.pth', weight, classes)
+    with pytest.raises(InputError, match=why):
+        publish([first, other], tmp_path / 'mean.pth')
+    assert not (tmp_path / 'mean.pth').exists()

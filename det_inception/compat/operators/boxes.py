@@ -57,7 +57,7 @@ def softnms(
         else:
             factor = np.where(iou >= iou_threshold, 1 - iou if method == 1 else 0, 1)
         np.multiply(current, factor, out=current, where=alive)
-    kept = torch.tensor(picked, dtype=torch.long)
+    kept = torch.tensor(picked, dtype=torch.long, device=boxes.device)
     dets[: len(kept), :4], dets[: len(kept), 4] = boxes[kept], torch.from_numpy(final)[kept].to(dets.dtype)
     return kept
 

@@ -89,7 +89,8 @@ class SharedRoIHead(RegionClassifier, StandardRoIHead):
     def _cut_out(self, features: Tensor, rois: Tensor) -> Tensor:
         layer = self.bbox_roi_extractor.roi_layers[0]
         ours = isinstance(layer, RoIAlign) and layer.pool_mode == 'avg' and layer.aligned and layer.sampling_ratio > 0
-        if not ours or features.device.type != 'cpu' or layer.output_size[0] != layer.output_size[1]:
+        trained = torch.is_grad_enabled()
+        if not ours or layer.output_size[0] != layer.output_size[1] or not (trained or features.device.type == 'cpu'):
             return self.bbox_roi_extractor((features,), rois)
-        align = differentiable_region_align if torch.is_grad_enabled() else region_align
+        align = differentiable_region_align if trained else region_align
         return align(features, rois, layer.output_size[0], layer.spatial_scale, layer.sampling_ratio)

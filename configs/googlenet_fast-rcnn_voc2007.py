@@ -1,0 +1,19 @@
+"""Fast R-CNN with GoogLeNet on Pascal VOC 2007, to compare other detectors with; both want Caffe's --weights."""
+
+_base_ = [
+    '_base_/models/fast-rcnn_small.py',
+    '_base_/datasets/voc.py',
+    '_base_/schedules/voc2007.py',
+    '_base_/runtime.py',
+]
+
+batch_size = 16
+model = dict(train_cfg=dict(rcnn=dict(sampler=dict(num=64))))
+resize = dict(type='BatchResize', sides=[320, 352, 384, 416, 448, 480], batch_size=batch_size)
+both = dict(type='ProposalBroadcaster', transforms=[resize, {{_base_.flip}}])
+pipeline = [{{_base_.load}}, {{_base_.annotations}}, {{_base_.proposals}}, both, dict(type='PackDetInputs')]
+train_dataloader = dict(batch_size=batch_size, num_workers=4, dataset=dict(pipeline=pipeline))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline={{_base_.test_pipeline}}))
+val_evaluator = test_evaluator = dict(type='VOCBoxMetric', iou_thrs=0.5, eval_mode='11points')
+# Batches have many shapes; a trial of each would take longer than it saves.
+env_cfg = dict(cudnn_benchmark=False)
