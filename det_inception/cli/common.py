@@ -169,7 +169,8 @@ def explain(error: BaseException) -> str | None:
         if isinstance(link, KeyError) and (unknown := _UNKNOWN_TYPE.search(str(link))):
             return _unknown_type(unknown.group(1))
         if isinstance(link, OSError) and link.errno in _REFUSALS:
-            return f'{link.filename or "the disk"}: {link.strerror}; make room, or choose another place.'
+            room = '' if link.errno == errno.ENAMETOOLONG else 'make room, or '
+            return f'{link.filename or "the disk"}: {link.strerror}; {room}choose another place.'
     if isinstance(error, _WRONG_ARGUMENT) and (built := _built_from_config(error)):
         reason = ' '.join(str(error).split())
         return (

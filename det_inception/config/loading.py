@@ -7,6 +7,7 @@ Configs are plain MMEngine configs, which say by themselves what is trained. Add
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from det_inception.config.data import (
 from det_inception.config.data_files import read_config_file
 from det_inception.config.errors import ConfigError, explain_config_errors
 from det_inception.config.overrides import apply_options, require_heeded_classes
+from det_inception.config.ranges import require_ranges
 from det_inception.config.weights import apply_checkpoints, apply_weights, checkpoint_list, is_score_file
 from det_inception.utils.included import CONFIGS, advice, find_checkpoint, find_config
 
@@ -118,13 +120,26 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
     with explain_config_errors(path):
         # Places of the file that share a value get one of their own, so that each can be changed.
         cfg = Config(cfg.to_dict(), cfg_text=cfg.text, filename=cfg.filename)
-        init_default_scope(cfg.get('default_scope', 'mmdet'))
+        _enter_scope(cfg)
         _override(cfg, dict(options or {}), data_root)
     return cfg
 
 
+def _enter_scope(cfg: Config) -> None:
+    """Lets names without a scope mean MMDetection's, or those of the library that the config says."""
+    scope = cfg.get('default_scope', 'mmdet')
+    if not isinstance(scope, str) or not scope.isidentifier() or importlib.util.find_spec(scope) is None:
+        raise ConfigError(f"{cfg.filename}: default_scope is {scope!r}, which is no installed library; use 'mmdet'.")
+    init_default_scope(scope)
+
+
 def _override(cfg: Config, options: dict, data_root: str | Path | None) -> None:
     """Applies the command line's settings."""
+    if 'launcher' in options:
+        raise ConfigError(f'{cfg.filename}: launcher is an option of its own; use --launcher {options["launcher"]}.')
+    if 'default_scope' in options:
+        cfg.default_scope = options['default_scope']
+        _enter_scope(cfg)
     root = options.pop('data_root', None)
     root = root if data_root is None else str(data_root)
     if root is not None:
@@ -137,6 +152,7 @@ def _override(cfg: Config, options: dict, data_root: str | Path | None) -> None:
         raise ConfigError(
             f'{cfg.filename}: the config describes no model; the project keeps complete ones in configs/.'
         )
+    require_ranges(cfg)
     spread_pipelines(cfg)
     for name in LOADERS:
         loader = cfg.get(name)

@@ -65,6 +65,10 @@ class CheckpointError(InputError):
     """A file of weights or a checkpoint cannot be read, or does not fit; the message is one sentence for the user."""
 
 
+class ComplexNumbersError(ValueError):
+    """A file has them. PyTorch would drop their imaginary parts with a warning."""
+
+
 class OversizeError(ValueError):
     """A file says more than its size justifies; the message is the end of a sentence."""
 
@@ -219,6 +223,8 @@ def _require_small_tensors(content: object, size: int) -> None:
         if isinstance(node, Tensor):
             if node.is_quantized or node.is_nested or node.layout != torch.strided or node.device.type != 'cpu':
                 raise OversizeError(f'it has a tensor of an unusual kind, {node.layout} on {node.device}')
+            if node.is_complex():
+                raise ComplexNumbersError(f'holds complex numbers, {node.dtype}, and no network here has such')
             total += node.numel() * node.element_size()
         elif isinstance(node, (Mapping, list, tuple)):
             seen.add(id(node))
@@ -321,6 +327,8 @@ def _weights_only() -> Iterator[None]:
 
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
+    if isinstance(error, ComplexNumbersError):
+        return CheckpointError(f'{name}: {error}; name a checkpoint of real numbers.')
     if isinstance(error, OversizeError):
         return CheckpointError(
             f'{name}: is damaged or was cut off, or made to fill the memory; download or write it again ({error}).'

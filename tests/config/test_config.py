@@ -348,9 +348,41 @@ def test_lengths_are_whole_numbers(word, value):
         read_config(MINI, options=read_options([f'{word}={value}']))
 
 
+@pytest.mark.parametrize(
+    'word, wanted',
+    [
+        ('model.train_cfg.rcnn.sampler.num=-3', 'a whole number of at least 1'),
+        ('model.train_cfg.rcnn.sampler.pos_fraction=3', 'a number from 0 to 1'),
+        ('model.test_cfg.rcnn.nms.iou_threshold=-1', 'a number from 0 to 1'),
+        ('model.test_cfg.rcnn.score_thr=nan', 'a number from 0 to 1'),
+        ('model.test_cfg.rpn.max_per_img=0', 'a number above 0, or -1 for all'),
+        ('model.test_cfg.rcnn.max_per_img=-2', 'a number above 0, or -1 for all'),
+        ('model.test_cfg.rcnn.chunk_size=0', 'a whole number of at least 1'),
+    ],
+)
+def test_numbers_that_would_find_or_train_nothing(word, wanted):
+    name, value = word.split('=')
+    with pytest.raises(ConfigError, match=rf'{re.escape(name)} is {value} and should be {wanted}\.'):
+        read_config(REPO / 'configs/googlenet_faster-rcnn_voc.py', options=read_options([word]))
+    read_config(REPO / 'configs/googlenet_faster-rcnn_voc.py', options=read_options([f'{name}=1']))
+
+
+@pytest.mark.parametrize(
+    'word, why',
+    [
+        ('launcher=slurm', 'launcher is an option of its own; use --launcher slurm'),
+        ('default_scope=foo', "default_scope is 'foo', which is no installed library; use 'mmdet'"),
+        ('default_scope=5', 'default_scope is 5, which is no installed library'),
+    ],
+)
+def test_settings_that_did_nothing(word, why):
+    with pytest.raises(ConfigError, match=why):
+        read_config(MINI, options=read_options([word]))
+
+
 JUDGED_LATER = (
     'custom_hooks=[5]', 'train_dataloader.dataset.pipeline=[5]', 'param_scheduler=[5] max_epochs=3',
-    'proposals.method=5', 'proposals.method.type=5', 'default_scope=5', 'data_root=5',
+    'proposals.method=5', 'proposals.method.type=5', 'data_root=5',
     'model.bbox_head.in_channels=(1,2,3,x)', 'visualizer=[5]',
 )  # fmt: skip
 """What is built from these says what is wrong with them."""

@@ -113,6 +113,13 @@ def test_checkpoints(kind, tmp_path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 
+def test_complex_numbers_are_refused(tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(3, dtype=torch.complex64))), tmp_path / 'a.pth')
+    for read in (read_checkpoint, read_raw):
+        with pytest.raises(CheckpointError, match='a.pth: holds complex numbers, torch.complex64'):
+            read(tmp_path / 'a.pth')
+
+
 def test_what_is_sound_passes(tmp_path):
     shared = torch.ones(3, 4)
     content = dict(
