@@ -1,6 +1,7 @@
 """Reduces a training checkpoint to what is needed to use it."""
 
 import argparse
+import os
 
 from det_inception.cli.common import require_output
 
@@ -21,6 +22,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     require_output(args.target, 'TARGET')
+    if len(args.sources) > 1 and os.path.exists(args.target):
+        # Whoever forgets the target names a checkpoint in its place.
+        from det_inception.utils.errors import InputError
+
+        raise InputError(
+            f'{args.target}: is there already; name a new file behind the checkpoints, or remove this one.'
+        )
     from det_inception.weights.export import publish
 
     size = publish(args.sources, args.target, args.half)

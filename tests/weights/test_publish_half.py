@@ -1,8 +1,11 @@
 """Published in half precision: half the size, three digits, and no number that becomes infinite; means of several."""
 
+import sys
+
 import pytest
 import torch
 
+from det_inception.cli.publish import main
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import read_checkpoint
 from det_inception.weights.export import publish
@@ -62,3 +65,12 @@ def test_others_are_not_averaged(tmp_path, weight, classes, why):
     with pytest.raises(InputError, match=why):
         publish([first, other], tmp_path / 'mean.pth')
     assert not (tmp_path / 'mean.pth').exists()
+
+
+def test_a_forgotten_target_costs_no_checkpoint(tmp_path, monkeypatch):
+    one, two, three = (training_checkpoint(tmp_path / f'{n}.pth', torch.ones(2)) for n in range(3))
+    before = three.read_bytes()
+    monkeypatch.setattr(sys, 'argv', ['det-inception publish', str(one), str(two), str(three)])
+    with pytest.raises(InputError, match='2.pth: is there already; name a new file behind the checkpoints'):
+        main()
+    assert three.read_bytes() == before
