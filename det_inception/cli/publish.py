@@ -27,7 +27,7 @@ def main() -> None:
         from det_inception.utils.errors import InputError
 
         raise InputError(
-            f'{args.target}: is there already; name a new file behind the checkpoints, or remove this one.'
+            f'{args.target}: is there already; name a new file behind the checkpoints or remove it.'
         )
     from det_inception.weights.export import publish
 
