@@ -26,9 +26,7 @@ def main() -> None:
         # Whoever forgets the target names a checkpoint in its place.
         from det_inception.utils.errors import InputError
 
-        raise InputError(
-            f'{args.target}: is there already; name a new file behind the checkpoints or remove it.'
-        )
+        raise InputError(f'{args.target}: is there already; name a new file behind the checkpoints or remove it.')
     from det_inception.weights.export import publish
 
     size = publish(args.sources, args.target, args.half)

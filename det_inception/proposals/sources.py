@@ -87,8 +87,8 @@ def list_images(
     """Lists the images of a data set.
 
     Args:
-        source: A folder, the root of a data set, the file that describes one (COCO's .json, YOLO's data.yaml), or a
-            list of images; see :mod:`det_inception.formats.lists`.
+        source: A folder, the root of a data set, the file that describes one (COCO's .json, YOLO's data.yaml), an
+            image, or a list of images; see :mod:`det_inception.formats.lists`.
         image_root: The folder with the images, for a COCO file or a list.
         split: Takes only the images of a part: its name, or a list of images.
         format_name: One of :data:`~det_inception.formats.FORMATS`, where a folder may be several.
@@ -119,6 +119,12 @@ def list_images(
         keys = _keys_of(splits, root)
         if listed is not None:
             keys = _listed(ImageNames(root, keys), listed)
+    elif source.suffix.lower() in IMAGE_SUFFIXES:
+        root = source.parent
+        if split is not None or image_root is not None:
+            option = '--split' if split is not None else '--image-root'
+            raise ProposalError(f'{source} is one image, which takes no {option}; leave it out.')
+        keys = [source.name]
     else:
         if split is not None:
             raise ProposalError(f'{source} is a list already, which takes no --split; leave it out.')

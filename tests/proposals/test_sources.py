@@ -198,3 +198,13 @@ def test_real_data_sets(shared_data, tmp_path):
     truth = read_ground_truth(tmp_path, split=listing)
     assert len(truth.boxes) <= 50 and truth.left_out == 0
     assert all(path.startswith(str(tmp_path / 'ILSVRC2013_DET_val')) for path in truth.boxes)
+
+
+def test_an_image_is_a_data_set_of_one(tmp_path):
+    make(tmp_path, 'a.png', 'b.PNG')
+    for name in ('a.png', 'b.PNG'):
+        images = list_images(tmp_path / name)
+        assert images.root == tmp_path and images.keys == [name]
+    for options in (dict(split='train'), dict(image_root=tmp_path)):
+        with pytest.raises(InputError, match='a.png is one image, which takes no --(split|image-root)'):
+            list_images(tmp_path / 'a.png', **options)
