@@ -34,8 +34,8 @@ def parse_args() -> argparse.Namespace:
         'images',
         nargs='?',
         metavar='IMAGES',
-        help='a data set in any layout of docs/data.md, a folder, a COCO file (.json), an image, or a list with one path '
-        'a line',
+        help='a data set in any layout of docs/data.md, a folder, a COCO file (.json), an image, or a list with one '
+        'path a line',
     )
     parser.add_argument('--out', required=True, metavar='STORE', help='the store to be')
     parser.add_argument('--image-root', metavar='FOLDER', help='where the images of a COCO file or a list lie')
