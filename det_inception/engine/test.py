@@ -14,6 +14,7 @@ from det_inception.engine.faults import explain_deaths
 from det_inception.engine.hooks.console import ConsoleHook
 from det_inception.engine.runner import build_runner, explain_disk_errors, require_settings, require_work_dir
 from det_inception.engine.summary import describe_test
+from det_inception.utils.allocator import limit_compiled_convolutions
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detectors, unwrapped
 
@@ -41,6 +42,7 @@ def test(
     require_settings(cfg, 'test_dataloader', 'test_cfg', 'test_evaluator')
     require_work_dir(cfg.work_dir)
     cfg.load_from, cfg.resume = None, False
+    limit_compiled_convolutions()
     runner = build_runner(cfg)
     if not any(map(is_score_file, checkpoint_list(checkpoint))):
         load_detectors(runner.model, checkpoint_list(checkpoint))

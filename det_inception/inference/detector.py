@@ -18,7 +18,7 @@ from det_inception.inference.detections import Detections
 from det_inception.inference.sources import ImageSource, as_bgr, open_image
 from det_inception.inference.video import Video, is_video_source
 from det_inception.registry import MODELS
-from det_inception.utils.allocator import keep_freed_memory
+from det_inception.utils.allocator import keep_freed_memory, limit_compiled_convolutions
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.images import read_image
 from det_inception.utils.included import checkpoint_of
@@ -84,6 +84,7 @@ class Detector:
         self.device = _usable_device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
         if self.device.type == 'cpu':
             keep_freed_memory()
+            limit_compiled_convolutions()
         self.amp = amp
         self.model = MODELS.build(cfg.model)
         if checkpoint is None:

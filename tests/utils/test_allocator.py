@@ -1,9 +1,12 @@
 """Freed memory stays in the process, where the C library lets it."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from det_inception.utils.allocator import limit_compiled_convolutions
 
 PROGRAM = """
 import resource
@@ -36,3 +39,13 @@ def test_large_arrays_come_from_kept_memory():
         return int(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout)
 
     assert count(True) < 0.1 * count(False)
+
+
+@pytest.mark.parametrize('chosen', [None, '7'])
+def test_the_users_own_limit_of_compiled_convolutions_counts(monkeypatch, chosen):
+    name = 'ONEDNN_PRIMITIVE_CACHE_CAPACITY'
+    monkeypatch.setenv(name, chosen or 'x')
+    if chosen is None:
+        monkeypatch.delenv(name)
+    limit_compiled_convolutions()
+    assert os.environ[name] == (chosen or '96')
