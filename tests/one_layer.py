@@ -1,7 +1,5 @@
 """A training of a second: one layer, four samples, a score that grows."""
 
-import itertools
-
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
@@ -10,8 +8,6 @@ from torch import nn
 
 from det_inception.engine.runner import Runner
 from det_inception.registry import DATASETS, METRICS, MODELS
-
-RUNS = itertools.count()
 
 
 @MODELS.register_module()
@@ -74,8 +70,7 @@ def runner_of(folder, epochs=1, load_from=None, custom_hooks=(), **checkpoint):
                 load_from=load_from,
                 resume=load_from is not None,
                 log_level='ERROR',
-                # MMEngine knows runs by name and second, and two of these take less than one.
-                experiment_name=f'{folder} {next(RUNS)}',
+                experiment_name=str(folder),
             )
         )
     )

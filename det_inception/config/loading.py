@@ -128,7 +128,8 @@ def read_config(path: str | Path, *, options: Mapping | None = None, data_root: 
 def _enter_scope(cfg: Config) -> None:
     """Lets names without a scope mean MMDetection's, or those of the library that the config says."""
     scope = cfg.get('default_scope', 'mmdet')
-    if not isinstance(scope, str) or not scope.isidentifier() or importlib.util.find_spec(scope) is None:
+    known = scope == 'mmdet' or (isinstance(scope, str) and scope.isidentifier() and importlib.util.find_spec(scope))
+    if not known:
         raise ConfigError(f"{cfg.filename}: default_scope is {scope!r}, which is no installed library; use 'mmdet'.")
     init_default_scope(scope)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.util
+import itertools
 import os.path as osp
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import mmengine.runner
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.visualization import Visualizer
 
 from det_inception.config.errors import ConfigError
 from det_inception.engine.console import turn_to_file
@@ -22,6 +24,7 @@ from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.files import reason, require_writable
 from det_inception.weights.files import CheckpointError
 
+_RUNS = itertools.count(1)
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -131,6 +134,18 @@ class Runner(mmengine.runner.Runner):
         logger = super().build_logger(*args, **kwargs)
         turn_to_file(logger)
         return logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        """Builds MMEngine's visualizer under a name that no other run has.
+
+        MMEngine gives two runs the same one where they begin in the same second of one process, and the second would
+        write into the first one's folder.
+        """
+        if visualizer is None:
+            visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+        if isinstance(visualizer, dict):
+            visualizer = dict(name=f'{self._experiment_name} {next(_RUNS)}') | visualizer
+        return super().build_visualizer(visualizer)
 
     def resume(self, filename: str, *args, **kwargs) -> None:
         """Resumes a training.

@@ -1,7 +1,9 @@
 """Options of a training: when it ends, averaged weights, other logs, the best checkpoint."""
 
 import math
+import shutil
 
+import mmengine.runner
 import pytest
 import torch
 from mmengine.config import Config
@@ -143,3 +145,11 @@ def test_mixed_precision_is_bfloat16_where_there_is_one(monkeypatch, gpu, has_bf
     apply_amp(cfg)
     assert cfg.optim_wrapper.to_dict() == expected and cfg.test_cfg.fp16
     assert _device_line(cfg).endswith(f'; {expected.get("dtype", "bfloat16")}, weights in float32')
+
+
+def test_two_runs_of_the_same_second_write_their_own_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(mmengine.runner.runner.time, 'time', lambda: 1e9)
+    for _ in range(2):
+        runner_of(tmp_path / 'run')
+        (config,) = (tmp_path / 'run').rglob('vis_data/config.py')
+        shutil.rmtree(tmp_path / 'run')
