@@ -3,9 +3,9 @@
     python benchmarks/detector_backbones.py my_data --backbones googlenet bn_inception inception_v3 --epochs 12
     python benchmarks/detector_backbones.py my_data --weights googlenet=bvlc_googlenet.npz resnet50=timm://
 
-Trains MMDetection's Faster R-CNN with a feature pyramid on the maps of stride 4, 8, 16 and 32. Data, pyramid, heads,
-schedule, seed and size of images are the same for all. A backbone without --weights starts from random numbers, and
-none of it is frozen. With weights, it stays as it is up to the map of stride 4, and its batch norms keep their
+Trains MMDetection's Fast R-CNN with a feature pyramid on the maps of stride 4, 8, 16 and 32. Data, regions, pyramid,
+head, schedule, seed and size of images are the same for all. A backbone without --weights starts from random numbers,
+and none of it is frozen. With weights, it stays as it is up to the map of stride 4, and its batch norms keep their
 statistics. Writes backbones.md, backbones.png and a folder per backbone to --work-dir. A call that is repeated leaves
 out what is finished, and goes on where a training was ended.
 """
@@ -25,6 +25,7 @@ from det_inception.cli import common as cli
 from det_inception.config.loading import load_config
 from det_inception.config.options import read_options
 from det_inception.engine.console import quiet_console
+from det_inception.engine.runner import apply_amp
 from det_inception.engine.test import test
 from det_inception.engine.train import train
 from det_inception.evaluation.analysis.training_curves import save_curves
@@ -37,7 +38,8 @@ from det_inception.utils.files import write_text
 from det_inception.utils.images import read_image
 from det_inception.utils.tables import markdown_table
 
-BASE = Path(__file__).resolve().parent.parent / 'configs/googlenet_cascade-rcnn_voc.py'
+CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
+BASE, PYRAMID = CONFIGS / 'googlenet_fast-rcnn_voc.py', CONFIGS / 'googlenet_cascade-rcnn_voc.py'
 STRIDES = (4, 8, 16, 32)
 SIDE = 480
 """Multiply-adds are counted for an image of this height and width, in pixels."""
@@ -45,7 +47,7 @@ CONFIG = 'config.py'
 
 
 def detector_config(name: str, pretrained: bool) -> Config:
-    """Returns the config of the detector: the first of the three heads of the project's Cascade R-CNN.
+    """Returns the config: the project's Fast R-CNN, on the pyramid and with the first head of its Cascade R-CNN.
 
     Args:
         name: Of the backbone, a key of :data:`FAMILY`.
@@ -54,7 +56,7 @@ def detector_config(name: str, pretrained: bool) -> Config:
     Raises:
         InputError: The backbone has no maps of these strides.
     """
-    cfg = Config.fromfile(BASE)
+    cfg, pyramid = Config.fromfile(BASE), Config.fromfile(PYRAMID).model
     backbone = FAMILY[name].backbone
     with torch.device('meta'):
         stages = MODELS.build(backbone).feature_info
@@ -62,17 +64,16 @@ def detector_config(name: str, pretrained: bool) -> Config:
     if missing := {*STRIDES} - {*strides}:
         raise InputError(f'{name}: has no map of stride {", ".join(map(str, sorted(missing)))}; leave it out.')
     used = [strides.index(stride) for stride in STRIDES]  # The first of them: fc6 and fc7 are behind it.
-    model = cfg.model
-    model.type = 'FasterRCNN'
     frozen = dict(frozen_stages=used[0], norm_eval=True) if pretrained else dict(frozen_stages=-1, norm_eval=False)
+    cfg.load_from, model = None, cfg.model
     model.backbone = ConfigDict(backbone, out_indices=tuple(used), **frozen)
-    model.neck.in_channels = [stages[index]['channels'] for index in used]
-    # Of timm's networks nobody has said where the first cell looks; the middle of the stride is near it.
-    centers = [stages[index]['first_center'] or stages[index]['stride'] / 2 for index in used]
-    model.rpn_head.anchor_generator.centers = [(center, center) for center in (*centers, centers[-1])]
-    head = model.roi_head
-    head.type, head.bbox_head, model.train_cfg.rcnn = 'StandardRoIHead', head.bbox_head[0], model.train_cfg.rcnn[0]
-    del head['num_stages'], head['stage_loss_weights']
+    channels = [stages[index]['channels'] for index in used]
+    model.neck = ConfigDict(pyramid.neck, in_channels=channels, num_outs=len(used))
+    model.data_preprocessor = pyramid.data_preprocessor
+    head = dict(bbox_roi_extractor=pyramid.roi_head.bbox_roi_extractor, bbox_head=pyramid.roi_head.bbox_head[0])
+    model.roi_head = ConfigDict(type='StandardRoIHead', **head)
+    # MMDetection's own head knows no limit for each class.
+    model.test_cfg.rcnn = ConfigDict(pyramid.test_cfg.rcnn)
     return cfg
 
 
@@ -83,7 +84,13 @@ def measure(name: str, args: argparse.Namespace) -> dict:
         InputError: The folder is of a training with other settings.
     """
     folder, weights = args.work_dir / name, args.weights.get(name)
-    settings = dict(epochs=args.epochs, weights=weights, data=str(args.data_root), options=args.cfg_options or [])
+    settings = dict(
+        epochs=args.epochs,
+        weights=weights,
+        data=str(args.data_root),
+        options=args.cfg_options or [],
+        amp=args.amp,
+    )
     return once(folder, settings, lambda: train_and_test(name, weights, folder, args))
 
 
@@ -96,6 +103,8 @@ def train_and_test(name: str, weights: str | None, folder: Path, args: argparse.
         cfg = load_config(folder / CONFIG, options=options, data_root=args.data_root, **how)
         cfg.work_dir = str(folder)
         cfg.default_hooks.checkpoint.update(max_keep_ckpts=1, save_best=None)  # Scored once, at the end.
+        if args.amp:
+            apply_amp(cfg)
         return cfg
 
     last = folder / f'epoch_{args.epochs}.pth'
@@ -189,6 +198,7 @@ def main() -> None:
         '--weights', nargs='+', default=[], metavar='NAME=FILE', help='what backbones start from; timm://: downloaded'
     )
     parser.add_argument('--epochs', type=int, default=12, metavar='N', help='default: %(default)s')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--images', type=int, default=20, metavar='N', help='to time (default: %(default)s)')
     parser.add_argument(
         '--work-dir',
