@@ -1,6 +1,7 @@
 """Trainings that go on with other settings, and trainings that go astray."""
 
 import re
+import warnings
 
 import pytest
 import torch
@@ -154,6 +155,17 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     assert not list((tmp_path / 'lost').glob('*.pth'))
     with pytest.raises(InputError, match='after step 3 .* lost; begin anew with a smaller learning rate'):
         train(tmp_path / 'new', 9, bad=[2])
+
+
+def test_a_lost_loss_is_named_without_a_warning_of_pytorch(tmp_path):
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # Else PyTorch says it once a process.
+    try:
+        with warnings.catch_warnings(), pytest.raises(InputError, match='the loss is nan'):
+            warnings.filterwarnings('error', message='Converting a tensor with requires_grad=True')
+            train(tmp_path, 9, bad=[2])
+    finally:
+        torch.set_warn_always(before)
 
 
 def test_lost_weights_never_become_a_checkpoint(tmp_path):

@@ -49,7 +49,8 @@ class StopOnDivergenceHook(Hook):
             InputError: The weights are lost.
         """
         loss = (outputs or {}).get('loss')
-        if loss is None or bool(torch.as_tensor(loss).isfinite().all()):
+        loss = None if loss is None else torch.as_tensor(loss).detach()
+        if loss is None or bool(loss.isfinite().all()):
             self.lost_steps = 0
             return
         self.lost_steps += 1
