@@ -16,6 +16,7 @@ from det_inception.utils.errors import InputError
 from det_inception.utils.file_kinds import is_video
 from det_inception.utils.files import atomic_write, reason
 from det_inception.utils.images import MAX_PIXELS
+from det_inception.utils.opencv_log import quiet_opencv
 
 CAMERA = 'camera:'
 """What the name of a camera begins with; its number follows."""
@@ -185,10 +186,8 @@ class VideoWriter:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silences OpenCV's log: the errors here say it better."""
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        yield
+        with quiet_opencv():
+            yield
     except cv2.error as error:
         raise InputError(f'the video cannot be read ({reason(error)}); convert it to MP4.') from error
-    finally:
-        cv2.utils.logging.setLogLevel(level)

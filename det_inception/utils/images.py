@@ -24,6 +24,7 @@ from det_inception.utils.bit_depth import to_8_bits
 from det_inception.utils.errors import InputError
 from det_inception.utils.file_kinds import unlike_an_image
 from det_inception.utils.files import reason
+from det_inception.utils.opencv_log import quiet_opencv
 
 IMAGE_SUFFIXES = tuple(
     '.jpg .jpeg .jpe .jfif .pjpeg .pjp .jp2 .png .bmp .webp .avif .tif .tiff .pbm .pgm .ppm .pnm .gif'.split()
@@ -286,13 +287,11 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _opencv(content: bytes, flags: int) -> np.ndarray | None:
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # The error says it better.
     try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        with quiet_opencv():
+            return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:  # Its header promises more pixels than OpenCV accepts.
         return None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 def _decode_with_pillow(content: bytes, name: str) -> np.ndarray:

@@ -341,3 +341,18 @@ def test_an_image_file_of_gigabytes_is_refused(tmp_path):
         file.truncate(2**40)
     with pytest.raises(ImageError, match='larger than 2 GiB'):
         read_image(path)
+
+
+def test_opencv_is_quiet_wherever_its_level_is_set(picture, monkeypatch):
+    """``cv2.utils.logging`` is there since OpenCV 4.13, ``cv2.setLogLevel`` was before."""
+    levels = [3]
+
+    def set_level(level):
+        levels.append(level)
+        return levels[-2]
+
+    if hasattr(cv2.utils, 'logging'):
+        monkeypatch.delattr(cv2.utils, 'logging')
+    monkeypatch.setattr(cv2, 'setLogLevel', set_level, raising=False)
+    assert np.array_equal(decode_image(encoded(picture, 'PNG'), 'a.png'), picture)
+    assert levels == [3, 0, 3]
