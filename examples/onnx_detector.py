@@ -29,6 +29,8 @@ def detect(session, image: np.ndarray, proposals: np.ndarray | None = None) -> t
 
 
 def main() -> None:
+    if len(sys.argv) not in (3, 4):
+        sys.exit(__doc__)
     import onnxruntime
 
     file, photo, *proposals = sys.argv[1:]

@@ -59,6 +59,8 @@ def regress(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     import onnxruntime
 
     file, photo, proposals = sys.argv[1:]

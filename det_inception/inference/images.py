@@ -13,7 +13,7 @@ from det_inception.formats.folders import walk
 from det_inception.inference.sources import STANDARD_INPUT
 from det_inception.inference.video import CAMERA
 from det_inception.utils.downloads import is_address
-from det_inception.utils.errors import InputError, some
+from det_inception.utils.errors import InputError, counted, some
 from det_inception.utils.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, VIDEO_SUFFIXES
 
 _OTHER_ADDRESS = re.compile('[a-zA-Z][a-zA-Z0-9+.-]+:/')
@@ -37,15 +37,12 @@ class PassedOver:
         """As parts of a sentence; empty where nothing was passed over."""
         parts = []
         if self.videos:
-            parts.append(
-                f'{len(self.videos)} videos ({some(self.videos)}), which are read when they are named themselves'
-            )
+            parts.append(f'{counted(len(self.videos), "video")} ({some(self.videos)}), read only if you name them')
         if self.photos:
-            parts.append(
-                f'{len(self.photos)} files of formats that are not read ({some(self.photos)}; convert to JPEG)'
-            )
+            photos = counted(len(self.photos), 'photo of an unread format', 'photos of unread formats')
+            parts.append(f'{photos} ({some(self.photos)}; convert to JPEG)')
         if self.others:
-            parts.append(f'{self.others} files that are no images by their names')
+            parts.append(counted(self.others, 'other file'))
         return '; '.join(parts)
 
 

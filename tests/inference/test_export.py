@@ -182,6 +182,13 @@ def test_the_example_runs_a_detector(faster, session):
     assert meta['classes'] == CLASSES and meta['scale'] == [200, 120]
 
 
+@pytest.mark.parametrize('name', ['onnx_detector', 'onnx_rcnn'])
+def test_an_example_without_its_files_says_how_it_is_called(name, monkeypatch):
+    monkeypatch.setattr('sys.argv', [f'{name}.py', 'a.onnx'])
+    with pytest.raises(SystemExit, match=rf'python examples/{name}\.py \w+\.onnx photo\.jpg'):
+        example_of(name).main()
+
+
 @pytest.mark.parametrize(('variant', 'with_reg'), [('paper', True), ('batch_norm', False)])
 def test_r_cnn_and_the_example_that_runs_it(tmp_path, variant, with_reg):
     example = example_of('onnx_rcnn')

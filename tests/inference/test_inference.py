@@ -162,16 +162,10 @@ def test_files_in_a_folder_that_are_not_read(tmp_path):
     assert [path.name for path in find_images([tmp_path])] == ['a.jpg', 'b.JFIF']
     found = passed_over([tmp_path / 'a.jpg', tmp_path])
     assert [Path(name).name for name in found.videos] == ['clip.mp4', 'clip.AVI'] and found.others == 1
-    assert (
-        '2 videos' in str(found) and 'sub/IMG_1.HEIC; convert' in str(found) and '1 files that are no im' in str(found)
-    )
-    with pytest.raises(
-        InputError, match=r'sub: no image but 1 files of formats that are not read .*IMG_1\.HEIC; convert'
-    ):
+    assert '2 videos' in str(found) and 'sub/IMG_1.HEIC; convert' in str(found) and '; 1 other file' in str(found)
+    with pytest.raises(InputError, match=r'sub: no image but 1 photo of an unread format .*IMG_1\.HEIC; convert'):
         find_images([tmp_path / 'sub'])
-    with pytest.raises(
-        InputError, match=r'more: no image but 1 videos .*clip.AVI\), which are read when they are named'
-    ):
+    with pytest.raises(InputError, match=r'more: no image but 1 video .*clip.AVI\), read only if you name'):
         find_images([tmp_path / 'more'])
 
 
