@@ -23,7 +23,8 @@ class BuildWithIncludedFiles(build_py):
                 self.copy_file(source, target)
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        return super().get_outputs(include_bytecode) + [] if self.editable_mode else [*self._included().values()]
+        included = [] if self.editable_mode else [*self._included().values()]
+        return super().get_outputs(include_bytecode) + included
 
     def _included(self) -> dict[str, str]:
         files = (path for folder in BESIDE for path in sorted(Path(folder).rglob('*')))

@@ -91,6 +91,22 @@ def test_the_wheel_holds_every_file_of_the_package_and_those_beside_it(wheel):
     } <= held
 
 
+LIST_OUTPUTS = """
+import setuptools  # First: it brings distutils.
+from distutils.core import run_setup
+build = run_setup('setup.py', stop_after='config').get_command_obj('build_py')
+build.ensure_finalized()
+print(*build.get_outputs(include_bytecode=False), sep='\\n')
+"""
+
+
+def test_the_build_knows_all_that_it_writes(wheel):
+    (source,) = (path for path in wheel.parent.iterdir() if path.is_dir())
+    listed = map(Path, call('-c', LIST_OUTPUTS, cwd=source).splitlines())
+    written = {path.relative_to('build/lib').as_posix() for path in listed if path.parts[:2] == ('build', 'lib')}
+    assert written == {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
+
+
 def test_the_metadata(wheel):
     archive = zipfile.ZipFile(wheel)
     (name,) = (name for name in archive.namelist() if name.endswith('.dist-info/METADATA'))

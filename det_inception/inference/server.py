@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import socket
 import sys
 import threading
@@ -74,7 +75,8 @@ class DetectionServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = True
+    allow_reuse_address = os.name == 'posix'  # On Windows, two servers would share the port.
+    allow_reuse_port = False
 
     detector: Detector
 
