@@ -57,9 +57,8 @@ def test_it_ends_without_gain(scores, patience, epochs, best, tmp_path, monkeypa
     assert runner.epoch == epochs and len(Growing.scores) == 5 - epochs
     Growing.scores = []
     stopped = epochs < 5
-    assert (
-        said == [f'The training ends: no validation was better than acc {best:.4f} in the last {patience}.'] * stopped
-    )
+    since = '1 validation' if patience == 1 else f'{patience} validations'
+    assert said == [f'The training ends: acc {best:.4f} is the best, and then came {since} without gain.'] * stopped
 
 
 def test_the_best_score_of_a_resumed_training_counts(tmp_path):

@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from det_inception.registry import HOOKS
+from det_inception.utils.errors import counted
 
 
 @HOOKS.register_module()
@@ -34,8 +35,8 @@ class StopWithoutGainHook(EarlyStoppingHook):
             super().after_val_epoch(runner, metrics)
         if runner.train_loop.stop_training:
             print_log(
-                f'The training ends: no validation was better than {self.monitor} {self.best_score:.4f} in the last '
-                f'{self.wait_count}.',
+                f'The training ends: {self.monitor} {self.best_score:.4f} is the best, and then came '
+                f'{counted(self.wait_count, "validation")} without gain.',
                 'current',
                 logging.WARNING,
             )
