@@ -43,6 +43,14 @@ def test_the_versions_of_opencv_are_the_same_everywhere():
     assert named and {*named} == {pinned['opencv-python']}
 
 
+def test_every_extra_is_in_the_manual():
+    settings = read('pyproject.toml')
+    extras = settings[settings.index('[project.optional-dependencies]') : settings.index('[project.urls]')]
+    assert {*re.findall(r'^(\w+) = ', extras, re.MULTILINE)} == {
+        *re.findall(r'^\| `det_inception\[(\w+)\]`', read('docs/installation.md'), re.MULTILINE)
+    }
+
+
 @pytest.mark.parametrize('path', sorted(REPO.glob('.github/**/*.yml')) + [REPO / '.pre-commit-config.yaml'], ids=str)
 def test_a_file_for_other_programs_is_yaml(path):
     assert isinstance(yaml.safe_load(path.read_text(encoding='utf-8')), dict)
