@@ -14,8 +14,10 @@ fixes these things, each only where it is needed:
 * MMEngine finds packages by ``pkg_resources``, which setuptools has no more: :mod:`det_inception.compat.packages`.
 * MMEngine formats the config with each checkpoint, and takes a second: :mod:`det_inception.compat.config_text` does it
   in milliseconds.
+* MMDetection has faults of its own: :mod:`det_inception.compat.amendments` mends each when MMDetection is imported.
 """
 
+from det_inception.compat.amendments import amend_mmdetection
 from det_inception.compat.checkpoint_classes import allow_checkpoint_classes, load_safely
 from det_inception.compat.config_text import format_faster
 from det_inception.compat.operators import install_operators
@@ -25,6 +27,7 @@ from det_inception.compat.warnings import silence_albumentations, silence_warnin
 
 __all__ = [
     'allow_checkpoint_classes',
+    'amend_mmdetection',
     'find_packages_by_importlib',
     'format_faster',
     'install_operators',
@@ -42,3 +45,4 @@ allow_checkpoint_classes()
 load_safely()
 find_packages_by_importlib()
 format_faster()
+amend_mmdetection()

@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmcv.ops import deform_conv2d
 from mmcv.utils import collect_env
+from mmdet.datasets.transforms import text_transformers
 from mmdet.evaluation.functional import YTVIS, YTVISeval
 from mmdet.models.language_models import bert as language_models
 from mmdet.models.utils import vlfuse_helper
@@ -29,7 +30,7 @@ from torch.utils.data import SequentialSampler
 
 from det_inception import compat
 from det_inception.cli.common import explain
-from det_inception.compat import mmdetection, packages, transformers_names
+from det_inception.compat import amendments, packages, transformers_names
 from det_inception.compat.errors import BrokenInstallationError
 from det_inception.compat.operators import convolutions
 from det_inception.registry import MODELS
@@ -105,8 +106,7 @@ def test_an_ssd_with_a_loss_of_its_own_is_left_alone(monkeypatch):
         def __init__(self):
             self.loss_cls = 'own'
 
-    monkeypatch.setattr(mmdetection, 'SSDHead', Sound)
-    mmdetection.amend_ssd()
+    amendments.amend_ssd(SimpleNamespace(SSDHead=Sound))
     assert not hasattr(Sound, 'loss_cls') and Sound().loss_cls == 'own'
 
 
@@ -144,10 +144,10 @@ def test_texts_work_with_a_numpy_without_long(monkeypatch):
         def tokenize(self, text):
             return text.split()
 
-    monkeypatch.setattr(mmdetection.text_transformers, 'np', np)
+    monkeypatch.setattr(text_transformers, 'np', np)
     monkeypatch.delattr(np, 'long', raising=False)
-    mmdetection.amend_numpy_names()
-    check = mmdetection.text_transformers.check_for_positive_overflow
+    amendments.amend_numpy_names(text_transformers)
+    check = text_transformers.check_for_positive_overflow
     boxes, labels, length = check(HorizontalBoxes(torch.tensor([[1.0, 1, 9, 9]])), ['0'], {'0': 'cat'}, Words(), 9)
     assert len(boxes) == len(labels) == 1 and length == 1 and labels.dtype.kind == 'i'
 

@@ -1,0 +1,127 @@
+"""MMDetection 3.3's own faults, each amended when the module that has it is imported, and only where it has it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch.utils.data import BatchSampler
+
+from det_inception.compat.namespaces import Namespace
+from det_inception.compat.transformers_names import get_extended_attention_mask, restore_transformers_names
+from det_inception.compat.when_imported import before_import, when_imported
+
+
+def amend_mmdetection() -> None:
+    """Sees to it that MMDetection is amended, whenever somebody imports it."""
+    for module in ('mmdet.structures', 'mmdet.models'):  # The first that import MMPretrain and Transformers.
+        before_import(module, restore_transformers_names)
+    for module, amend in AMENDMENTS.items():
+        when_imported(module, amend)
+
+
+def amend_ssd(ssd_head: ModuleType) -> None:
+    """Lets SSD predict: every head is asked for its ``loss_cls``, and SSD's has none."""
+    head = ssd_head.SSDHead
+    if 'loss_cls' not in head.__init__.__code__.co_names and not hasattr(head, 'loss_cls'):
+        head.loss_cls = None
+
+
+def amend_numpy_names(module: ModuleType) -> None:
+    """Gives a module names that NumPy has not in some versions: ``float`` (1.24 on), ``long`` (1.24 to 1.26)."""
+    missing = {name: kind for name, kind in (('float', float), ('long', int)) if not hasattr(np, name)}
+    if missing:
+        module.np = Namespace(np, **missing)
+
+
+def amend_mask_pasting(fcn_mask_head: ModuleType) -> None:
+    """Leaves a mask out whose box lies wholly beside the image: MMDetection takes its columns backwards on a processor.
+
+    Heads that do not clip their boxes, such as QueryInst's, predict such ones.
+    """
+    paste = fcn_mask_head._do_paste_mask
+
+    def paste_inside(
+        masks: torch.Tensor, boxes: torch.Tensor, img_h: int, img_w: int, skip_empty: bool = True
+    ) -> tuple[torch.Tensor, tuple]:
+        if skip_empty:
+            first = (boxes[:, :2].min(0).values.floor() - 1).clamp(min=0)
+            last = torch.minimum(boxes[:, 2:].max(0).values.ceil() + 1, boxes.new_tensor([img_w, img_h]))
+            if (last < first).any():
+                return masks.new_zeros((len(masks), 0, 0)), (slice(0, 0), slice(0, 0))
+        return paste(masks, boxes, img_h, img_w, skip_empty=skip_empty)
+
+    try:
+        paste(torch.zeros(1, 1, 2, 2), torch.tensor([[5.0, 5.0, 6.0, 6.0]]), 2, 2)
+    except RuntimeError:
+        fcn_mask_head._do_paste_mask = paste_inside
+
+
+def amend_aspect_ratio_batches(batch_sampler: ModuleType) -> None:
+    """Lets batches of one orientation begin anew after an iteration that was left early, as a resumed training does.
+
+    What such an iteration leaves behind is a full group of images. It is never emptied again, so that the rest of the
+    training saw no landscape image, without a word.
+    """
+
+    def started_anew(iterate: Callable[[BatchSampler], Iterator]) -> Callable[[BatchSampler], Iterator]:
+        @functools.wraps(iterate)
+        def iterate_anew(self: BatchSampler) -> Iterator:
+            for name in ('_aspect_ratio_buckets', '_buckets'):
+                if hasattr(self, name):
+                    setattr(self, name, [[] for _ in getattr(self, name)])
+            return iterate(self)
+
+        return iterate_anew
+
+    for name in ('AspectRatioBatchSampler', 'TrackAspectRatioBatchSampler', 'MultiDataAspectRatioBatchSampler'):
+        kind = vars(batch_sampler).get(name)
+        # Behind the yield, where an early end never comes.
+        if kind is not None and 'del bucket[:]' in inspect.getsource(kind.__iter__):
+            kind.__iter__ = started_anew(kind.__iter__)
+
+
+def amend_text_masks(bert: ModuleType) -> None:
+    """Lets Grounding DINO's tokens see those of their own phrase: BERT of Transformers 5 takes no mask (N, T, T)."""
+    if getattr(bert.HFBertModel, 'get_extended_attention_mask', None) is not get_extended_attention_mask:
+        return
+    encode = bert.BertEncoder.forward
+
+    def encode_by_phrase(self: torch.nn.Module, x: dict) -> dict:
+        mask = x['attention_mask']
+        if mask.dim() != 3:
+            return encode(self, x)
+        found = encode(self, dict(x, attention_mask=get_extended_attention_mask(self.model, mask)))
+        return dict(found, masks=mask)
+
+    bert.BertEncoder.forward = encode_by_phrase
+
+
+def amend_text_attention(vlfuse_helper: ModuleType) -> None:
+    """Lets GLIP attend to texts: Transformers calls GLIP's own attention, and 5 passes arguments of other names."""
+    if not hasattr(vlfuse_helper.HFBertAttention, 'forward'):
+        return  # Transformers is not installed.
+    if 'head_mask' in inspect.signature(vlfuse_helper.HFBertAttention.forward).parameters:
+        return
+
+    def attend(self: torch.nn.Module, hidden_states: torch.Tensor, *args: object, **kwargs: object) -> tuple:
+        found, *more = self.self(hidden_states, *args, **kwargs)
+        return self.output(found, hidden_states), *more
+
+    vlfuse_helper.BertAttention.forward = attend
+
+
+AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {
+    'mmdet.datasets.samplers.batch_sampler': amend_aspect_ratio_batches,
+    'mmdet.datasets.transforms.text_transformers': amend_numpy_names,
+    'mmdet.evaluation.functional.ytviseval': amend_numpy_names,
+    'mmdet.models.dense_heads.ssd_head': amend_ssd,
+    'mmdet.models.language_models.bert': amend_text_masks,
+    'mmdet.models.roi_heads.mask_heads.fcn_mask_head': amend_mask_pasting,
+    'mmdet.models.utils.vlfuse_helper': amend_text_attention,
+}
+"""To each module with a fault what amends it."""
