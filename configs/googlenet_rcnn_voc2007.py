@@ -1,4 +1,4 @@
-"""R-CNN with the paper's GoogLeNet on Pascal VOC 2007, to compare its ingredients; it wants Caffe's --weights and a GPU.
+"""R-CNN with the paper's GoogLeNet on Pascal VOC 2007, to compare its ingredients, for Caffe's --weights and a GPU.
 
 Two passes, 256 regions of 16 images a step. See docs/results.md for what each ingredient brings.
 """

@@ -11,8 +11,9 @@ from mmengine.config import Config
 from det_inception.evaluation.report import PICTURES, require_writable
 from det_inception.utils.errors import InputError
 
-# Which rules belong to the metric that a config tests with.
+# Which rules belong to the metric that a config tests with, and by which way of Pascal VOC it computes AP by itself.
 _RULES_OF = {'ILSVRCDetMetric': 'ilsvrc', 'VOCBoxMetric': 'voc', 'VOCMetric': 'voc'}
+_EVAL_MODES = {'VOCBoxMetric': 'area', 'VOCMetric': '11points'}
 
 
 def add_report(cfg: Config, folder: str | os.PathLike, checkpoint: str, pictures: int = PICTURES) -> None:
@@ -42,9 +43,12 @@ def report_settings(cfg: Config, evaluator: dict | Sequence[dict] | None, folder
         folder: Where the report goes.
     """
     tested = next((item for item in _as_list(evaluator) if item.get('type') in _RULES_OF), {})
+    rules = _RULES_OF.get(tested.get('type'), 'coco')
+    if rules == 'voc' and tested.get('eval_mode', _EVAL_MODES[tested['type']]) == '11points':
+        rules = 'voc2007'
     return dict(
         out_dir=str(folder),
-        rules=_RULES_OF.get(tested.get('type'), 'coco'),
+        rules=rules,
         title=Path(cfg.filename).stem,
         facts=[('config', Path(cfg.filename).name)],
         **{key: tested[key] for key in ('blacklist', 'image_list') if tested.get(key) is not None},

@@ -17,6 +17,9 @@ REPO = Path(__file__).resolve().parents[2]
     [
         (dict(type='ILSVRCDetMetric', submission_file='x'), 'ilsvrc'),
         (dict(type='VOCBoxMetric', iou_thrs=0.5), 'voc'),
+        (dict(type='VOCBoxMetric', iou_thrs=0.5, eval_mode='11points'), 'voc2007'),
+        (dict(type='VOCMetric', iou_thrs=0.5), 'voc2007'),
+        (dict(type='VOCMetric', iou_thrs=0.5, eval_mode='area'), 'voc'),
         ([dict(type='CocoMetric', metric='bbox'), dict(type='DumpDetResults', out_file_path='x.pkl')], 'coco'),
     ],
 )

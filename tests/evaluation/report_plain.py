@@ -8,6 +8,9 @@ from fractions import Fraction
 
 from det_inception.evaluation.report import KINDS, EvalResults
 
+STEPS = {'coco': 100, 'voc2007': 10}
+"""Between the recalls at which rules take the precision."""
+
 
 def iou(box, other) -> float:
     width = min(box[2], other[2]) - max(box[0], other[0])
@@ -27,16 +30,21 @@ def area(box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def sampled_ap(flags: list[bool], count: int) -> float:
+def plain_ap(flags: list[bool], count: int, rules: str) -> float:
+    """AP of ranked detections by the rules of this name."""
+    return sampled_ap(flags, count, STEPS[rules]) if rules in STEPS else full_ap(flags, count)
+
+
+def sampled_ap(flags: list[bool], count: int, steps: int = 100) -> float:
     """COCO's AP of ranked detections: at each of 101 recalls the best precision reached from there on."""
     points, true = [], 0
     for rank, flag in enumerate(flags, start=1):
         true += flag
         points.append((true / rank, true / count))
     total = 0.0
-    for step in range(101):
-        total += max((p for p, r in points if r >= step * 0.01), default=0.0)
-    return total / 101
+    for step in range(steps + 1):
+        total += max((p for p, r in points if r >= step * (1 / steps)), default=0.0)
+    return total / (steps + 1)
 
 
 def full_ap(flags: list[bool], count: int) -> float:
@@ -140,7 +148,7 @@ def plain_errors(run: EvalResults) -> tuple[float, dict[str, float], dict[str, i
     return base, costs, counts, mean_ap(None, perfect=True) - base, mean_ap(None, not_found) - base
 
 
-def plain_size_ap(run: EvalResults, matches: dict[int, int | None], low: float, high: float, sampled: bool) -> float:
+def plain_size_ap(run: EvalResults, matches: dict[int, int | None], low: float, high: float) -> float:
     """Mean AP of the objects whose area is from ``low`` to below ``high``."""
     found, objects = run.predictions, run.annotations
     inside = [m for m in range(len(objects)) if not objects.ignored[m] and low <= area(objects.boxes[m]) < high]
@@ -156,7 +164,7 @@ def plain_size_ap(run: EvalResults, matches: dict[int, int | None], low: float, 
             if low <= size < high:
                 flags.append(matches[d] is not None)
         count = sum(objects.labels[m] == label for m in inside)
-        aps.append((sampled_ap if sampled else full_ap)(flags, count))
+        aps.append(plain_ap(flags, count, run.rules))
     return sum(aps) / len(aps) if aps else math.nan
 
 

@@ -37,7 +37,7 @@ def make_run(objects, found, images=2, classes=CLASSES, rules='coco', proposal_i
 
 
 @st.composite
-def random_runs(draw, rules=('ilsvrc', 'voc', 'coco'), ignored=True) -> EvalResults:
+def random_runs(draw, rules=('ilsvrc', 'voc', 'voc2007', 'coco'), ignored=True) -> EvalResults:
     """Runs of few images, crowded with boxes that nearly fit, of few classes; no two scores are equal."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)

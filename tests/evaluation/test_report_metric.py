@@ -101,6 +101,7 @@ def reported(monkeypatch, tmp_path):
     [
         ('ilsvrc', 'ILSVRCDetMetric', {}, 'ilsvrc/mAP', 1e-9),
         ('voc', 'VOCBoxMetric', {}, 'voc/mAP', 1e-6),
+        ('voc2007', 'VOCBoxMetric', dict(eval_mode='11points'), 'voc/mAP', 1e-6),
         ('coco', 'CocoMetric', {}, 'coco/bbox_mAP_50', 6e-4),  # three digits
     ],
 )
@@ -216,7 +217,7 @@ def test_an_unwritable_folder_is_refused_before_the_test(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='file: the report cannot be written there'):
         ReportMetric(out_dir=tmp_path / 'file')
-    with pytest.raises(InputError, match='rules is one of ilsvrc, voc, coco'):
+    with pytest.raises(InputError, match='rules is one of ilsvrc, voc, voc2007, coco'):
         ReportMetric(out_dir=tmp_path, rules='imagenet')
 
 

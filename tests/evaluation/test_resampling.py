@@ -10,7 +10,7 @@ from report_runs import make_run, random_runs
 
 from det_inception.evaluation.analysis import run_file
 from det_inception.evaluation.analysis.resampling import average_precisions
-from det_inception.evaluation.analysis.results import Annotations, EvalResults, Predictions
+from det_inception.evaluation.analysis.results import RULES, Annotations, EvalResults, Predictions
 from det_inception.evaluation.analysis.scoring import average_precision, curve
 from det_inception.evaluation.report import bootstrap, compare, comparison_text, read_run, score_run, write_run
 from det_inception.utils.errors import InputError
@@ -63,14 +63,18 @@ def test_a_draw_scores_like_a_test_set_with_repeated_images(run):
         assert mean == pytest.approx(expected.mean_ap, abs=1e-12)
 
 
-@given(st.lists(st.booleans(), max_size=60), st.integers(0, 10), st.booleans())
-def test_every_image_once_is_the_ordinary_average_precision(flags, unfound, sampled):
-    is_true = np.array(flags, bool)
+@given(
+    st.lists(st.booleans(), max_size=60),
+    st.integers(0, 10),
+    st.sampled_from([*RULES]),
+)
+def test_every_image_once_is_the_ordinary_average_precision(flags, unfound, rules):
+    is_true, recalls = np.array(flags, bool), RULES[rules].recalls
     count = int(is_true.sum()) + unfound
     images = np.arange(len(flags))
-    (ap,) = average_precisions(np.ones((1, len(flags)), np.int32), images, is_true, np.array([count]), sampled)
+    (ap,) = average_precisions(np.ones((1, len(flags)), np.int32), images, is_true, np.array([count]), recalls)
     if count:
-        assert ap == pytest.approx(average_precision(*curve(is_true, count), sampled=sampled), abs=1e-12)
+        assert ap == pytest.approx(average_precision(*curve(is_true, count), recalls), abs=1e-12)
     else:
         assert np.isnan(ap)
 

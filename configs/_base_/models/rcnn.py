@@ -36,7 +36,7 @@ model = dict(
             max_per_class=100,
             chunk_size=128,
             # Of all proposals, how many are looked at closely; see docs/speed.md.
-            preselect=dict(regions=-1, map_sides=(320, 640), iou_threshold=0.6),
+            preselect=dict(regions=-1, map_sides=(320, 640), iou_threshold=0.65),
         )
     ),
 )

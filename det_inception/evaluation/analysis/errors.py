@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from det_inception.evaluation.analysis.results import EvalResults
+from det_inception.evaluation.analysis.results import RECALLS, EvalResults
 from det_inception.evaluation.analysis.scoring import (
     THRESHOLD,
     average_precision,
@@ -148,7 +148,7 @@ def _class_precisions(true: list[NDArray], num_objects: NDArray) -> NDArray:
     """AP (C,); of a class without objects left, 0 if it has detections, else NaN: it is perfect, or not there."""
     return np.array(
         [
-            average_precision(*curve(flags, count), sampled=True) if count else (0.0 if len(flags) else np.nan)
+            average_precision(*curve(flags, count), RECALLS) if count else (0.0 if len(flags) else np.nan)
             for flags, count in zip(true, num_objects)
         ]
     )

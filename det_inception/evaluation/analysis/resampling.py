@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from det_inception.evaluation.analysis.results import RULES, EvalResults
-from det_inception.evaluation.analysis.scoring import RECALLS, Score, ranked, score_run
+from det_inception.evaluation.analysis.scoring import Score, ranked, score_run
 from det_inception.ilsvrc.scoring import NOT_COUNTED
 from det_inception.utils.compiled import compiled
 from det_inception.utils.errors import InputError
@@ -93,7 +93,7 @@ def bootstrap(results: EvalResults, score: Score | None = None, resamples: int =
         num_objects = copies[:, images].sum(axis=1)
         is_true = score.matches[ranking] >= 0
         ap[:, label] = average_precisions(
-            copies, predictions.images[ranking], is_true, num_objects, RULES[results.rules].sampled
+            copies, predictions.images[ranking], is_true, num_objects, RULES[results.rules].recalls
         )
     return BootstrapResult(results, score, ap)
 
@@ -149,7 +149,7 @@ def _estimate(value: float, resamples: NDArray) -> Estimate:
 
 @compiled()
 def average_precisions(
-    copies: NDArray, images: NDArray, is_true: NDArray, num_objects: NDArray, sampled: bool
+    copies: NDArray, images: NDArray, is_true: NDArray, num_objects: NDArray, recalls: NDArray
 ) -> NDArray:
     """AP (S,) of one class where each image counts as often as a row of ``copies`` (S, I) says.
 
@@ -158,7 +158,7 @@ def average_precisions(
         images: Integers (P,), images of the ranked detections.
         is_true: bool (P,).
         num_objects: Integers (S,), objects with all their copies; where there are none, AP is NaN.
-        sampled: As in :func:`~det_inception.evaluation.analysis.scoring.average_precision`.
+        recalls: As in :func:`~det_inception.evaluation.analysis.scoring.average_precision`.
 
     The copies of a detection are together in the ranking. Between them precision rises if they are true, and the
     envelope takes the last of them; or falls, where it matters to none. So a detection is one step, copies high.
@@ -177,18 +177,18 @@ def average_precisions(
             precision[place] = true / seen if seen else 0.0
             recall[place] = true / num_objects[row]
         envelope, total = 0.0, 0.0
-        sample = len(RECALLS) - 1
-        if len(images):
-            while RECALLS[sample] > recall[-1]:  # It ends, as the first is 0.
+        sample = len(recalls) - 1
+        if len(images) and len(recalls):
+            while recalls[sample] > recall[-1]:  # It ends, as the first is 0.
                 sample -= 1
         for place in range(len(images) - 1, -1, -1):
             envelope = max(envelope, precision[place])
             before = recall[place - 1] if place else -1.0
-            if sampled:
-                while sample >= 0 and RECALLS[sample] > before:
+            if len(recalls):
+                while sample >= 0 and recalls[sample] > before:
                     total += envelope
                     sample -= 1
             else:
                 total += (recall[place] - max(before, 0.0)) * envelope
-        ap[row] = total / len(RECALLS) if sampled else total
+        ap[row] = total / len(recalls) if len(recalls) else total
     return ap

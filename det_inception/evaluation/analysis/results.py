@@ -18,22 +18,28 @@ from numpy.typing import NDArray
 from det_inception.ilsvrc import AnnotationTable, DetectionTable
 from det_inception.utils.errors import InputError
 
+RECALLS = np.linspace(0, 1, 101)
+"""Those of COCO."""
+TENTHS = np.arange(0, 1.001, 0.1)
+"""Those of Pascal VOC until 2009."""
+WHOLE_AREA = np.empty(0)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Rules:
     """By which rules detections take objects and AP is computed.
 
     Attributes:
         name: As the page says it.
         sentence: What is particular about them.
-        sampled: AP is the mean precision at 101 recalls (COCO), not the whole area.
+        recalls: AP is the mean of the precisions at these recalls; empty: it is the whole area.
         retries: A detection whose best object is taken may take another.
         crowds: Ignored objects are crowds: a detection is measured by the share of it that lies inside.
     """
 
     name: str
     sentence: str
-    sampled: bool
+    recalls: NDArray
     retries: bool
     crowds: bool
 
@@ -43,7 +49,7 @@ RULES = {
         'official ILSVRC DET score',
         'Small objects have a lower overlap threshold of their own, the others 0.5; AP is the whole area under the '
         'precision envelope; difficult objects count like all others.',
-        sampled=False,
+        recalls=WHOLE_AREA,
         retries=True,
         crowds=False,
     ),
@@ -51,7 +57,15 @@ RULES = {
         'Pascal VOC, IoU 0.5',
         'A second detection of an object is false; difficult objects count neither way; AP is the whole area under '
         'the precision envelope.',
-        sampled=False,
+        recalls=WHOLE_AREA,
+        retries=False,
+        crowds=False,
+    ),
+    'voc2007': Rules(
+        'Pascal VOC 2007, IoU 0.5',
+        'A second detection of an object is false; difficult objects count neither way; AP is the mean of the '
+        'precisions at 11 recalls, from 0 to 1.',
+        recalls=TENTHS,
         retries=False,
         crowds=False,
     ),
@@ -59,7 +73,7 @@ RULES = {
         'COCO, IoU 0.5',
         'AP is the mean of the precisions at 101 recalls; crowds count neither way. This is COCO’s AP50, not its mean '
         'over ten thresholds.',
-        sampled=True,
+        recalls=RECALLS,
         retries=True,
         crowds=True,
     ),

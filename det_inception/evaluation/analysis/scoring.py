@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from det_inception.evaluation.analysis.results import RULES, EvalResults
+from det_inception.evaluation.analysis.results import RECALLS, RULES, EvalResults
 from det_inception.ilsvrc import AnnotationTable, DetectionTable, evaluate
 from det_inception.ilsvrc.scoring import FALSE_POSITIVE, NOT_COUNTED
 from det_inception.utils.boxes import overlap
 from det_inception.utils.compiled import compiled
 
 THRESHOLD = 0.5
-RECALLS = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ def score_run(results: EvalResults) -> Score:
     if results.rules == 'ilsvrc':
         ap = np.where(num_objects > 0, official.ap, np.nan)
     else:
-        ap = np.array([average_precision(*points, sampled=rules.sampled) for points in curves])
+        ap = np.array([average_precision(*points, rules.recalls) for points in curves])
         ap[num_objects == 0] = np.nan
     mean_ap = float(np.nanmean(ap))
     return Score(ap, mean_ap, mean_ap if official_mean is None else official_mean, matches, curves)
@@ -119,18 +118,18 @@ def curve(is_true: NDArray, num_objects: int) -> tuple[NDArray, NDArray]:
     return true / np.arange(1, len(true) + 1), true / max(num_objects, 1)
 
 
-def average_precision(precision: NDArray, recall: NDArray, sampled: bool) -> float:
-    """Area under the precision envelope of a curve, or COCO's mean of its height at 101 recalls."""
-    if sampled:
-        return float(sampled_envelope(precision, recall).mean())
+def average_precision(precision: NDArray, recall: NDArray, recalls: NDArray) -> float:
+    """Mean height of a curve's precision envelope at some recalls; where there are none, the area under it."""
+    if len(recalls):
+        return float(sampled_envelope(precision, recall, recalls).mean())
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0) * envelope))
 
 
-def sampled_envelope(precision: NDArray, recall: NDArray) -> NDArray:
-    """Height of the precision envelope at the 101 recalls 0, 0.01, ..., 1; 0 behind its end; float64 (101,)."""
+def sampled_envelope(precision: NDArray, recall: NDArray, recalls: NDArray = RECALLS) -> NDArray:
+    """Height of the precision envelope at some recalls (K,), 0 behind its end; float64 (K,)."""
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)
-    return envelope[np.searchsorted(recall, RECALLS)]
+    return envelope[np.searchsorted(recall, recalls)]
 
 
 def _official(results: EvalResults):

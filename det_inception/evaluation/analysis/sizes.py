@@ -70,7 +70,7 @@ def score_by_size(results: EvalResults, score: Score, limits: Sequence[float]) -
         counts = np.bincount(annotations.labels[there], minlength=len(results.class_names))
         counted = (score.matches != NOT_COUNTED) & (areas >= smallest) & (areas < largest)
         ap = [
-            average_precision(*curve(took[ranking], count), sampled=RULES[results.rules].sampled)
+            average_precision(*curve(took[ranking], count), RULES[results.rules].recalls)
             for ranking, count in zip(ranked(results, counted), counts)
             if count
         ]

@@ -41,8 +41,8 @@ class ReportMetric(BaseMetric):
 
     Args:
         out_dir: Folder of the report.
-        rules: ``'ilsvrc'``, ``'voc'`` or ``'coco'``: by which AP is computed. By those of ILSVRC objects flagged to be
-            ignored count like all others.
+        rules: ``'ilsvrc'``, ``'voc'``, ``'voc2007'`` or ``'coco'``: by which AP is computed. By those of ILSVRC
+            objects flagged to be ignored count like all others.
         title: What was tested; None: the classes' number.
         facts: Lines under the title, pairs of a word and its value.
         pictures: Images per gallery, at most; 0: no galleries.

@@ -24,7 +24,7 @@ from det_inception.models.layers.class_maps import STRIDE, area_shares, image_ma
 from det_inception.models.layers.evidence import cam_iou, coverage
 from det_inception.utils.errors import InputError
 
-SETTINGS = dict(regions=-1, map_sides=(320, 640), iou_threshold=0.6)
+SETTINGS = dict(regions=-1, map_sides=(320, 640), iou_threshold=0.65)
 """How many regions are looked at closely (-1: all), the shorter sides at which the network sees the image, and by how
 much two of the chosen regions may overlap."""
 UNLIKELY = 0.1
