@@ -110,7 +110,11 @@ def _loss(network: nn.Module, batch: Mapping) -> torch.Tensor | None:
 
 
 def _for_prediction(batch: Mapping, model: Mapping) -> dict:
-    """The images alone, of the first branch where a training has several; one image where a text comes in pieces."""
+    """The images alone, of the first branch where a training has several.
+
+    One image where a text comes in pieces, and for guided anchoring: MMCV's masked convolution takes no more at a time.
+    """
     batch = {key: value['sup'] if isinstance(value, Mapping) else value for key, value in copy.deepcopy(batch).items()}
-    pieces = any(isinstance(size, int) and size > 0 for size in settings_of(model, 'chunked_size'))
-    return {key: value[:1] for key, value in batch.items()} if pieces else batch
+    single = any(isinstance(size, int) and size > 0 for size in settings_of(model, 'chunked_size'))
+    single = single or any(kind in ('GARPNHead', 'GARetinaHead') for kind in settings_of(model, 'type'))
+    return {key: value[:1] for key, value in batch.items()} if single else batch

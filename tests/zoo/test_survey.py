@@ -13,7 +13,7 @@ from det_inception.zoo import survey as surveying
 from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, parts_of, read_configs, without_weights
 from det_inception.zoo.inputs import shrink
-from det_inception.zoo.trial import build, run
+from det_inception.zoo.trial import _for_prediction, build, run
 
 LIMITS = dict(seconds=60, memory=2 << 30, folder='.')
 
@@ -123,3 +123,9 @@ def test_a_survey_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_a_pattern_without_configs():
     with pytest.raises(InputError, match=r"nosuch/\*: fits none of MMDetection's \d+ configs"):
         next(read_configs(['nosuch/*']))
+
+
+def test_guided_anchoring_predicts_one_image_at_a_time():
+    batch = dict(inputs=[1, 2], data_samples=[3, 4])
+    assert _for_prediction(batch, dict(rpn_head=dict(type='GARPNHead'))) == dict(inputs=[1], data_samples=[3])
+    assert _for_prediction(batch, dict(rpn_head=dict(type='RPNHead'))) == batch
