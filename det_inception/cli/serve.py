@@ -24,6 +24,7 @@ def parse_args() -> argparse.Namespace:
         '--score', type=float, default=0.5, help='threshold that the page begins with (default: %(default)s)'
     )
     parser.add_argument('--classes', choices=('voc', 'det'), help="as for detect: Pascal VOC's 20 or ILSVRC DET's 200")
+    parser.add_argument('--gradio', action='store_true', help="a page of Gradio: pip install 'det_inception[serve]'")
     add_detector_options(parser)
     return parser.parse_args()
 
@@ -33,9 +34,11 @@ def main() -> int:
 
     import cv2
 
+    cv2.setNumThreads(1)
+    if args.gradio:
+        return serve_gradio_page(args)
     from det_inception.inference.server import DetectionServer
 
-    cv2.setNumThreads(1)
     with DetectionServer(args.host, args.port, args.score) as server:
         server.detector = chosen_detector(args)
         print(f'{server.address} (Ctrl-C ends it)', flush=True)
@@ -43,4 +46,18 @@ def main() -> int:
             server.serve_forever()
         except KeyboardInterrupt:
             print('Stopped.')
+    return 0
+
+
+def serve_gradio_page(args: argparse.Namespace) -> int:
+    """Serves the page of Gradio until Ctrl-C."""
+    from det_inception.inference.gradio_page import require_gradio, serve_gradio
+
+    require_gradio()  # Before the detector, which takes long to load.
+    page = serve_gradio(chosen_detector(args), args.host, args.port, args.score)
+    print(f'{page.local_url} (Ctrl-C ends it)', flush=True)
+    try:
+        page.block_thread()
+    except KeyboardInterrupt:
+        print('Stopped.')
     return 0
