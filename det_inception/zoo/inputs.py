@@ -104,6 +104,10 @@ def _sample(model: Mapping, side: int, number: int) -> DetDataSample:
     sample.gt_instances = InstanceData(bboxes=boxes, labels=labels, masks=_masks(boxes, side))
     none = torch.zeros(0, 4)
     sample.ignored_instances = InstanceData(bboxes=none, labels=labels[:0], masks=_masks(none, side))
+    kinds = {kind for kind in settings_of(model, 'type') if isinstance(kind, str)}
+    # This assigner takes masks where there are some, and only RTMDet's heads of instances make tensors of them.
+    if 'DynamicSoftLabelAssigner' in kinds and not any(kind.startswith('RTMDetIns') for kind in kinds):
+        del sample.gt_instances.masks, sample.ignored_instances.masks
     if not any(settings_of(model, 'rpn_head')):  # A model that makes proposals would use these instead.
         sample.proposals = InstanceData(bboxes=boxes.repeat(10, 1) + torch.rand(20, 4), scores=torch.rand(20))
     # Stuff is counted behind the things.

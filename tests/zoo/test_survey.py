@@ -12,7 +12,7 @@ from det_inception.utils.errors import InputError
 from det_inception.zoo import survey as surveying
 from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, parts_of, read_configs, without_weights
-from det_inception.zoo.inputs import shrink
+from det_inception.zoo.inputs import make_batch, shrink
 from det_inception.zoo.trial import _for_prediction, build, run
 
 LIMITS = dict(seconds=60, memory=2 << 30, folder='.')
@@ -129,3 +129,10 @@ def test_guided_anchoring_predicts_one_image_at_a_time():
     batch = dict(inputs=[1, 2], data_samples=[3, 4])
     assert _for_prediction(batch, dict(rpn_head=dict(type='GARPNHead'))) == dict(inputs=[1], data_samples=[3])
     assert _for_prediction(batch, dict(rpn_head=dict(type='RPNHead'))) == batch
+
+
+def test_only_heads_of_instances_give_rtmdet_s_assigner_masks():
+    assigner = dict(assigner=dict(type='DynamicSoftLabelAssigner'))
+    for head, masks in (('RTMDetSepBNHead', False), ('RTMDetInsSepBNHead', True)):
+        batch = make_batch(dict(type='RTMDet', bbox_head=dict(type=head), train_cfg=assigner), training=True)
+        assert ('masks' in batch['data_samples'][0].gt_instances) == masks

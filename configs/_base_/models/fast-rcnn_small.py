@@ -12,7 +12,7 @@ model = dict(
     backbone=network,
     roi_head=dict(shared_head=network, bbox_head=dict(dropout=0.0)),
     train_cfg=dict(rcnn=dict(sampler=dict(num=32, pos_fraction=0.4))),
-    test_cfg=dict(rcnn=dict(max_per_class=100)),
+    test_cfg=dict(rcnn=dict(max_per_class=100, nms=dict(type='box_voting', iou_threshold=0.3, vote=0.5))),
 )
 
 batch_size = 2
