@@ -14,7 +14,6 @@ import mmengine.runner
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.visualization import Visualizer
 
 from det_inception.config.errors import ConfigError
 from det_inception.engine.console import turn_to_file
@@ -135,17 +134,18 @@ class Runner(mmengine.runner.Runner):
         turn_to_file(logger)
         return logger
 
-    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
-        """Builds MMEngine's visualizer under a name that no other run has.
+    @property
+    def _experiment_name(self) -> str:
+        """The name of this run in this process.
 
-        MMEngine gives two runs the same one where they begin in the same second of one process, and the second would
-        write into the first one's folder.
+        By it MMEngine finds a run's log, messages and visualizer. It ends with the second in which the run begins, so
+        two runs of one second would share them, and the second would write into the first one's folder.
         """
-        if visualizer is None:
-            visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
-        if isinstance(visualizer, dict):
-            visualizer = dict(name=f'{self._experiment_name} {next(_RUNS)}') | visualizer
-        return super().build_visualizer(visualizer)
+        return self._own_name
+
+    @_experiment_name.setter
+    def _experiment_name(self, name: str) -> None:
+        self._own_name = f'{name} {next(_RUNS)}' if MMLogger.check_instance_created(name) else name
 
     def resume(self, filename: str, *args, **kwargs) -> None:
         """Resumes a training.

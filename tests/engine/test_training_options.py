@@ -150,5 +150,6 @@ def test_two_runs_of_the_same_second_write_their_own_files(tmp_path, monkeypatch
     monkeypatch.setattr(mmengine.runner.runner.time, 'time', lambda: 1e9)
     for _ in range(2):
         runner_of(tmp_path / 'run')
-        (config,) = (tmp_path / 'run').rglob('vis_data/config.py')
+        (config,), (log,) = ((tmp_path / 'run').rglob(kind) for kind in ('vis_data/config.py', '*.log'))
+        assert config.parent.parent == log.parent
         shutil.rmtree(tmp_path / 'run')
