@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from clock import now
 from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
@@ -58,13 +59,6 @@ def remembered(everything: RegionPredictions, boxes: Tensor) -> Callable[..., Re
     return region_scores
 
 
-def now(tensor: Tensor) -> float:
-    """Returns the time, in seconds, at which the tensor's GPU has done what it was given."""
-    if tensor.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 def measure(
     model: RegionDetector, dataset: Dataset, images: int, timed: int, counts: list[int], evaluator: dict
 ) -> dict[int, dict]:
@@ -91,9 +85,9 @@ def measure(
             # The first image warms up.
             for count in counts if place <= timed else ():
                 settings['preselect']['regions'] = count
-                start = now(inputs)
+                start = now()
                 model.predict(inputs, copy.deepcopy(samples))
-                seconds[count].append(now(inputs) - start)
+                seconds[count].append(now() - start)
             rois = torch.nn.functional.pad(boxes, (1, 0))  # Of image 0.
             model.region_scores = remembered(classify(inputs, rois, samples), boxes)
             for count in counts:

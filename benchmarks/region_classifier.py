@@ -16,13 +16,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torchvision
+from clock import now
 from mmdet.structures import DetDataSample
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
@@ -144,11 +144,9 @@ def ceiling(device: str, precision: str) -> float:
 
 
 def seconds(function: Callable, crops: torch.Tensor) -> float:
-    start = time.perf_counter()
+    start = now()
     function(crops)
-    if crops.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return now() - start
 
 
 @torch.no_grad()

@@ -14,9 +14,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 
 import torch
+from clock import now
 from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -28,13 +28,6 @@ from det_inception.registry import HOOKS
 from det_inception.utils.allocator import keep_freed_memory
 
 LEFT_OUT = 5
-
-
-def now() -> float:
-    """Returns the time, in seconds, at which a GPU has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 @HOOKS.register_module()

@@ -56,8 +56,5 @@ def serve_gradio_page(args: argparse.Namespace) -> int:
     require_gradio()  # Before the detector, which takes long to load.
     page = serve_gradio(chosen_detector(args), args.host, args.port, args.score)
     print(f'{page.local_url} (Ctrl-C ends it)', flush=True)
-    try:
-        page.block_thread()
-    except KeyboardInterrupt:
-        print('Stopped.')
+    page.block_thread()  # Returns at Ctrl-C, and says so.
     return 0

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from det_inception.inference.detector import Detector, require_score
-from det_inception.inference.server import MAX_IMAGE, MAX_UPLOAD, MAX_WAITING
+from det_inception.inference.server import MAX_UPLOAD, MAX_WAITING, Refusal, detect_upload, require_port
 from det_inception.utils.errors import InputError
-from det_inception.utils.images import decode_image
 
 if TYPE_CHECKING:
     import gradio
@@ -48,10 +47,10 @@ def gradio_page(detector: Detector, score: float = 0.5) -> gradio.Blocks:
         if photo is None:
             return None, []
         try:
-            image = decode_image(Path(photo).read_bytes(), 'the upload', MAX_IMAGE)
-            found = detector.detect(image).above(threshold)
-        except InputError as error:
-            raise gradio.Error(str(error), print_exception=False) from error
+            image, found = detect_upload(detector, Path(photo).read_bytes())
+        except Refusal as refusal:
+            raise gradio.Error(str(refusal), print_exception=False) from refusal
+        found = found.above(threshold)
         return found.draw(image)[:, :, ::-1], found.as_dicts()
 
     with gradio.Blocks(title='Objects in photos') as page:
@@ -71,8 +70,9 @@ def serve_gradio(detector: Detector, host: str, port: int, score: float) -> grad
     """Starts the page and returns it; ``local_url`` says where it is, and ``close()`` ends it.
 
     Raises:
-        InputError: As of :func:`gradio_page`; or the port is in use.
+        InputError: As of :func:`gradio_page`; or there is no such port, or it is in use.
     """
+    require_port(port)
     page = gradio_page(detector, score)
     try:
         page.launch(

@@ -26,7 +26,9 @@ from importlib import resources
 from urllib.parse import parse_qs, urlsplit
 
 import cv2
+import numpy as np
 
+from det_inception.inference.detections import Detections
 from det_inception.inference.detector import Detector, require_score
 from det_inception.utils.errors import InputError, is_out_of_memory
 from det_inception.utils.files import reason
@@ -58,6 +60,30 @@ class Refusal(Exception):
         self.status = status
 
 
+def require_port(port: int) -> None:
+    """Raises an InputError if there is no such port; 0 stands for any."""
+    if not 0 <= port < 65536:
+        raise InputError(f'port {port}: ports are 0 to 65535, such as 8000.')
+
+
+def detect_upload(detector: Detector, content: bytes) -> tuple[np.ndarray, Detections]:
+    """Returns the image that a stranger sent, uint8 (H, W, 3) BGR, and what was found in it.
+
+    Raises:
+        Refusal: It is no image, or too large.
+    """
+    try:
+        image = decode_image(content, 'the upload', MAX_IMAGE)
+        return image, detector.detect(image)
+    except InputError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        if not is_out_of_memory(error):
+            raise
+        sentence = 'the image takes more memory than there is; make it smaller.'
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence) from error
+
+
 class DetectionServer(ThreadingHTTPServer):
     """Serves a detector until :meth:`shutdown`.
 
@@ -82,8 +108,7 @@ class DetectionServer(ThreadingHTTPServer):
 
     def __init__(self, host: str = '127.0.0.1', port: int = 8000, score: float = 0.5) -> None:
         require_score(score)
-        if not 0 <= port < 65536:
-            raise InputError(f'port {port}: ports are 0 to 65535, such as 8000.')
+        require_port(port)
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
@@ -114,15 +139,7 @@ class DetectionServer(ThreadingHTTPServer):
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, 'the server is busy; try again in a moment.')
         try:
             with self._one_at_a_time:
-                image = decode_image(content, 'the upload', MAX_IMAGE)
-                found = self.detector.detect(image)
-        except InputError as error:
-            raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
-        except (MemoryError, RuntimeError, cv2.error) as error:
-            if not is_out_of_memory(error):
-                raise
-            sentence = 'the image takes more memory than there is; make it smaller.'
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence) from error
+                image, found = detect_upload(self.detector, content)
         finally:
             self._waiting.release()
         height, width = image.shape[:2]

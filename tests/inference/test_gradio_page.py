@@ -39,6 +39,11 @@ def test_a_threshold_that_is_none():
         gradio_page(None, score=1.5)
 
 
+def test_a_port_that_is_none():
+    with pytest.raises(InputError, match='port 70000: ports are 0 to 65535'):
+        serve_gradio(FakeDetector(), '127.0.0.1', 70000, 0.5)
+
+
 @pytest.fixture
 def client():
     pytest.importorskip('gradio', reason='the extra serve is not installed')
