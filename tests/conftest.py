@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,11 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs what asks for ``device`` on the processor, and on the GPU where there is one."""
+    """Runs what asks for ``device`` on the processor and on the GPU; where there is none, on the pretended one."""
     if 'device' in metafunc.fixturenames:
         import torch
 
-        metafunc.parametrize('device', ['cpu', 'cuda'][: 1 + torch.cuda.is_available()], indirect=True)
+        metafunc.parametrize('device', ['cpu', 'cuda' if torch.cuda.is_available() else 'pretended'], indirect=True)
 
 
 @pytest.fixture
@@ -54,8 +55,10 @@ def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """New tensors and layers are on this device."""
     import torch
 
-    with torch.device(request.param):
-        yield request.param
+    from det_inception.zoo.pretended_gpu import pretended_gpu
+
+    with pretended_gpu() if request.param == 'pretended' else nullcontext(torch.device(request.param)) as place, place:
+        yield str(place)
 
 
 @pytest.fixture(scope='session')

@@ -15,7 +15,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('patterns', nargs='*', metavar='PATTERN', help="configs such as 'retinanet/*'; default: all")
     parser.add_argument('--out', default='zoo', metavar='OUT', help='where to write, without suffix (default: zoo)')
     parser.add_argument('--build-only', action='store_true', help='run none')
-    parser.add_argument('--device', default='cpu', help='where to run (default: cpu)')
+    parser.add_argument(
+        '--device',
+        default='cpu',
+        help='where to run (default: cpu); pretended: the processor refuses what a GPU would, to find tensors that a '
+        'model leaves behind, without a GPU',
+    )
     parser.add_argument('--seconds', type=float, default=180, help='longest time for each (default: 180)')
     parser.add_argument('--memory', type=float, default=8, metavar='GIB', help='for each, on a processor (default: 8)')
     return parser.parse_args()

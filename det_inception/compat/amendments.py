@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from torch.utils.data import BatchSampler
 from det_inception.compat.namespaces import Namespace
 from det_inception.compat.transformers_names import get_extended_attention_mask, restore_transformers_names
 from det_inception.compat.when_imported import before_import, when_imported
+
+if TYPE_CHECKING:
+    from mmengine.structures import InstanceData
 
 
 def amend_mmdetection() -> None:
@@ -115,6 +119,23 @@ def amend_text_attention(vlfuse_helper: ModuleType) -> None:
     vlfuse_helper.BertAttention.forward = attend
 
 
+def amend_point_assigner(point_assigner: ModuleType) -> None:
+    """Lets RepPoints train on a GPU: its assigner numbers points on the processor, and picks by a mask of the GPU."""
+    kind = point_assigner.PointAssigner
+    if 'torch.arange(points.shape[0])' not in inspect.getsource(kind.assign):
+        return
+    assign = kind.assign
+
+    @functools.wraps(assign)
+    def assign_there(
+        self: object, pred_instances: InstanceData, gt_instances: InstanceData, *args: object, **kwargs: object
+    ) -> object:
+        with pred_instances.priors.device:
+            return assign(self, pred_instances, gt_instances, *args, **kwargs)
+
+    kind.assign = assign_there
+
+
 AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {
     'mmdet.datasets.samplers.batch_sampler': amend_aspect_ratio_batches,
     'mmdet.datasets.transforms.text_transformers': amend_numpy_names,
@@ -122,6 +143,7 @@ AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {
     'mmdet.models.dense_heads.ssd_head': amend_ssd,
     'mmdet.models.language_models.bert': amend_text_masks,
     'mmdet.models.roi_heads.mask_heads.fcn_mask_head': amend_mask_pasting,
+    'mmdet.models.task_modules.assigners.point_assigner': amend_point_assigner,
     'mmdet.models.utils.vlfuse_helper': amend_text_attention,
 }
 """To each module with a fault what amends it."""

@@ -19,7 +19,7 @@ from det_inception.utils.files import write_text
 from det_inception.utils.tables import markdown_table
 from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, config_folder, parts_of, read_configs
-from det_inception.zoo.trial import build, run
+from det_inception.zoo.trial import PRETENDED, build, run
 
 PACKAGES = ('mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy', 'transformers', 'mmpretrain')
 RAN, PREDICTS = 'runs', 'predicts alone'
@@ -102,7 +102,7 @@ def survey(
         tried = next((config.name for config in group if config.name in content['run']), smallest.name)
         if _is_to_do(content['run'].get(tried)):
             # CUDA reserves addresses for all the memory that there is.
-            most = limits | dict(memory=memory if device == 'cpu' else None)
+            most = limits | dict(memory=memory if device in ('cpu', PRETENDED) else None)
             content['run'][tried] = in_child(run, models[tried], device, **most)
             found = content['run'][tried]
             progress(f'{tried}: {_outcome(found)} ({found.get("seconds", seconds)} s)')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from mmdet.registry import MODELS
@@ -16,7 +17,9 @@ from torch import distributed, nn
 
 from det_inception.zoo.configs import said
 from det_inception.zoo.inputs import make_batch, settings_of, shrink
+from det_inception.zoo.pretended_gpu import pretended_gpu
 
+PRETENDED = 'pretended'
 STEPS = ('build', 'loss', 'backward', 'predict')
 
 
@@ -53,7 +56,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
 
     Args:
         model: Its settings.
-        device: Where.
+        device: Where; :data:`PRETENDED` is :func:`~det_inception.zoo.pretended_gpu.pretended_gpu`.
 
     Returns:
         ``steps``, those of :data:`STEPS` that went well; ``seconds``; and, where one did not, ``error``.
@@ -65,13 +68,28 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
     hub = MessageHub.get_current_instance()
     for name in ('iter', 'epoch'):
         hub.update_info(name, 0)
-    error = None
     try:
         shrink(model)
         network = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(model))))
         network.init_weights()
+    except Exception as raised:  # The model is a stranger's: anything may go wrong in it.
+        error = said(raised)
+    else:
+        with pretended_gpu() if device == PRETENDED else nullcontext(device) as place:
+            error = _run(network, model, place, passed)
+    result = dict(steps=passed, seconds=round(time.monotonic() - started, 1))
+    return result if error is None else dict(result, error=error)
+
+
+def _run(network: nn.Module, model: Mapping, device: str | torch.device, passed: list[str]) -> str | None:
+    """Adds the steps that go well to ``passed``, and returns the first error, if any."""
+    try:
         network.to(device)
-        passed.append('build')
+    except Exception as raised:
+        return said(raised)
+    passed.append('build')
+    error = None
+    try:
         total = _loss(network, make_batch(model, training=True))
         if total is not None:
             passed.append('loss')
@@ -79,18 +97,16 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
             if not any(one.grad is not None for one in network.parameters()):
                 raise ArithmeticError('no weight has got a gradient')
             passed.append('backward')
-    except Exception as raised:  # The model is a stranger's: anything may go wrong in it.
+    except Exception as raised:
         error = said(raised)
-    if 'build' in passed:  # Configs that are for prediction alone cannot train.
-        try:
-            network.eval()
-            with torch.no_grad():
-                network.test_step(_for_prediction(make_batch(model, training=False), model))
-            passed.append('predict')
-        except Exception as raised:
-            error = error or said(raised)
-    result = dict(steps=passed, seconds=round(time.monotonic() - started, 1))
-    return result if error is None else dict(result, error=error)
+    try:  # Configs that are for prediction alone cannot train.
+        network.eval()
+        with torch.no_grad():
+            network.test_step(_for_prediction(make_batch(model, training=False), model))
+        passed.append('predict')
+    except Exception as raised:
+        error = error or said(raised)
+    return error
 
 
 def _loss(network: nn.Module, batch: Mapping) -> torch.Tensor | None:

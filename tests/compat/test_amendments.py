@@ -19,11 +19,12 @@ from mmdet.datasets.transforms import text_transformers
 from mmdet.evaluation.functional import YTVIS, YTVISeval
 from mmdet.models.language_models import bert as language_models
 from mmdet.models.utils import vlfuse_helper
-from mmdet.registry import DATA_SAMPLERS
+from mmdet.registry import DATA_SAMPLERS, TASK_UTILS
 from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import checkpoint
+from mmengine.structures import InstanceData
 from mmengine.utils import get_installed_path, is_installed, package_utils
 from pycocotools import mask
 from torch.utils.data import SequentialSampler
@@ -34,8 +35,25 @@ from det_inception.compat import amendments, packages, transformers_names
 from det_inception.compat.errors import BrokenInstallationError
 from det_inception.compat.operators import convolutions
 from det_inception.registry import MODELS
+from det_inception.zoo.pretended_gpu import pretended_gpu
 
 # ------------------------------------------------------------------------------------------------------- MMDetection
+
+
+def test_reppoints_points_are_numbered_where_they_lie():
+    points = torch.tensor([[x, y, stride] for stride in (4, 8) for x in (0, 16, 32) for y in (0, 16, 32)]).float()
+    boxes, assigner = torch.tensor([[0.0, 0, 20, 20], [10, 10, 40, 40]]), TASK_UTILS.build(dict(type='PointAssigner'))
+
+    def assign(place):
+        objects = InstanceData(bboxes=boxes.to(place), labels=torch.tensor([3, 5]).to(place))
+        return assigner.assign(InstanceData(priors=points.to(place)), objects).gt_inds.tolist()
+
+    expected = assign('cpu')
+    assert {0, 1, 2} == set(expected)
+    with pretended_gpu() as place:
+        assert assign(place) == expected
+        with pytest.raises(RuntimeError, match='indices and values should be on the processor'):
+            torch.arange(3)[torch.zeros(3).bool().to(place)]  # As MMDetection 3.3 has it.
 
 
 class Photos(list):
