@@ -4,10 +4,13 @@ import json
 import mmap
 import os
 import signal
+import sys
 import time
 
 import pytest
+import torch
 
+from det_inception.cli import zoo
 from det_inception.utils.errors import InputError
 from det_inception.zoo import survey as surveying
 from det_inception.zoo.children import in_child
@@ -118,6 +121,16 @@ def test_a_survey_goes_on_where_it_was(tmp_path, monkeypatch):
     (tmp_path / 'zoo.json').write_text('{}')
     with pytest.raises(InputError, match='is no result of a survey'):
         surveying.survey(tmp_path / 'zoo.json')
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'), [('pretend', 'is no device; name cpu, cuda, cuda:1 or pretended'), ('cuda', 'finds no GPU')]
+)
+def test_a_device_that_is_not_there(name, message, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(sys, 'argv', ['zoo', '--device', name, '--out', str(tmp_path / 'zoo')])
+    with pytest.raises(InputError, match=f'--device {name}: .*{message}'):
+        zoo.main()
 
 
 def test_a_pattern_without_configs():
