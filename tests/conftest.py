@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -53,11 +52,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
     """New tensors and layers are on this device."""
-    import torch
+    from det_inception.zoo.pretended_gpu import device_context
 
-    from det_inception.zoo.pretended_gpu import pretended_gpu
-
-    with pretended_gpu() if request.param == 'pretended' else nullcontext(torch.device(request.param)) as place, place:
+    with device_context(request.param) as place, place:
         yield str(place)
 
 

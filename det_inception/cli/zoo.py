@@ -40,18 +40,19 @@ def main() -> None:
 
     if args.seconds <= 0 or args.memory <= 0:
         raise InputError('--seconds and --memory: name more than 0.')
-    if args.device != 'pretended':
+    torch.set_num_threads(1)
+    warnings.simplefilter('ignore')
+    from det_inception import compat  # noqa: F401  (before MMDetection)
+    from det_inception.zoo.pretended_gpu import PRETENDED
+    from det_inception.zoo.survey import survey, write_table
+
+    if args.device != PRETENDED:
         try:
             kind = torch.device(args.device).type
         except RuntimeError as error:
             raise InputError(f'--device {args.device}: is no device; name cpu, cuda, cuda:1 or pretended.') from error
         if kind == 'cuda' and not torch.cuda.is_available():
             raise InputError(f'--device {args.device}: PyTorch finds no GPU; pretended does without one.')
-    torch.set_num_threads(1)
-    warnings.simplefilter('ignore')
-    from det_inception import compat  # noqa: F401  (before MMDetection)
-    from det_inception.zoo.survey import survey, write_table
-
     results = survey(
         f'{args.out}.json',
         args.patterns,

@@ -7,8 +7,9 @@ and wrong results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any, Union
 from unittest import mock
 
@@ -19,6 +20,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
+PRETENDED = 'pretended'
+"""What the pretended GPU is called where a device is named."""
 PLACE = torch.device('meta')
 """The device that tensors on the pretended GPU name."""
 
@@ -50,27 +53,10 @@ def pretended_gpu() -> Iterator[torch.device]:
         TypeError: (Within) a tensor of the device is made an array.
         NotImplementedError: (Within) an operation changes the shape of such a tensor in place.
     """
-    tensor, as_tensor = torch.tensor, torch.as_tensor
-
-    def moved(make: Any, data: Any, **settings: Any) -> Tensor:
-        device = settings.pop('device', None)
-        if device is None:
-            device = data.device if isinstance(data, Tensor) else torch.empty(0).device
-        made = make(tree_map(_content, data), device='cpu', **settings)  # Numbers in a list may be the device's, too.
-        return made.to(device)
-
     with ExitStack() as stack:
         # Out of numbers, PyTorch would make tensors of the device that have no content.
-        stack.enter_context(
-            mock.patch.object(torch, 'tensor', lambda data, **settings: moved(tensor, data, **settings))
-        )
-        stack.enter_context(
-            mock.patch.object(
-                torch,
-                'as_tensor',
-                lambda data, dtype=None, device=None: moved(as_tensor, data, dtype=dtype, device=device),
-            )
-        )
+        for make in (torch.tensor, torch.as_tensor):
+            stack.enter_context(mock.patch.object(torch, make.__name__, partial(_made, make)))
         for module in (torch, torch.amp):
             stack.enter_context(mock.patch.object(module, 'autocast', _Autocast))
         for name, own in _TYPES.items():  # What models and MMEngine ask for with isinstance.
@@ -82,6 +68,21 @@ def pretended_gpu() -> Iterator[torch.device]:
             )
         stack.enter_context(_Dispatch())
         yield PLACE
+
+
+def device_context(name: str) -> AbstractContextManager[torch.device]:
+    """Returns :func:`pretended_gpu` for :data:`PRETENDED`, else a context that gives the device of this name."""
+    return pretended_gpu() if name == PRETENDED else nullcontext(torch.device(name))
+
+
+def _made(
+    make: Callable[..., Tensor], data: Any, dtype: torch.dtype | None = None, device: Any = None, **more
+) -> Tensor:
+    """Makes a tensor on the processor, and moves it where it should be."""
+    if device is None:
+        device = data.device if isinstance(data, Tensor) else torch.empty(0).device
+    # Numbers in a list may be the device's, too.
+    return make(tree_map(_content, data), dtype=dtype, device='cpu', **more).to(device)
 
 
 class _GPUTensor(Tensor):
@@ -114,8 +115,8 @@ class _GPUTensor(Tensor):
         return f'{type(self).__name__}({self.content})'
 
     def new_tensor(self, data: Any, dtype: torch.dtype | None = None, device: Any = None, **settings: Any) -> Tensor:
-        made = self.content.new_tensor(tree_map(_content, data), dtype=dtype, **settings)
-        return made.to(PLACE if device is None else device)
+        dtype, device = dtype or self.dtype, PLACE if device is None else device
+        return _made(self.content.new_tensor, data, dtype, device, **settings)
 
     def __getitem__(self, index: Any) -> Tensor:
         return super().__getitem__(_with_content(index))

@@ -19,7 +19,8 @@ from det_inception.utils.files import write_text
 from det_inception.utils.tables import markdown_table
 from det_inception.zoo.children import in_child
 from det_inception.zoo.configs import ZooConfig, config_folder, parts_of, read_configs
-from det_inception.zoo.trial import PRETENDED, build, run
+from det_inception.zoo.pretended_gpu import PRETENDED
+from det_inception.zoo.trial import build, run
 
 PACKAGES = ('mmdet', 'mmengine', 'mmcv', 'mmcv-lite', 'torch', 'torchvision', 'numpy', 'transformers', 'mmpretrain')
 RAN, PREDICTS = 'runs', 'predicts alone'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 
 import torch
 from mmdet.registry import MODELS
@@ -17,9 +16,8 @@ from torch import distributed, nn
 
 from det_inception.zoo.configs import said
 from det_inception.zoo.inputs import make_batch, settings_of, shrink
-from det_inception.zoo.pretended_gpu import pretended_gpu
+from det_inception.zoo.pretended_gpu import device_context
 
-PRETENDED = 'pretended'
 STEPS = ('build', 'loss', 'backward', 'predict')
 
 
@@ -56,7 +54,7 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
 
     Args:
         model: Its settings.
-        device: Where; :data:`PRETENDED` is :func:`~det_inception.zoo.pretended_gpu.pretended_gpu`.
+        device: Where; see :func:`~det_inception.zoo.pretended_gpu.device_context`.
 
     Returns:
         ``steps``, those of :data:`STEPS` that went well; ``seconds``; and, where one did not, ``error``.
@@ -75,13 +73,13 @@ def run(model: Mapping, device: str = 'cpu') -> dict:
     except Exception as raised:  # The model is a stranger's: anything may go wrong in it.
         error = said(raised)
     else:
-        with pretended_gpu() if device == PRETENDED else nullcontext(device) as place:
+        with device_context(device) as place:
             error = _run(network, model, place, passed)
     result = dict(steps=passed, seconds=round(time.monotonic() - started, 1))
     return result if error is None else dict(result, error=error)
 
 
-def _run(network: nn.Module, model: Mapping, device: str | torch.device, passed: list[str]) -> str | None:
+def _run(network: nn.Module, model: Mapping, device: torch.device, passed: list[str]) -> str | None:
     """Adds the steps that go well to ``passed``, and returns the first error, if any."""
     try:
         network.to(device)

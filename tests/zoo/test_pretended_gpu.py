@@ -10,8 +10,8 @@ from torchvision.ops import nms, roi_align
 
 from det_inception.config.loading import load_config
 from det_inception.zoo.configs import without_weights
-from det_inception.zoo.pretended_gpu import PLACE, pretended_gpu
-from det_inception.zoo.trial import PRETENDED, run
+from det_inception.zoo.pretended_gpu import PLACE, PRETENDED, pretended_gpu
+from det_inception.zoo.trial import run
 
 VALUES = torch.arange(12.0).reshape(3, 4) - 5
 
