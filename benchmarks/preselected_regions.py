@@ -14,10 +14,11 @@ steadier, and needs no close look: --coverage counts these objects alone, in a s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -59,6 +60,17 @@ def remembered(everything: RegionPredictions, boxes: Tensor) -> Callable[..., Re
     return region_scores
 
 
+@contextlib.contextmanager
+def looked_at_once(model: RegionDetector, image: Tensor, boxes: Tensor) -> Iterator[None]:
+    """Lets the detector look at the image now, and take this look whenever it would look again."""
+    look = model.first_look(image, boxes, (SETTINGS | model.test_cfg['rcnn']['preselect'])['map_sides'])
+    model.first_look = lambda *_: look
+    try:
+        yield
+    finally:
+        del model.first_look
+
+
 def measure(
     model: RegionDetector, dataset: Dataset, images: int, timed: int, counts: list[int], evaluator: dict
 ) -> dict[int, dict]:
@@ -90,9 +102,10 @@ def measure(
                 seconds[count].append(now() - start)
             rois = torch.nn.functional.pad(boxes, (1, 0))  # Of image 0.
             model.region_scores = remembered(classify(inputs, rois, samples), boxes)
-            for count in counts:
-                settings['preselect']['regions'] = count
-                evaluators[count].process(model.predict(inputs, copy.deepcopy(samples)))
+            with looked_at_once(model, inputs, boxes):
+                for count in counts:
+                    settings['preselect']['regions'] = count
+                    evaluators[count].process(model.predict(inputs, copy.deepcopy(samples)))
             model.region_scores = classify
     results = {}
     for count, one in evaluators.items():
@@ -120,13 +133,11 @@ def coverage(model: RegionDetector, dataset: Dataset, images: int, counts: list[
             image, (sample,) = data['inputs'], data['data_samples']
             boxes = region_proposals(sample)
             objects.append(sample.gt_instances.bboxes.cpu().numpy())
-            look = model.first_look(image, boxes, (SETTINGS | settings['preselect'])['map_sides'])
-            model.first_look = lambda *_, look=look: look
             proposals.append(boxes.cpu().numpy())
-            for count in counts:
-                settings['preselect']['regions'] = count
-                chosen[count].append(model.preselect(image, boxes, sample).cpu().numpy())
-            del model.first_look
+            with looked_at_once(model, image, boxes):
+                for count in counts:
+                    settings['preselect']['regions'] = count
+                    chosen[count].append(model.preselect(image, boxes, sample).cpu().numpy())
     limits = [max(map(len, proposals)) if count == ALL else count for count in counts]
     first = recall(proposals, objects, [0.5], limits)[0]
     best = (recall(chosen[count], objects, [0.5], [limit])[0, 0] for count, limit in zip(counts, limits))

@@ -21,6 +21,7 @@ from det_inception.engine.distributed import join_processes
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.files import reason, require_writable
+from det_inception.utils.precision import gpu_half_precision
 from det_inception.weights.files import CheckpointError
 
 _RUNS = itertools.count(1)
@@ -34,19 +35,12 @@ def apply_amp(cfg: Config) -> None:
     """
     if (wrapper := cfg.get('optim_wrapper')) is not None:
         if torch.cuda.is_available():
-            wrapper.update(type='AmpOptimWrapper', dtype=half_precision())
+            wrapper.update(type='AmpOptimWrapper', dtype=gpu_half_precision())
         else:
             wrapper.type = 'CPUAmpOptimWrapper'
     for name in ('val_cfg', 'test_cfg'):
         if cfg.get(name) is not None:
             cfg[name].fp16 = True  # MMEngine's name; on a processor it is bfloat16.
-
-
-def half_precision() -> str:
-    """Returns the type of numbers of half the bits that the GPU, or the processor without one, trains in."""
-    if torch.cuda.is_available() and not torch.cuda.is_bf16_supported(including_emulation=False):
-        return 'float16'
-    return 'bfloat16'
 
 
 def apply_average(cfg: Config) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from dataclasses import replace
+from functools import lru_cache
 
 import h5py
 import numpy as np
@@ -16,6 +18,8 @@ from det_inception.models.backbones.googlenet import LAYOUT, GoogLeNet
 from det_inception.weights import keras
 from det_inception.weights.files import RawCheckpoint, read_file
 from det_inception.weights.layouts import convert_state_dict
+
+_BUILT_ONCE = replace(LAYOUT, build=lru_cache(maxsize=64)(LAYOUT.build))  # Else it takes most of the time.
 
 
 class WeightFile(Target):
@@ -195,7 +199,7 @@ class WeightLayout(Target):
 
     @staticmethod
     def convert(state: dict) -> None:
-        weights = convert_state_dict(RawCheckpoint(state, {}), 'input', LAYOUT)
+        weights = convert_state_dict(RawCheckpoint(state, {}), 'input', _BUILT_ONCE)
         assert all(value.isfinite().all() for value in weights.backbone.values() if value.is_floating_point())
         assert not weights.classifier or len(weights.classifier['fc.weight']) == len(weights.classifier['fc.bias'])
 

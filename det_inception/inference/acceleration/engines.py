@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from det_inception.inference.acceleration.fused_engine import FusedBackbone
 from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions
 from det_inception.utils.errors import InputError
+from det_inception.utils.precision import gpu_half_precision, gpu_has_bfloat16
 
 ENGINES = {
     'eager': 'eager_engine:EagerEngine',
@@ -88,7 +89,7 @@ def make_engine(model: RegionClassifier, engine: str, precision: str) -> Callabl
 def fast_precision(device: torch.device) -> str:
     """Returns the precision that a device is fastest in: half the bits where it has arithmetic for them."""
     if device.type == 'cuda':
-        return 'bfloat16' if torch.cuda.is_bf16_supported(including_emulation=False) else 'float16'
+        return gpu_half_precision()
     if device.type != 'cpu':
         return 'float32'
     # Which processors have instructions for bfloat16, and since when PyTorch uses them, is a long list; a trial is not.
@@ -128,7 +129,7 @@ def _require_possible(engine: str, precision: str, device: torch.device) -> None
         raise InputError(f'the engine {engine} has no precision int8; choose the engine openvino.')
     if engine == 'openvino' and device.type != 'cpu':
         raise InputError(f'the engine openvino runs on processors, and the device is {device}; choose fused.')
-    if precision == 'bfloat16' and device.type == 'cuda' and not torch.cuda.is_bf16_supported(False):
+    if precision == 'bfloat16' and device.type == 'cuda' and not gpu_has_bfloat16():
         raise InputError(
             f'{_device_name(device)} has no arithmetic for bfloat16; choose the precision float16 or float32.'
         )
