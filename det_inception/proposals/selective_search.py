@@ -58,8 +58,9 @@ _SEED = 2014
 # A strip that is higher than so many times its width becomes no larger than one of this shape: 3 x 1000 pixels would be
 # 500 x 166,667, and take 12 GB.
 _MAX_ASPECT = 8
-# An image is enlarged to at most so many pixels, which take 4 GB.
-_MAX_ENLARGED = 2**24
+# An image is enlarged to at most so many pixels, which take 4 GB; a small one to at most so many times its own, or to
+# so many as take few seconds.
+_MAX_ENLARGED, _MAX_TIMES_ENLARGED, _ALWAYS_ENLARGED = 2**24, 16, 2**22
 _LARGEST_NUMBER = 10**9
 # Sorting the edges of one color space takes about 64 bytes a pixel; so many pixels are sorted at a time.
 _PIXELS_AT_ONCE = 4_000_000
@@ -205,7 +206,9 @@ def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
     height = min(max(1, round(own_height * width / own_width)), most_pixels // width)
     if (height, width) == (own_height, own_width):
         return image
-    if height * width > max(_MAX_ENLARGED, own_height * own_width):
+    pixels = own_height * own_width
+    most_pixels = min(_MAX_ENLARGED, max(_ALWAYS_ENLARGED, _MAX_TIMES_ENLARGED * pixels))
+    if height * width > max(most_pixels, pixels):
         raise ValueError(f'image would have {width} x {height} pixels at width {width}; choose a smaller width.')
     # Area averaging also where it enlarges: there it interpolates, but keeps the edges between pixels steeper than
     # other methods, and of those it gave the best recall.

@@ -40,7 +40,7 @@ from det_inception.weights.protobuf import BYTES, VARINT, FieldBudget, ProtobufE
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, 'little')
 FOOTER = 48
 MAX_FIELDS = 2_000_000
-_TYPES = {
+NUMBERS = {
     1: torch.float32,
     2: torch.float64,
     3: torch.int32,
@@ -197,7 +197,7 @@ def _bundle(path: Path, entries: dict[bytes, memoryview], budget: FieldBudget) -
         _require(number != 2 or value == 0, 'its numbers begin with the high byte')
     _require(isinstance(shards, int) and 0 < shards <= 100_000, 'it has no files of numbers')
     found = {_text(key): _entry(message, _text(key), budget) for key, message in entries.items()}
-    found = {name: entry for name, entry in found.items() if entry.kind in _TYPES}
+    found = {name: entry for name, entry in found.items() if entry.kind in NUMBERS}
     stem, tensors, total = str(path).removesuffix('.index'), {}, 0
     for shard in sorted({entry.shard for entry in found.values()}):
         data = Path(f'{stem}.data-{shard:05d}-of-{shards:05d}')
@@ -206,7 +206,7 @@ def _bundle(path: Path, entries: dict[bytes, memoryview], budget: FieldBudget) -
             for name, entry in found.items():
                 if entry.shard != shard:
                     continue
-                kind, total = _TYPES[entry.kind], total + entry.size
+                kind, total = NUMBERS[entry.kind], total + entry.size
                 _require(entry.offset + entry.size <= size and total <= 2 * size + (1 << 20), f'{name!r} leaves {data}')
                 wanted = math.prod(entry.shape) * kind.itemsize
                 _require(wanted == entry.size, f'{name!r} needs {wanted} bytes and has {entry.size}')

@@ -15,7 +15,7 @@ from targets import Target
 from tensorflow_files import shape_message, table, write_v1, write_v2
 
 from det_inception.models.backbones.googlenet import LAYOUT, GoogLeNet
-from det_inception.weights import keras
+from det_inception.weights import keras, tensorflow
 from det_inception.weights.files import RawCheckpoint, read_file
 from det_inception.weights.layouts import convert_state_dict
 
@@ -85,7 +85,12 @@ class TensorFlowBundle(TensorFlowTable):
     def sound_files(self):
         write_v2(self.folder / 'input', self.arrays, shards=2)
         self.path = self.folder / 'input.index'
+        self.data = max(path.stat().st_size for path in self.folder.glob('input.data-*'))
         return [self.path.read_bytes()]
+
+    def read(self):
+        for tensor in read_file(self.path).tensors.values():
+            assert tensor.dtype in tensorflow.NUMBERS.values() and tensor.untyped_storage().nbytes() <= self.data
 
     def forged(self, random):
         numbers = [0, 1, 4, 8, 24, 2**31, 2**63 - 1]

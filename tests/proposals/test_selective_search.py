@@ -307,3 +307,23 @@ def test_a_strip_is_not_enlarged_without_bounds(shape, width):
     assert _resized(image, None) is image
     assert np.prod(_resized(np.zeros((20_000_000, 1, 3), np.uint8), 500).shape[:2]) <= 8 * 500**2
     assert _resized(np.zeros((80, 10, 3), np.uint8), 50).shape == (400, 50, 3)
+
+
+@pytest.mark.parametrize(
+    'shape, width, possible',
+    [
+        ((3, 1130), 30_000, True),
+        ((3, 1130), 65_535, False),  # 11 million pixels of 3,390 took 11 seconds.
+        ((1000, 1500), 4800, True),
+        ((1000, 1500), 6000, False),  # 24 million
+        ((100, 100), 2048, True),
+        ((100, 100), 2049, False),
+    ],
+)
+def test_a_small_image_is_not_enlarged_to_the_work_of_a_large_one(shape, width, possible):
+    image = np.zeros((*shape, 3), np.uint8)
+    if possible:
+        assert _resized(image, width).shape[1] == width
+    else:
+        with pytest.raises(ValueError, match='choose a smaller width'):
+            _resized(image, width)
