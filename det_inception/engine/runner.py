@@ -18,10 +18,10 @@ from mmengine.logging import MMLogger
 from det_inception.config.errors import ConfigError
 from det_inception.engine.console import turn_to_file
 from det_inception.engine.distributed import join_processes
+from det_inception.models.layers.precision import gpu_half_precision
 from det_inception.utils.allocator import keep_freed_memory
 from det_inception.utils.errors import InputError, first_line
 from det_inception.utils.files import reason, require_writable
-from det_inception.utils.precision import gpu_half_precision
 from det_inception.weights.files import CheckpointError
 
 _RUNS = itertools.count(1)

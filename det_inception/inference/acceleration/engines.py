@@ -16,9 +16,9 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from det_inception.inference.acceleration.fused_engine import FusedBackbone
+from det_inception.models.layers.precision import gpu_half_precision, gpu_has_bfloat16
 from det_inception.models.layers.region_classifier import RegionClassifier, RegionPredictions
 from det_inception.utils.errors import InputError
-from det_inception.utils.precision import gpu_half_precision, gpu_has_bfloat16
 
 ENGINES = {
     'eager': 'eager_engine:EagerEngine',
