@@ -206,9 +206,9 @@ def _resized(image: np.ndarray, width: int | None) -> np.ndarray:
     height = min(max(1, round(own_height * width / own_width)), most_pixels // width)
     if (height, width) == (own_height, own_width):
         return image
-    pixels = own_height * own_width
-    most_pixels = min(_MAX_ENLARGED, max(_ALWAYS_ENLARGED, _MAX_TIMES_ENLARGED * pixels))
-    if height * width > max(most_pixels, pixels):
+    own_pixels = own_height * own_width
+    most_enlarged = min(_MAX_ENLARGED, max(_ALWAYS_ENLARGED, _MAX_TIMES_ENLARGED * own_pixels))
+    if height * width > max(most_enlarged, own_pixels):
         raise ValueError(f'image would have {width} x {height} pixels at width {width}; choose a smaller width.')
     # Area averaging also where it enlarges: there it interpolates, but keeps the edges between pixels steeper than
     # other methods, and of those it gave the best recall.
