@@ -194,7 +194,7 @@ def test_timms_file_is_loaded_whole_or_refused(timm_file, tmp_path):
     backbone.init_weights()
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(backbone.eval()(images)[0], network.eval().forward_features(images))
+        torch.testing.assert_close(backbone.eval()(images)[0], network.eval().forward_features(images))
     assert backbone.normalization['mean'] == pytest.approx([123.675, 116.28, 103.53])
 
     def load(name, file):

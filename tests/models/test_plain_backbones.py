@@ -138,7 +138,7 @@ def test_caffes_files_and_where_caffe_normalizes(tmp_path):
         conv1, conv2 = network(images)
         torch.testing.assert_close(conv1, first)
         expected = nn.functional.conv2d(between, weights['conv2.weight'], weights['conv2.bias'], padding=2, groups=2)
-        torch.testing.assert_close(conv2, expected.relu(), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(conv2, expected.relu(), rtol=1e-4, atol=1e-3)  # Sums of 1,200 numbers.
         said = AlexNet.config_from_pretrained(dict(variant=variant), str(tmp_path / 'caffe.npz'))
         assert said.settings == dict(variant=variant) and said.testing['resize'] == 'squash'
         assert network.normalization == said.normalization == plain.CAFFE

@@ -35,8 +35,12 @@ class NetworkPart(PretrainedModule):
         """The modules that do not learn."""
         return []
 
-    def _freeze(self) -> None:
-        """Fixes the weights and the batch-norm statistics of those modules; for the end of ``__init__``."""
+    def _finish(self) -> None:
+        """Fixes the weights and the batch-norm statistics of those modules; for the end of ``__init__``.
+
+        And puts the channels last in memory: then convolutions return them so, and a processor is up to twice as fast.
+        """
+        self.to(memory_format=torch.channels_last)
         for module in self._frozen_modules():
             module.eval()
             module.requires_grad_(False)

@@ -163,7 +163,7 @@ class BNInception(Backbone):
             dict(name=name, channels=stage_channels[name], stride=2 ** (index + 1), first_center=FIRST_CENTERS[index])
             for index, (name, _) in enumerate(STAGES)
         )
-        self._freeze()
+        self._finish()
 
     @property
     def default_normalization(self) -> dict:

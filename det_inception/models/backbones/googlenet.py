@@ -331,7 +331,7 @@ class GoogLeNet(Backbone):
             for index, (name, _) in enumerate(STAGES)
         )
         self.aux_channels = {name: stage_channels[name] for name in AUX_LAYERS}
-        self._freeze()
+        self._finish()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``; for all five stages H and W are at least 31."""

@@ -177,7 +177,7 @@ class InceptionResNetV1(Backbone):
             dict(name=name, channels=CHANNELS[index], stride=2 ** (index + 1), first_center=FIRST_CENTERS[index])
             for index, name in enumerate(names)
         )
-        self._freeze()
+        self._finish()
 
     @property
     def description(self) -> str:

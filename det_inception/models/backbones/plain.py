@@ -104,7 +104,7 @@ class PlainBackbone(Backbone):
                     channels = layer.channels
             info.append(dict(name=name, channels=channels, stride=stride, first_center=center))
         self.feature_info = tuple(info)
-        self._freeze()
+        self._finish()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features of the stages in ``out_indices``.

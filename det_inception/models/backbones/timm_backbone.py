@@ -23,6 +23,8 @@ from det_inception.models.backbones.keras_arithmetic import use_keras_arithmetic
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
 from det_inception.weights.checkpoints import without_backbone
+from det_inception.weights.efficientnet import NETWORKS as EFFICIENTNETS
+from det_inception.weights.efficientnet import is_efficientnet, named_by_timm
 from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
 from det_inception.weights.keras import NETWORKS, KerasError, is_keras, read_keras
 from det_inception.weights.keras import NORMALIZATION as KERAS_NORMALIZATION
@@ -34,6 +36,7 @@ KERAS = 'keras_arithmetic'
 """The buffer of a network that computes as Keras does."""
 NETWORK = 'network.'
 """Where the backbone keeps timm's network."""
+_ANOTHER = 'name a file of timm for this network.'
 
 
 def require_timm() -> ModuleType:
@@ -118,6 +121,22 @@ def _require_keras_network(model_name: str, name: str) -> None:
         )
 
 
+def _read_efficientnet(model_name: str, source: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not model_name.startswith(EFFICIENTNETS):
+        raise InputError(
+            f"{source}: is of efficientnet_pytorch, whose networks pad as TensorFlow's do; set "
+            f'model.backbone.model_name to one whose name begins with {EFFICIENTNETS}, not {model_name}.'
+        )
+    wanted = require_timm().create_model(model_name).state_dict()
+    named = named_by_timm(found, wanted)
+    _require_arrays(model_name, source, named)
+    if more := sorted({*named} - {*wanted}):
+        raise InputError(
+            f'{source}: has {len(more)} arrays more than {model_name}, the first being {more[0]}; {_ANOTHER}'
+        )
+    return named
+
+
 def read_own(source: str) -> RawCheckpoint | None:
     """Reads a checkpoint of this project with a network of timm in it; None of anything else."""
     if source == ADDRESS or not Path(source).is_file() or is_keras(source):
@@ -130,9 +149,12 @@ def read_own(source: str) -> RawCheckpoint | None:
 
 
 def read_timm(model_name: str, source: str) -> dict[str, Tensor]:
-    """Reads a file of timm's weights, which must hold the whole network up to its classifier.
+    """Reads a file of timm's weights, or of ``efficientnet_pytorch``'s; it must hold the network up to its classifier.
 
     timm itself loads a file of other weights as far as it fits, without an error.
+
+    Returns:
+        The arrays under timm's names.
 
     Raises:
         InputError: timm cannot read the file, or it is of another network.
@@ -143,6 +165,8 @@ def read_timm(model_name: str, source: str) -> dict[str, Tensor]:
         found = require_timm().models.load_state_dict(source, weights_only=True)
     except Exception as error:
         raise InputError(f'{source}: holds no weights of timm ({first_line(error)}); name another file.') from error
+    if is_efficientnet(found):
+        return _read_efficientnet(model_name, source, found)
     _require_arrays(model_name, source, found)
     return found
 
@@ -184,7 +208,7 @@ def _require_arrays(model_name: str, source: str, found: dict[str, Tensor], unco
     if wrong:
         raise InputError(
             f'{source}: {len(wrong)} of the {len(wanted)} arrays of {model_name} are missing or of another '
-            f'shape, the first being {wrong[0]}; name a file of timm for this network.'
+            f'shape, the first being {wrong[0]}; {_ANOTHER}'
         )
     return found
 
@@ -203,7 +227,8 @@ class TimmBackbone(Backbone):
         arithmetic: ``'timm'``, or ``'keras'`` for Keras' weights of the three networks in
             :mod:`det_inception.weights.keras`; see :mod:`det_inception.models.backbones.keras_arithmetic`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` with a file of timm's weights for this network (``.pth``,
-            ``.safetensors``; its classifier is left out), or ``'timm://'``: timm downloads them. None: random weights.
+            ``.safetensors``; its classifier is left out), or of ``efficientnet_pytorch``'s for ``tf_efficientnet_...``;
+            or ``'timm://'``: timm downloads them. None: random weights.
 
     Raises:
         InputError: timm is missing or does not know the network.
@@ -244,7 +269,7 @@ class TimmBackbone(Backbone):
                 f'with the stages {self.out_indices}.'
             )
         self._timm_settings = timm.get_pretrained_cfg(model_name) or timm.models.PretrainedCfg()
-        self._freeze()
+        self._finish()
 
     def _set_arithmetic(self, arithmetic: str) -> None:
         if arithmetic not in ('timm', 'keras'):
@@ -311,8 +336,7 @@ class TimmBackbone(Backbone):
         if keras:
             overlay = dict(pretrained_cfg_overlay=dict(state_dict=self._read_keras(source)))
         elif source != ADDRESS:
-            read_timm(self.model_name, source)
-            overlay = dict(pretrained_cfg_overlay=dict(file=source))
+            overlay = dict(pretrained_cfg_overlay=dict(state_dict=read_timm(self.model_name, source)))
         loaded = create_pretrained(self.model_name, source, features_only=True, out_indices=self._requested, **overlay)
         self.network.load_state_dict(loaded.state_dict())
         self.normalization = copy.deepcopy(KERAS_NORMALIZATION) if keras else timm_normalization(self.model_name)

@@ -78,6 +78,15 @@ _ROWS = {
     ),
     'nin': ('Network in Network', dict(type='NIN'), 227, '7.6 M (29 MB)', '-', 'model file nin_imagenet'),
     'vgg16': ('VGG-16', dict(type='VGG16'), 224, '138,357,544', '15.47 G', _TORCHVISION),
+    **{
+        f'efficientnet_lite{number}': (
+            *(f'EfficientNet-Lite{number}', _timm(f'tf_efficientnet_lite{number}')),
+            *(size, parameters, multiply_adds, 'tensorflow/tpu, README'),
+        )
+        for number, (size, parameters, multiply_adds) in enumerate(
+            [(224, '4.7 M', '0.407 G'), (240, '5.4 M', '0.631 G'), (260, '6.1 M', '0.899 G')]
+        )
+    },
     'resnet50': ('ResNet-50', _timm('resnet50'), 224, '-', '3.8 G', 'arXiv 1512.03385, table 1'),
 }
 FAMILY = {name: Relative(*row) for name, row in _ROWS.items()}

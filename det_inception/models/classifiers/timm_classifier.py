@@ -80,10 +80,10 @@ class TimmClassifier(BaseModel):
         Raises:
             InputError: timm cannot load it, or it is of another network.
         """
-        overlay = {} if str(source) == ADDRESS else dict(file=str(source))
-        if overlay:
+        overlay = dict(num_classes=self.num_classes)
+        if str(source) != ADDRESS:
             count_classes(self.model_name, source)
-        overlay['num_classes'] = self.num_classes
+            overlay['state_dict'] = read_timm(self.model_name, str(source))
         loaded = create_pretrained(
             self.model_name, str(source), num_classes=self.num_classes, pretrained_cfg_overlay=overlay
         )
