@@ -4,10 +4,12 @@
     python benchmarks/detector_backbones.py my_data --weights googlenet=bvlc_googlenet.npz resnet50=timm://
 
 Trains MMDetection's Fast R-CNN with a feature pyramid on the maps of stride 4, 8, 16 and 32. Data, regions, pyramid,
-head, schedule, seed and size of images are the same for all. A backbone without --weights starts from random numbers,
-and none of it is frozen. With weights, it stays as it is up to the map of stride 4, and its batch norms keep their
-statistics. Writes backbones.md, backbones.png and a folder per backbone to --work-dir. A call that is repeated leaves
-out what is finished, and goes on where a training was ended.
+head, schedule, seed and size of images are the same for all. Those of --backbones start from random numbers, and none
+of them is frozen. Those of --weights stay as they are up to the map of stride 4, and their batch norms keep their
+statistics. A backbone may be in both lists. Once all are trained, they are timed, in turn on each image.
+
+Writes backbones.md, backbones.png and a folder per training to --work-dir. A call that is repeated leaves out what is
+finished, and goes on where a training was ended.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -41,9 +45,11 @@ from det_inception.utils.tables import markdown_table
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 BASE, PYRAMID = CONFIGS / 'googlenet_fast-rcnn_voc.py', CONFIGS / 'googlenet_cascade-rcnn_voc.py'
 STRIDES = (4, 8, 16, 32)
+DEFAULT = ('googlenet', 'bn_inception', 'inception_v3', 'inception_resnet_v1', 'xception', 'nin', 'resnet50')
 SIDE = 480
 """Multiply-adds are counted for an image of this height and width, in pixels."""
 CONFIG = 'config.py'
+SPEED, RANDOM = 'images_per_second', 'random'
 
 
 def detector_config(name: str, pretrained: bool) -> Config:
@@ -77,67 +83,100 @@ def detector_config(name: str, pretrained: bool) -> Config:
     return cfg
 
 
-def measure(name: str, args: argparse.Namespace) -> dict:
+class Start(NamedTuple):
+    """What a training begins with.
+
+    Attributes:
+        name: Of the backbone, a key of :data:`FAMILY`.
+        weights: A file of its weights, or ``timm://``; None: random numbers.
+    """
+
+    name: str
+    weights: str | None
+
+    @property
+    def folder(self) -> str:
+        """The name of the training's folder."""
+        return self.name if self.weights is None else f'{self.name}-pretrained'
+
+
+def measure(start: Start, args: argparse.Namespace) -> dict:
     """Trains and tests one backbone as far as that is not done, and returns its row.
 
     Raises:
         InputError: The folder is of a training with other settings.
     """
-    folder, weights = args.work_dir / name, args.weights.get(name)
+    folder = args.work_dir / start.folder
     settings = dict(
         epochs=args.epochs,
-        weights=weights,
+        weights=start.weights,
         data=str(args.data_root),
         options=args.cfg_options or [],
         amp=args.amp,
     )
-    return once(folder, settings, lambda: train_and_test(name, weights, folder, args))
+    return once(folder, settings, lambda: train_and_test(start, folder, args))
 
 
-def train_and_test(name: str, weights: str | None, folder: Path, args: argparse.Namespace) -> dict:
+def options_of(args: argparse.Namespace) -> dict:
+    """Returns what the command line says about all configs."""
+    return {'max_epochs': args.epochs, 'train_cfg.val_begin': args.epochs + 1, **read_options(args.cfg_options)}
+
+
+def last_checkpoint(folder: Path, args: argparse.Namespace) -> Path:
+    """Returns where the finished training's checkpoint is."""
+    return folder / f'epoch_{args.epochs}.pth'
+
+
+def train_and_test(start: Start, folder: Path, args: argparse.Namespace) -> dict:
     """Trains, goes on where a training was ended, tests, and returns the row."""
-    detector_config(name, weights is not None).dump(folder / CONFIG)
-    options = {'max_epochs': args.epochs, 'train_cfg.val_begin': args.epochs + 1, **read_options(args.cfg_options)}
+    detector_config(start.name, start.weights is not None).dump(folder / CONFIG)
 
     def load(**how: object) -> Config:
-        cfg = load_config(folder / CONFIG, options=options, data_root=args.data_root, **how)
+        cfg = load_config(folder / CONFIG, options=options_of(args), data_root=args.data_root, **how)
         cfg.work_dir = str(folder)
         cfg.default_hooks.checkpoint.update(max_keep_ckpts=1, save_best=None)  # Scored once, at the end.
         if args.amp:
             apply_amp(cfg)
         return cfg
 
-    last = folder / f'epoch_{args.epochs}.pth'
+    last = last_checkpoint(folder, args)
     with quiet_console() as console:
         if not last.is_file():
-            train(load(weights=weights or 'none'), resume=True, console=console, report=False)
+            train(load(weights=start.weights or 'none'), resume=True, console=console, report=False)
         cfg = load(checkpoint=last)
         cfg.work_dir = str(folder / 'test')
         scores = test(cfg, last, console=console)
     with torch.device('meta'):
         detector = MODELS.build(cfg.model)
     return dict(
-        network=FAMILY[name].title,
-        weights=weights or 'random',
+        network=FAMILY[start.name].title,
+        weights=start.weights or RANDOM,
         backbone_parameters=count_parameters(detector.backbone),
         parameters=count_parameters(detector),
         multiply_adds=network_graph(detector.backbone, SIDE).multiply_adds,
-        images_per_second=1 / seconds(cfg, folder / CONFIG, last, options, args.images),
         mAP=scores['voc/AP50'],
     )
 
 
-def seconds(cfg: Config, config: Path, checkpoint: Path, options: dict, count: int) -> float:
-    """Returns the median time from an image in memory to its boxes, over images of the validation part."""
+def images_per_second(folders: Sequence[Path], args: argparse.Namespace) -> list[float]:
+    """Times all detectors, in turn on each image, from an image in memory to its boxes.
+
+    Returns:
+        To each folder, the rate of the median time over images of the validation part.
+    """
+    detectors, times = [], [[] for _ in folders]
+    for folder in folders:
+        detectors.append(Detector(folder / CONFIG, last_checkpoint(folder, args), options=options_of(args)))
+    cfg = load_config(folders[0] / CONFIG, options=options_of(args), data_root=args.data_root)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    paths = [dataset.get_data_info(index)['img_path'] for index in range(min(count + 1, len(dataset)))]
-    detector, times = Detector(config, checkpoint, options=options), []
-    for path in paths:
+    for index in range(min(args.images + 1, len(dataset))):
+        path = dataset.get_data_info(index)['img_path']
         image = read_image(path)
-        start = time.perf_counter()
-        detector.detect(image, path)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:] or times)  # The first warms up.
+        for detector, measured in zip(detectors, times, strict=True):
+            start = time.perf_counter()
+            detector.detect(image, path)
+            measured.append(time.perf_counter() - start)
+    return [1 / statistics.median(measured[1:] or measured) for measured in times]  # The first warms up.
 
 
 def table(rows: list[dict]) -> str:
@@ -147,7 +186,9 @@ def table(rows: list[dict]) -> str:
         [
             *(row['network'], row['weights'].rpartition('/')[2] or row['weights']),
             *(f'{row[key] / 1e6:.1f} M' for key in ('backbone_parameters', 'parameters')),
-            *(f'{row["multiply_adds"] / 1e9:.2f} G', f'{row["images_per_second"]:.2f}', f'{row["mAP"]:.3f}'),
+            f'{row["multiply_adds"] / 1e9:.2f} G',
+            f'{row[SPEED]:.2f}' if SPEED in row else '-',  # Timed when all are trained.
+            f'{row["mAP"]:.3f}',
         ]
         for row in rows
     ]
@@ -155,47 +196,61 @@ def table(rows: list[dict]) -> str:
 
 
 def draw(rows: list[dict], out: Path) -> None:
-    """Draws mAP over multiply-adds and over speed; the area of a point is the number of the backbone's parameters."""
+    """Draws mAP over multiply-adds and over speed.
+
+    The area of a point is the number of the backbone's parameters; it is filled where the backbone began pretrained.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.4), dpi=100, layout='constrained')
-    axes = figure.subplots(1, 2, sharey=True)
+    axes, networks = figure.subplots(1, 2, sharey=True), list(dict.fromkeys(row['network'] for row in rows))
     for plot, key, scale, words in (
         (axes[0], 'multiply_adds', 1e9, f'multiply-adds of the backbone at {SIDE}x{SIDE} pixels, G'),
-        (axes[1], 'images_per_second', 1, 'images per second'),
+        (axes[1], SPEED, 1, 'images per second'),
     ):
-        for number, row in enumerate(rows):
-            place = row[key] / scale, row['mAP']
-            plot.scatter(*place, s=row['backbone_parameters'] / 1e5, color=f'C{number % 10}', alpha=0.6)
+        for row in rows:
+            place, color = (row[key] / scale, row['mAP']), f'C{networks.index(row["network"]) % 10}'
+            face = 'none' if row['weights'] == RANDOM else color
+            plot.scatter(*place, s=row['backbone_parameters'] / 1e5, edgecolors=color, facecolors=face, alpha=0.7)
             plot.annotate(row['network'], place, xytext=(6, 4), textcoords='offset points', fontsize=9)
         plot.set(xlabel=words, xscale='log')
         plot.margins(0.15)
-    axes[0].set(ylabel='mAP at IoU 0.5', title='Area: parameters of the backbone')
+    axes[0].set(ylabel='mAP at IoU 0.5', title='Area: parameters of the backbone; filled: pretrained')
     save_curves(figure, out)
 
 
-def weights_of(words: list[str]) -> dict[str, str]:
-    """Reads ``NAME=FILE`` words.
+def starts_of(backbones: Sequence[str] | None, words: Sequence[str]) -> list[Start]:
+    """Returns the trainings: those of ``NAME=FILE`` words, and behind them those from random numbers.
 
     Raises:
-        InputError: A word is none, or names no backbone.
+        InputError: A word is none, names no backbone, one that another word names, or no file.
     """
-    pairs = dict(word.partition('=')[::2] for word in words)
-    for name, source in pairs.items():
+    pairs = [word.partition('=')[::2] for word in words]
+    for name, source in pairs:
         if name not in FAMILY or not source:
             raise InputError(f'--weights {name}: is no NAME=FILE with one of the names {", ".join(FAMILY)}.')
-    return pairs
+        if '://' not in source and not Path(source).is_file():
+            raise InputError(f'--weights {name}={source}: there is no such file; correct the path.')
+    pretrained = [Start(*pair) for pair in pairs]
+    starts = [*pretrained, *(Start(name, None) for name in backbones or (() if pretrained else DEFAULT))]
+    folders = [start.folder for start in starts]
+    if twice := [folder for folder in folders if folders.count(folder) > 1]:
+        raise InputError(f'{twice[0]}: is asked for twice; name it once, or give the calls different --work-dir.')
+    return starts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', type=Path, help='a data set in any layout of docs/data.md')
-    default = ['googlenet', 'bn_inception', 'inception_v3', 'inception_resnet_v1', 'xception', 'nin', 'resnet50']
     parser.add_argument(
-        '--backbones', nargs='+', choices=FAMILY, default=default, metavar='NAME', help=f'of {", ".join(FAMILY)}'
+        '--backbones',
+        nargs='+',
+        choices=FAMILY,
+        metavar='NAME',
+        help=f'from random numbers, of {", ".join(FAMILY)} (default without --weights: {", ".join(DEFAULT)})',
     )
     parser.add_argument(
-        '--weights', nargs='+', default=[], metavar='NAME=FILE', help='what backbones start from; timm://: downloaded'
+        '--weights', nargs='+', default=[], metavar='NAME=FILE', help='backbones from files; timm://: downloaded'
     )
     parser.add_argument('--epochs', type=int, default=12, metavar='N', help='default: %(default)s')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
@@ -209,14 +264,16 @@ def main() -> None:
     )
     cli.add_config_options(parser, 'settings that override those of every detector, e.g. batch_size=2')
     args = parser.parse_args()
-    args.weights = weights_of(args.weights)
-    rows = []
-    for name in args.backbones:
-        print(f'{args.work_dir / name}', flush=True)
-        rows.append(measure(name, args))
+    starts, rows = starts_of(args.backbones, args.weights), []
+    for start in starts:
+        print(f'{args.work_dir / start.folder}', flush=True)
+        rows.append(measure(start, args))
         # Written anew each time, so that a long run shows what it has.
         write_text(args.work_dir / 'backbones.md', f'{table(rows)}\n')
-        draw(rows, args.work_dir / 'backbones.png')
+    speeds = images_per_second([args.work_dir / start.folder for start in starts], args)
+    rows = [{**row, SPEED: speed} for row, speed in zip(rows, speeds, strict=True)]
+    write_text(args.work_dir / 'backbones.md', f'{table(rows)}\n')
+    draw(rows, args.work_dir / 'backbones.png')
     print(table(rows))
 
 

@@ -55,12 +55,13 @@ def test_two_backbones_make_a_table_and_a_plot(benchmark, tool, tmp_path):
     assert (work / 'nin/epoch_1.pth').stat().st_mtime_ns == trained
     first = json.loads((work / 'googlenet/result.json').read_text())
     assert first['backbone_parameters'] == 5_973_552 and first['weights'] == 'random'
-    assert first['parameters'] > first['backbone_parameters'] and first['images_per_second'] > 0
+    assert first['parameters'] > first['backbone_parameters']
     assert 0 <= first['mAP'] <= 1 and first['multiply_adds'] == pytest.approx(1581.6e6 * (480 / 224) ** 2, rel=0.02)
     rows = [
         [cell.strip() for cell in line.split('|')[1:-1]] for line in (work / 'backbones.md').read_text().splitlines()
     ]
     assert [row[0] for row in rows[2:]] == ['GoogLeNet', 'Network in Network'] and rows[2][2] == '6.0 M'
+    assert all(float(row[5]) > 0 for row in rows[2:])  # Images per second.
     assert all(line in said for line in (work / 'backbones.md').read_text().splitlines())
     assert cv2.imread(str(work / 'backbones.png')).std() > 0
 
@@ -69,18 +70,49 @@ def test_two_backbones_make_a_table_and_a_plot(benchmark, tool, tmp_path):
 
     # What is finished is not measured again, and never under other settings.
     (work / 'nin/result.json').write_text('{"mAP": 2}')
-    settings = dict(work_dir=work, data_root=tmp_path / 'set', epochs=1, images=1, weights={}, amp=False)
+    settings = dict(work_dir=work, data_root=tmp_path / 'set', epochs=1, images=1, amp=False)
     script = tool.load('detector_backbones', 'benchmarks')
-    assert script.measure('nin', Namespace(**settings, cfg_options=QUICK)) == {'mAP': 2}
+    start = script.Start('nin', None)
+    assert script.measure(start, Namespace(**settings, cfg_options=QUICK)) == {'mAP': 2}
     with pytest.raises(InputError, match='is of a training with other settings'):
-        script.measure('nin', Namespace(**settings, cfg_options=[*QUICK, 'randomness.seed=3']))
+        script.measure(start, Namespace(**settings, cfg_options=[*QUICK, 'randomness.seed=3']))
+
+
+def test_backbones_start_from_numbers_from_files_or_both(tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('a=b.pth', 'a.pth', 'b.pth'):
+        Path(name).touch()
+    script = tool.load('detector_backbones', 'benchmarks')
+    assert script.starts_of(None, []) == [script.Start(name, None) for name in script.DEFAULT]
+    assert script.starts_of(None, ['nin=a=b.pth']) == [script.Start('nin', 'a=b.pth')]
+    both = script.starts_of(['nin', 'googlenet'], ['nin=a.pth'])
+    assert both == [script.Start('nin', 'a.pth'), script.Start('nin', None), script.Start('googlenet', None)]
+    assert [start.folder for start in both] == ['nin-pretrained', 'nin', 'googlenet']
+    for backbones, words in ((['nin', 'nin'], []), (None, ['nin=a.pth', 'nin=b.pth'])):
+        with pytest.raises(InputError, match='is asked for twice'):
+            script.starts_of(backbones, words)
+
+
+def test_the_table_has_no_speed_before_the_plot(tool, tmp_path):
+    script = tool.load('detector_backbones', 'benchmarks')
+    row = dict(network='NIN', weights='random', backbone_parameters=6e6, parameters=9e6, multiply_adds=2e9, mAP=0.1)
+    rows = [row, dict(row, weights='weights/a.pth', mAP=0.4)]
+    assert '| - |' in ' '.join(script.table(rows).split()) and '| a.pth |' in ' '.join(script.table(rows).split())
+    script.draw(
+        [dict(row, images_per_second=speed) for row, speed in zip(rows, (3, 4), strict=True)], tmp_path / 'a.png'
+    )
+    assert cv2.imread(str(tmp_path / 'a.png')).std() > 0
 
 
 def test_mistakes_are_named(benchmark):
     for words, message in (
         (('--weights', 'lenet=a.pth'), '--weights lenet: is no NAME=FILE'),
         (('--weights', 'nin'), '--weights nin: is no NAME=FILE'),
-        (('--backbones', 'nin', '--weights', 'nin=none.caffemodel'), 'none.caffemodel'),
+        (
+            ('--weights', f'nin={__file__}', 'nin=none.caffemodel'),
+            '--weights nin=none.caffemodel: there is no such file',
+        ),
+        (('--weights', f'nin={__file__}'), Path(__file__).name),
     ):
         status, _, errors = benchmark(*words)
         assert status == 2 and message in errors, errors
