@@ -1,9 +1,10 @@
-"""MMDetection 3.3's own faults, each amended when the module that has it is imported, and only where it has it."""
+"""Faults of MMDetection 3.3 and MMCV 2.1, each amended when its module is imported, and only where it has it."""
 
 from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -136,7 +137,25 @@ def amend_point_assigner(point_assigner: ModuleType) -> None:
     kind.assign = assign_there
 
 
+def amend_batched_nms(nms: ModuleType) -> None:
+    """Lets the NMS of 10,000 boxes and more take scores of 16 bits, which mixed precision gives, for boxes of 32."""
+    batched_nms = nms.batched_nms
+    if 'scores.new_zeros(scores.size())' not in inspect.getsource(batched_nms):
+        return
+
+    @functools.wraps(batched_nms)
+    def nms_of_one_type(
+        boxes: torch.Tensor, scores: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return batched_nms(boxes, scores.to(torch.promote_types(boxes.dtype, scores.dtype)), *args, **kwargs)
+
+    for module in (nms, sys.modules.get('mmcv.ops')):  # The package has imported it already, or will.
+        if getattr(module, 'batched_nms', None) is batched_nms:
+            module.batched_nms = nms_of_one_type
+
+
 AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {
+    'mmcv.ops.nms': amend_batched_nms,
     'mmdet.datasets.samplers.batch_sampler': amend_aspect_ratio_batches,
     'mmdet.datasets.transforms.text_transformers': amend_numpy_names,
     'mmdet.evaluation.functional.ytviseval': amend_numpy_names,

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from mmcv.ops import deform_conv2d
+from mmcv.ops import batched_nms, deform_conv2d
 from mmcv.utils import collect_env
 from mmdet.datasets.transforms import text_transformers
 from mmdet.evaluation.functional import YTVIS, YTVISeval
@@ -54,6 +54,27 @@ def test_reppoints_points_are_numbered_where_they_lie():
         assert assign(place) == expected
         with pytest.raises(RuntimeError, match='indices and values should be on the processor'):
             torch.arange(3)[torch.zeros(3).bool().to(place)]  # As MMDetection 3.3 has it.
+
+
+@pytest.mark.parametrize('bits', [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize('split_thr', [1, 10_000])
+def test_many_boxes_with_scores_of_16_bits(split_thr, bits):
+    torch.manual_seed(0)
+    corners = torch.rand(50, 2) * 50
+    boxes, labels = torch.cat([corners, corners + 5 + torch.rand(50, 2) * 30], 1), torch.arange(50) % 3
+    scores = (torch.randperm(50).float() / 64).to(bits)  # Exact in all types.
+    expected, kept = batched_nms(boxes, scores.float(), labels, dict(type='nms', iou_threshold=0.3))
+    found, indices = batched_nms(boxes, scores, labels, dict(type='nms', iou_threshold=0.3, split_thr=split_thr))
+    assert found.dtype == torch.promote_types(torch.float32, bits) and 3 < len(kept) < 50
+    torch.testing.assert_close(found.float(), expected)
+    assert torch.equal(indices, kept)
+
+
+def test_an_nms_of_one_type_is_left_alone():
+    module = SimpleNamespace(batched_nms=lambda boxes, scores: scores)
+    amend, before = amendments.AMENDMENTS['mmcv.ops.nms'], module.batched_nms
+    amend(module)
+    assert module.batched_nms is before
 
 
 class Photos(list):
