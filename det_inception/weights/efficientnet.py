@@ -18,14 +18,19 @@ NETWORKS = 'tf_efficientnet_'
 _ENDS = {'_conv_stem': 'conv_stem', '_bn0': 'bn1', '_conv_head': 'conv_head', '_bn1': 'bn2', '_fc': 'classifier'}
 _SQUEEZE = {'_se_reduce': 'se.conv_reduce', '_se_expand': 'se.conv_expand'}
 _BLOCK = {
-    **{'_expand_conv': 'conv_pw', '_bn0': 'bn1', '_depthwise_conv': 'conv_dw', '_bn1': 'bn2'},
-    **{'_project_conv': 'conv_pwl', '_bn2': 'bn3'},
-    **_SQUEEZE,
-}
+    '_expand_conv': 'conv_pw',
+    '_bn0': 'bn1',
+    '_depthwise_conv': 'conv_dw',
+    '_bn1': 'bn2',
+    '_project_conv': 'conv_pwl',
+    '_bn2': 'bn3',
+} | _SQUEEZE
 _BLOCK_WITHOUT_EXPANSION = {
-    **{'_depthwise_conv': 'conv_dw', '_bn1': 'bn1', '_project_conv': 'conv_pw', '_bn2': 'bn2'},
-    **_SQUEEZE,
-}
+    '_depthwise_conv': 'conv_dw',
+    '_bn1': 'bn1',
+    '_project_conv': 'conv_pw',
+    '_bn2': 'bn2',
+} | _SQUEEZE
 
 
 def is_efficientnet(names: Iterable[str]) -> bool:
