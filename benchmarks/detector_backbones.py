@@ -196,26 +196,46 @@ def table(rows: list[dict]) -> str:
 
 
 def draw(rows: list[dict], out: Path) -> None:
-    """Draws mAP over multiply-adds and over speed.
+    """Draws mAP over multiply-adds and over speed, with a row of plots for the pretrained backbones and one for others.
 
-    The area of a point is the number of the backbone's parameters; it is filled where the backbone began pretrained.
+    The area of a point is the number of the backbone's parameters.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.4), dpi=100, layout='constrained')
-    axes, networks = figure.subplots(1, 2, sharey=True), list(dict.fromkeys(row['network'] for row in rows))
-    for plot, key, scale, words in (
-        (axes[0], 'multiply_adds', 1e9, f'multiply-adds of the backbone at {SIDE}x{SIDE} pixels, G'),
-        (axes[1], SPEED, 1, 'images per second'),
-    ):
-        for row in rows:
-            place, color = (row[key] / scale, row['mAP']), f'C{networks.index(row["network"]) % 10}'
-            face = 'none' if row['weights'] == RANDOM else color
-            plot.scatter(*place, s=row['backbone_parameters'] / 1e5, edgecolors=color, facecolors=face, alpha=0.7)
-            plot.annotate(row['network'], place, xytext=(6, 4), textcoords='offset points', fontsize=9)
-        plot.set(xlabel=words, xscale='log')
-        plot.margins(0.15)
-    axes[0].set(ylabel='mAP at IoU 0.5', title='Area: parameters of the backbone; filled: pretrained')
+    networks = list(dict.fromkeys(row['network'] for row in rows))
+    kinds = {
+        'pretrained': [row for row in rows if row['weights'] != RANDOM],
+        'from random numbers': [row for row in rows if row['weights'] == RANDOM],
+    }
+    kinds = {words: some for words, some in kinds.items() if some}
+    figure = Figure(figsize=(11, 0.6 + 3.6 * len(kinds)), dpi=100, layout='constrained')
+    plots = figure.subplots(len(kinds), 2, sharey='row', sharex='col', squeeze=False)
+    places = (
+        ('multiply_adds', 1e9, f'multiply-adds of the backbone at {SIDE}x{SIDE} pixels, G'),
+        (SPEED, 1, 'images per second'),
+    )
+    for (words, some), line in zip(kinds.items(), plots, strict=True):
+        for plot, (key, scale, _) in zip(line, places, strict=True):
+            for row in some:
+                number = networks.index(row['network'])
+                plot.scatter(
+                    *(row[key] / scale, row['mAP']),
+                    s=row['backbone_parameters'] / 1e5,
+                    color=f'C{number % 10}',
+                    marker='os^'[number // 10 % 3],
+                    alpha=0.7,
+                )
+            plot.set_ylim(0, 1.25 * max(row['mAP'] for row in some) or 1)
+            plot.margins(x=0.15)
+        line[0].set(ylabel='mAP at IoU 0.5', xscale='log', title=words)
+    for plot, (_, _, words) in zip(plots[-1], places, strict=True):
+        plot.set_xlabel(words)
+    plots[0, 1].set_title('area: parameters of the backbone')
+    names = [
+        figure.axes[0].scatter([], [], s=60, color=f'C{number % 10}', marker='os^'[number // 10 % 3], alpha=0.7)
+        for number in range(len(networks))
+    ]
+    figure.legend(names, networks, loc='outside right upper', frameon=False)
     save_curves(figure, out)
 
 
