@@ -202,7 +202,10 @@ def draw(rows: list[dict], out: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    networks = list(dict.fromkeys(row['network'] for row in rows))
+    looks = {
+        network: dict(color=f'C{number % 10}', marker='os^'[number // 10 % 3], alpha=0.7)
+        for number, network in enumerate(dict.fromkeys(row['network'] for row in rows))
+    }
     kinds = {
         'pretrained': [row for row in rows if row['weights'] != RANDOM],
         'from random numbers': [row for row in rows if row['weights'] == RANDOM],
@@ -217,25 +220,16 @@ def draw(rows: list[dict], out: Path) -> None:
     for (words, some), line in zip(kinds.items(), plots, strict=True):
         for plot, (key, scale, _) in zip(line, places, strict=True):
             for row in some:
-                number = networks.index(row['network'])
-                plot.scatter(
-                    *(row[key] / scale, row['mAP']),
-                    s=row['backbone_parameters'] / 1e5,
-                    color=f'C{number % 10}',
-                    marker='os^'[number // 10 % 3],
-                    alpha=0.7,
-                )
+                area = row['backbone_parameters'] / 1e5
+                plot.scatter(row[key] / scale, row['mAP'], area, **looks[row['network']])
             plot.set_ylim(0, 1.25 * max(row['mAP'] for row in some) or 1)
             plot.margins(x=0.15)
         line[0].set(ylabel='mAP at IoU 0.5', xscale='log', title=words)
     for plot, (_, _, words) in zip(plots[-1], places, strict=True):
         plot.set_xlabel(words)
     plots[0, 1].set_title('area: parameters of the backbone')
-    names = [
-        figure.axes[0].scatter([], [], s=60, color=f'C{number % 10}', marker='os^'[number // 10 % 3], alpha=0.7)
-        for number in range(len(networks))
-    ]
-    figure.legend(names, networks, loc='outside right upper', frameon=False)
+    points = [plots[0, 0].scatter([], [], 60, **look) for look in looks.values()]
+    figure.legend(points, looks, loc='outside right upper', frameon=False)
     save_curves(figure, out)
 
 

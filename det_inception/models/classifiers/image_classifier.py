@@ -95,7 +95,6 @@ class ImageClassifier(PretrainedModule, BaseModel):
                 f'model.backbone is a {type(backbone).__name__}; {type(self).__name__} takes the backbones of this '
                 'project, TimmBackbone among them.'
             )
-        backbone = backbone.to(memory_format=torch.channels_last)
         last = len(backbone.feature_info) - 1
         if backbone.out_indices != (last,):
             raise ValueError(f'{type(self).__name__} needs out_indices=({last},), not {backbone.out_indices}')
@@ -132,7 +131,7 @@ class ImageClassifier(PretrainedModule, BaseModel):
                 f'{some(names[:-1], 9)}, or model.auxiliary=None.'
             )
         indices = sorted({names.index(layer) for layer in layers} | {len(names) - 1})
-        self.backbone = MODELS.build(dict(config, out_indices=indices)).to(memory_format=torch.channels_last)
+        self.backbone = MODELS.build(dict(config, out_indices=indices))
         self.backbone.eval()
         with torch.no_grad():
             maps = self.backbone(torch.zeros(1, 3, crop_size, crop_size))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
@@ -26,6 +27,9 @@ from det_inception.models.backbones.timm_backbone import (
 from det_inception.models.classifiers.image_classifier import put_predictions, softmax_of_views
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
 
 
 @MODELS.register_module()
@@ -82,8 +86,7 @@ class TimmClassifier(BaseModel):
         """
         overlay = dict(num_classes=self.num_classes)
         if str(source) != ADDRESS:
-            count_classes(self.model_name, source)
-            overlay['state_dict'] = read_timm(self.model_name, str(source))
+            overlay['state_dict'], _ = _read_classifier(self.model_name, str(source))
         loaded = create_pretrained(
             self.model_name, str(source), num_classes=self.num_classes, pretrained_cfg_overlay=overlay
         )
@@ -103,13 +106,22 @@ def count_classes(model_name: str, source: str | Path) -> int:
     """
     timm = require_timm()
     require_known(timm, model_name)
-    settings = timm.get_pretrained_cfg(current_name(model_name)) or timm.models.PretrainedCfg()
     if str(source) == ADDRESS:
-        return settings.num_classes
-    if is_keras_file(str(source)):
+        return _settings(model_name).num_classes
+    return _read_classifier(model_name, str(source))[1]
+
+
+def _settings(model_name: str) -> PretrainedCfg:
+    timm = require_timm()
+    return timm.get_pretrained_cfg(current_name(model_name)) or timm.models.PretrainedCfg()
+
+
+def _read_classifier(model_name: str, source: str) -> tuple[dict[str, Tensor], int]:
+    """Returns the arrays of a file under timm's names, and how many classes they tell apart."""
+    if is_keras_file(source):
         raise InputError(f"{source}: is of Keras, whose classifier is not read; test timm's weights, or {ADDRESS}.")
-    found = read_timm(current_name(model_name), str(source))
-    bias = found.get(f'{(*classifier_layers(settings.to_dict()), "")[0]}.bias')
+    found = read_timm(current_name(model_name), source)
+    bias = found.get(f'{(*classifier_layers(_settings(model_name).to_dict()), "")[0]}.bias')
     if bias is None:
         raise InputError(f'{source}: holds a network without its classifier; name a file that classifies.')
-    return bias.numel()
+    return found, bias.numel()
