@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from det_inception.ilsvrc.crops import INTERPOLATIONS
 from det_inception.models.backbones.base import Backbone, WeightsConfig
 from det_inception.models.backbones.keras_arithmetic import use_keras_arithmetic
+from det_inception.models.layers.depthwise import quick_gradients
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError, first_line
 from det_inception.weights.checkpoints import without_backbone
@@ -292,7 +293,8 @@ class TimmBackbone(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``."""
-        return tuple(self.network(images))
+        with quick_gradients(images):
+            return tuple(self.network(images))
 
     def init_random(self) -> None:
         """Does nothing: timm has drawn random weights."""

@@ -87,7 +87,10 @@ _ROWS = {
             [(224, '4.7 M', '0.407 G'), (240, '5.4 M', '0.631 G'), (260, '6.1 M', '0.899 G')]
         )
     },
+    'mobilenet_v2': ('MobileNetV2', _timm('mobilenetv2_100'), 224, '3.4 M', '0.300 G', 'arXiv 1801.04381, table 4'),
+    'nasnet': ('NASNet-A, large', _timm('nasnetalarge'), 331, '88.9 M', '23.8 G', 'arXiv 1707.07012, table 2'),
     'resnet50': ('ResNet-50', _timm('resnet50'), 224, '-', '3.8 G', 'arXiv 1512.03385, table 1'),
+    'resnet152': ('ResNet-152', _timm('resnet152'), 224, '-', '11.3 G', 'arXiv 1512.03385, table 1'),
 }
 FAMILY = {name: Relative(*row) for name, row in _ROWS.items()}
 """The networks by short names, in the order of the manual's table."""

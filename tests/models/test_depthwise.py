@@ -1,0 +1,109 @@
+"""Depthwise convolutions: their quick gradients against PyTorch's own."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from det_inception.models.layers.depthwise import depthwise, quick_gradients, weight_gradient
+
+
+@st.composite
+def convolutions(draw):
+    kernel = draw(st.tuples(st.integers(1, 7), st.integers(1, 7)))
+    stride, padding = (draw(st.tuples(*[st.integers(low, 3)] * 2)) for low in (1, 0))
+    size = [max(1, side - 2 * border) + draw(st.integers(0, 8)) for side, border in zip(kernel, padding, strict=True)]
+    images, channels, seed = draw(st.integers(1, 3)), draw(st.integers(2, 6)), draw(st.integers(0, 99))
+    return (images, channels, *size), kernel, dict(stride=stride, padding=padding), draw(st.booleans()), seed
+
+
+def leaves(shape, kernel, bias, seed, **how):
+    torch.manual_seed(seed)
+    values = torch.randn(shape), torch.randn(shape[1], 1, *kernel), torch.randn(shape[1]) if bias else None
+    return [value if value is None else value.to(**how).requires_grad_() for value in values]
+
+
+@settings(max_examples=150, deadline=None)
+@given(convolutions())
+def test_gradients_are_those_of_pytorch(case):
+    shape, kernel, how, bias, seed = case
+    ours, theirs = (leaves(shape, kernel, bias, seed, dtype=torch.float64) for _ in range(2))
+    found = depthwise(*ours, **how, groups=shape[1])
+    wanted = torch.conv2d(*theirs, **how, groups=shape[1])
+    assert torch.equal(found, wanted)
+    gradient = torch.randn_like(wanted)
+    found.backward(gradient)
+    wanted.backward(gradient)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert (mine is None and other is None) or torch.allclose(mine.grad, other.grad, atol=1e-9)
+
+
+@pytest.mark.parametrize('kernel', [3, 5, 7])
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('layout', [torch.channels_last, torch.contiguous_format])
+def test_gradients_in_mixed_precision(kernel, stride, layout):
+    torch.manual_seed(0)
+    exact = nn.Conv2d(32, 32, kernel, stride, kernel // 2, groups=32)
+    images = torch.randn(2, 32, 19, 23).to(memory_format=layout).requires_grad_()
+    gradient = torch.randn_like(exact(images))
+    wanted = torch.autograd.grad(exact(images), (images, *exact.parameters()), gradient)
+    with torch.autocast('cpu', torch.bfloat16):
+        plain = exact(images)
+        with quick_gradients(images):
+            found = exact(images)
+        assert found.dtype == torch.bfloat16 and torch.equal(found, plain)
+    gradients = torch.autograd.grad(found, (images, *exact.parameters()), gradient.bfloat16())
+    for mine, other in zip(gradients, wanted, strict=True):
+        assert mine.dtype == torch.float32 and mine.shape == other.shape
+        assert (mine - other).norm() < 0.01 * other.norm()
+
+
+def test_only_depthwise_convolutions_that_learn_take_the_quick_way():
+    images = torch.randn(2, 8, 9, 9, requires_grad=True)
+    weight = torch.randn(8, 1, 5, 5)
+
+    def way(*words, **how):
+        with quick_gradients(images):
+            return type(functional.conv2d(*words, **how).grad_fn).__name__
+
+    learned = weight.clone().requires_grad_()
+    assert way(images, learned, groups=8) == '_DepthwiseBackward'
+    assert way(images, learned, padding=2, groups=8) == '_DepthwiseBackward'
+    assert 'Convolution' in way(images, weight, groups=8)
+    assert 'Convolution' in way(images, learned, groups=8, dilation=2)
+    assert 'Convolution' in way(images, learned, groups=8, padding='same')
+    assert 'Convolution' in way(images, torch.randn(16, 1, 5, 5, requires_grad=True), groups=8)
+    assert 'Convolution' in way(images, torch.randn(8, 8, 5, 5, requires_grad=True))
+    with torch.no_grad():
+        assert way(images, learned, groups=8) == 'NoneType'
+
+
+def test_a_map_that_strides_leave_over():
+    """Rows that no output looks at have no gradient."""
+    images, weight = leaves((1, 2, 8, 8), (5, 5), False, 0)[:2]
+    output = torch.conv2d(images, weight, stride=2, groups=2)
+    assert output.shape[2:] == (2, 2)  # Row 7 is left over.
+    gradient = torch.randn_like(output)
+    wanted = torch.autograd.grad(output, weight, gradient)[0]
+    found = weight_gradient(images.detach(), (5, 5), gradient, (2, 2), (0, 0))
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_a_network_of_timm_learns_the_same():
+    pytest.importorskip('timm', reason='the extra backbones is not installed')
+    from det_inception.models.backbones.timm_backbone import TimmBackbone
+
+    torch.manual_seed(0)
+    backbone = TimmBackbone('tf_efficientnet_lite0')  # Both kinds of layers: timm pads some itself.
+    images = torch.randn(2, 3, 64, 64)
+
+    def learned(run):
+        backbone.zero_grad()
+        run(images)[0].square().mean().backward()
+        return {name: value.grad for name, value in backbone.named_parameters()}
+
+    found, wanted = learned(backbone), learned(backbone.network)
+    for name, value in wanted.items():
+        assert torch.allclose(found[name], value, rtol=1e-3, atol=1e-4 * value.abs().max().item()), name

@@ -1,0 +1,31 @@
+"""The benchmark of the quick gradients of depthwise convolutions."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+REPO = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.skipif(
+    not (REPO / 'benchmarks').is_dir(), reason='the source archive comes without benchmarks'
+)
+
+
+def test_both_ways_are_timed_and_compared(tool):
+    pytest.importorskip('timm', reason='the extra backbones is not installed')
+    words = ('tf_efficientnet_lite0', '--images', 2, '--size', 64, 64, '--rounds', 1)
+    status, said, errors = tool('depthwise_gradients', *words, folder='benchmarks')
+    assert status == 0, errors
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in said.splitlines() if line.startswith('|')][2:]
+    assert [row[1] for row in rows] == ['float32', 'bfloat16']
+    for row in rows:
+        plain, quick, ratio = map(float, row[2:5])
+        assert plain > 0 and ratio == pytest.approx(plain / quick, rel=0.1)
+    assert float(rows[0][5]) < 1e-4 and 0 < float(rows[1][5]) < 0.2
+
+
+def test_the_difference_is_that_of_the_worst_array(tool):
+    script = tool.load('depthwise_gradients', 'benchmarks')
+    some = [torch.tensor([3.0, 4.0]), torch.tensor([1e-9, 0.0]), torch.tensor([2.0])]
+    others = [torch.tensor([3.0, 4.5]), torch.tensor([1.0, 0.0]), torch.tensor([2.1])]
+    assert script.difference(some, others) == pytest.approx(0.1)
