@@ -2,11 +2,13 @@
 
     python benchmarks/detector_backbones.py my_data --backbones googlenet bn_inception inception_v3 --epochs 12
     python benchmarks/detector_backbones.py my_data --weights googlenet=bvlc_googlenet.npz resnet50=timm://
+    python benchmarks/detector_backbones.py my_data --backbones googlenet resnet50 --seeds 1 2 3
 
 Trains MMDetection's Fast R-CNN with a feature pyramid on the maps of stride 4, 8, 16 and 32. Data, regions, pyramid,
 head, schedule, seed and size of images are the same for all. Those of --backbones start from random numbers, and none
 of them is frozen. Those of --weights stay as they are up to the map of stride 4, and their batch norms keep their
-statistics. A backbone may be in both lists. Once all are trained, they are timed, in turn on each image.
+statistics. A backbone may be in both lists. With several --seeds, each is trained with each: mAP is the mean, with the
+lowest and the highest behind it. Once all are trained, they are timed, in turn on each image.
 
 Writes backbones.md, backbones.png and a folder per training to --work-dir. A call that is repeated leaves out what is
 finished, and goes on where a training was ended.
@@ -89,15 +91,18 @@ class Start(NamedTuple):
     Attributes:
         name: Of the backbone, a key of :data:`FAMILY`.
         weights: A file of its weights, or ``timm://``; None: random numbers.
+        seed: Of random numbers; None: the config's.
     """
 
     name: str
     weights: str | None
+    seed: int | None = None
 
     @property
     def folder(self) -> str:
         """The name of the training's folder."""
-        return self.name if self.weights is None else f'{self.name}-pretrained'
+        name = self.name if self.weights is None else f'{self.name}-pretrained'
+        return name if self.seed is None else f'{name}-seed{self.seed}'
 
 
 def measure(start: Start, args: argparse.Namespace) -> dict:
@@ -114,6 +119,8 @@ def measure(start: Start, args: argparse.Namespace) -> dict:
         options=args.cfg_options or [],
         amp=args.amp,
     )
+    if start.seed is not None:
+        settings['seed'] = start.seed
     return once(folder, settings, lambda: train_and_test(start, folder, args))
 
 
@@ -135,6 +142,8 @@ def train_and_test(start: Start, folder: Path, args: argparse.Namespace) -> dict
         cfg = load_config(folder / CONFIG, options=options_of(args), data_root=args.data_root, **how)
         cfg.work_dir = str(folder)
         cfg.default_hooks.checkpoint.update(max_keep_ckpts=1, save_best=None)  # Scored once, at the end.
+        if start.seed is not None:
+            cfg.randomness.seed = start.seed
         if args.amp:
             apply_amp(cfg)
         return cfg
@@ -188,17 +197,23 @@ def table(rows: list[dict]) -> str:
             *(f'{row[key] / 1e6:.1f} M' for key in ('backbone_parameters', 'parameters')),
             f'{row["multiply_adds"] / 1e9:.2f} G',
             f'{row[SPEED]:.2f}' if SPEED in row else '-',  # Timed when all are trained.
-            f'{row["mAP"]:.3f}',
+            spread(row['mAPs']),
         ]
         for row in rows
     ]
     return markdown_table([heads, *lines], numbers_from=2)
 
 
+def spread(values: Sequence[float]) -> str:
+    """Returns the mean, and of several values the lowest and the highest too."""
+    mean = f'{statistics.mean(values):.3f}'
+    return mean if len(values) == 1 else f'{mean} ({min(values):.3f} to {max(values):.3f})'
+
+
 def draw(rows: list[dict], out: Path) -> None:
     """Draws mAP over multiply-adds and over speed, with a row of plots for the pretrained backbones and one for others.
 
-    The area of a point is the number of the backbone's parameters.
+    The area of a point is the number of the backbone's parameters. Each seed has a point.
     """
     from matplotlib.figure import Figure
 
@@ -221,8 +236,9 @@ def draw(rows: list[dict], out: Path) -> None:
         for plot, (key, scale, _) in zip(line, places, strict=True):
             for row in some:
                 area = row['backbone_parameters'] / 1e5
-                plot.scatter(row[key] / scale, row['mAP'], area, **looks[row['network']])
-            plot.set_ylim(0, 1.25 * max(row['mAP'] for row in some) or 1)
+                for value in row['mAPs']:
+                    plot.scatter(row[key] / scale, value, area, **looks[row['network']])
+            plot.set_ylim(0, 1.25 * max(value for row in some for value in row['mAPs']) or 1)
             plot.margins(x=0.15)
         line[0].set(ylabel='mAP at IoU 0.5', xscale='log', title=words)
     for plot, (_, _, words) in zip(plots[-1], places, strict=True):
@@ -253,6 +269,22 @@ def starts_of(backbones: Sequence[str] | None, words: Sequence[str]) -> list[Sta
     return starts
 
 
+def seeds_of(seeds: Sequence[int] | None, options: Sequence[str] | None) -> list[int | None]:
+    """Returns the seeds of the trainings; None stands for the config's own.
+
+    Raises:
+        InputError: One is named twice, or --cfg-options names another.
+    """
+    if seeds is None:
+        return [None]
+    if any(word.startswith('randomness.seed=') for word in options or ()):
+        raise InputError('--cfg-options randomness.seed: --seeds names the seeds; leave one of them out.')
+    if len({*seeds}) < len(seeds):
+        raise InputError('--seeds: names one of them twice; name each once.')
+    own = Config.fromfile(BASE).randomness.seed
+    return [None if seed == own else seed for seed in seeds]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', type=Path, help='a data set in any layout of docs/data.md')
@@ -266,6 +298,9 @@ def main() -> None:
     parser.add_argument(
         '--weights', nargs='+', default=[], metavar='NAME=FILE', help='backbones from files; timm://: downloaded'
     )
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', metavar='N', help="train each with each (default: the config's)"
+    )
     parser.add_argument('--epochs', type=int, default=12, metavar='N', help='default: %(default)s')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--images', type=int, default=20, metavar='N', help='to time (default: %(default)s)')
@@ -278,14 +313,18 @@ def main() -> None:
     )
     cli.add_config_options(parser, 'settings that override those of every detector, e.g. batch_size=2')
     args = parser.parse_args()
-    starts, rows = starts_of(args.backbones, args.weights), []
-    for start in starts:
-        print(f'{args.work_dir / start.folder}', flush=True)
-        rows.append(measure(start, args))
-        # Written anew each time, so that a long run shows what it has.
-        write_text(args.work_dir / 'backbones.md', f'{table(rows)}\n')
-    speeds = images_per_second([args.work_dir / start.folder for start in starts], args)
-    rows = [{**row, SPEED: speed} for row, speed in zip(rows, speeds, strict=True)]
+    seeds = seeds_of(args.seeds, args.cfg_options)
+    results, rows = {start: [] for start in starts_of(args.backbones, args.weights)}, []
+    for seed in seeds:
+        for start, found in results.items():
+            one = start._replace(seed=seed)
+            print(f'{args.work_dir / one.folder}', flush=True)
+            found.append(measure(one, args))
+            rows = [{**some[0], 'mAPs': [result['mAP'] for result in some]} for some in results.values() if some]
+            # Written anew each time, so that a long run shows what it has.
+            write_text(args.work_dir / 'backbones.md', f'{table(rows)}\n')
+    folders = [args.work_dir / start._replace(seed=seeds[0]).folder for start in results]
+    rows = [{**row, SPEED: speed} for row, speed in zip(rows, images_per_second(folders, args), strict=True)]
     write_text(args.work_dir / 'backbones.md', f'{table(rows)}\n')
     draw(rows, args.work_dir / 'backbones.png')
     print(table(rows))

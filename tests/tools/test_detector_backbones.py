@@ -88,6 +88,8 @@ def test_backbones_start_from_numbers_from_files_or_both(tool, tmp_path, monkeyp
     both = script.starts_of(['nin', 'googlenet'], ['nin=a.pth'])
     assert both == [script.Start('nin', 'a.pth'), script.Start('nin', None), script.Start('googlenet', None)]
     assert [start.folder for start in both] == ['nin-pretrained', 'nin', 'googlenet']
+    assert script.Start('nin', None, 3).folder == 'nin-seed3'
+    assert script.Start('nin', 'a.pth', 3).folder == 'nin-pretrained-seed3'
     for backbones, words in ((['nin', 'nin'], []), (None, ['nin=a.pth', 'nin=b.pth'])):
         with pytest.raises(InputError, match='is asked for twice'):
             script.starts_of(backbones, words)
@@ -95,8 +97,9 @@ def test_backbones_start_from_numbers_from_files_or_both(tool, tmp_path, monkeyp
 
 def test_the_table_has_no_speed_before_the_plot(tool, tmp_path):
     script = tool.load('detector_backbones', 'benchmarks')
-    row = dict(network='NIN', weights='random', backbone_parameters=6e6, parameters=9e6, multiply_adds=2e9, mAP=0.1)
-    rows = [row, dict(row, weights='weights/a.pth', mAP=0.4)]
+    row = dict(network='NIN', weights='random', backbone_parameters=6e6, parameters=9e6, multiply_adds=2e9, mAPs=[0.1])
+    rows = [row, dict(row, weights='weights/a.pth', mAPs=[0.4, 0.3])]
+    assert script.table(rows).splitlines()[-1].endswith('| 0.350 (0.300 to 0.400) |')
     assert '| - |' in ' '.join(script.table(rows).split()) and '| a.pth |' in ' '.join(script.table(rows).split())
     script.draw(
         [dict(row, images_per_second=speed) for row, speed in zip(rows, (3, 4), strict=True)], tmp_path / 'a.png'
@@ -113,9 +116,35 @@ def test_mistakes_are_named(benchmark):
             '--weights nin=none.caffemodel: there is no such file',
         ),
         (('--weights', f'nin={__file__}'), Path(__file__).name),
+        (('--seeds', '1', '1'), '--seeds: names one of them twice'),
     ):
         status, _, errors = benchmark(*words)
         assert status == 2 and message in errors, errors
+
+
+def test_each_backbone_is_trained_with_each_seed(tool, tmp_path, monkeypatch):
+    script = tool.load('detector_backbones', 'benchmarks')
+    own = script.Config.fromfile(script.BASE).randomness.seed
+    assert script.seeds_of(None, None) == [None] and script.seeds_of([own, 1], ['a=1']) == [None, 1]
+    with pytest.raises(InputError, match='--seeds names the seeds'):
+        script.seeds_of([1], ['randomness.seed=2'])
+
+    make_mini(tmp_path / 'set', train=2, val=1, progress=False)
+    trained = []
+
+    def train(cfg, **how):
+        trained.append((Path(cfg.work_dir).name, cfg.randomness.seed))
+        raise InputError('stop')
+
+    monkeypatch.setattr(script, 'train', train)
+    settings = dict(work_dir=tmp_path, data_root=tmp_path / 'set', epochs=1, amp=False, cfg_options=QUICK)
+    for seed in (None, 1):
+        with pytest.raises(InputError, match='stop'):
+            script.measure(script.Start('nin', None, seed), Namespace(**settings))
+    assert trained == [('nin', own), ('nin-seed1', 1)]
+    with pytest.raises(InputError, match='other settings'):
+        (tmp_path / 'nin').rename(tmp_path / 'nin-seed2')
+        script.measure(script.Start('nin', None, 2), Namespace(**settings))
 
 
 def test_backbones_give_the_pyramid_its_maps(tool):

@@ -56,6 +56,7 @@ def _timm(name: str) -> dict:
 
 _CARD, _TORCHVISION = 'timm, model card', 'torchvision, documentation'
 _BURDEN = 'Caffe, model file; albanie/convnet-burden'
+_RESNET = f'arXiv 1512.03385, table 1; {_TORCHVISION}'
 _XCEPTION = 'arXiv 1610.02357, table 3; osmr/imgclsmob, README'
 _PAPER = dict(type='BNInception', variant='paper')
 _CAFFE = dict(type='BNInception', variant='caffe')
@@ -87,10 +88,13 @@ _ROWS = {
             [(224, '4.7 M', '0.407 G'), (240, '5.4 M', '0.631 G'), (260, '6.1 M', '0.899 G')]
         )
     },
-    'mobilenet_v2': ('MobileNetV2', _timm('mobilenetv2_100'), 224, '3.4 M', '0.300 G', 'arXiv 1801.04381, table 4'),
+    'mobilenet_v2': (
+        *('MobileNetV2', _timm('mobilenetv2_100'), 224, '3,504,872', '0.300 G'),
+        f'arXiv 1801.04381, table 4; {_TORCHVISION}',
+    ),
     'nasnet': ('NASNet-A, large', _timm('nasnetalarge'), 331, '88.9 M', '23.8 G', 'arXiv 1707.07012, table 2'),
-    'resnet50': ('ResNet-50', _timm('resnet50'), 224, '-', '3.8 G', 'arXiv 1512.03385, table 1'),
-    'resnet152': ('ResNet-152', _timm('resnet152'), 224, '-', '11.3 G', 'arXiv 1512.03385, table 1'),
+    'resnet50': ('ResNet-50', _timm('resnet50'), 224, '25,557,032', '3.8 G', _RESNET),
+    'resnet152': ('ResNet-152', _timm('resnet152'), 224, '60,192,808', '11.3 G', _RESNET),
 }
 FAMILY = {name: Relative(*row) for name, row in _ROWS.items()}
 """The networks by short names, in the order of the manual's table."""
