@@ -14,7 +14,7 @@ examples:
   %(prog)s annotations/instances_val2017.json --image-root data/coco/val2017 --out coco.h5
   %(prog)s data/ILSVRC --split val --mode ilsvrc2014 --out val-3.h5 --shard 3/64
   %(prog)s data/ILSVRC --split val --out mix.h5 \\
-      --method mix --config configs/googlenet_multibox.py --checkpoint multibox.pth
+      --method mixed --config configs/googlenet_multibox.py --checkpoint multibox.pth
   %(prog)s data/VOC2007 --method edge_boxes:EdgeBoxes --method-options alpha=0.65 --out edges.h5
   %(prog)s --merge val-*.h5 --out val.h5
   %(prog)s data/VOC2007 --import voc_2007_test.mat --split test --out voc2007_test.h5

@@ -89,7 +89,7 @@ def list_images(
     Args:
         source: A folder, the root of a data set, the file that describes one (COCO's .json, YOLO's data.yaml), an
             image, or a list of images; see :mod:`det_inception.formats.lists`.
-        image_root: The folder with the images, for a COCO file or a list.
+        image_root: The folder with the images, for a COCO file or a list. None: where they usually lie from there.
         split: Takes only the images of a part: its name, or a list of images.
         format_name: One of :data:`~det_inception.formats.FORMATS`, where a folder may be several.
 
@@ -113,7 +113,10 @@ def list_images(
             keys = _keys_of([choose_split(format.splits(source).splits, str(split))], root)
     elif format is not None:
         root = _existing(image_root if image_root is not None else source.parent)
-        splits = format.split_of(source.parent, source, root if format.takes_image_root else None)
+        named = root if format.takes_image_root and image_root is not None else None
+        splits = format.split_of(source.parent, source, named)
+        if format.takes_image_root and splits:
+            root = read_split(splits[0], _pass_over_images).images  # Where they are, if nobody says it.
         if split is not None and listed is None:
             splits = [choose_split(splits, str(split))]
         keys = _keys_of(splits, root)

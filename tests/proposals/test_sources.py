@@ -99,6 +99,16 @@ def test_ilsvrc_of_2014(tmp_path):
     assert list(read_ground_truth(tmp_path).boxes) == [str(tmp_path / key) for key in list_images(tmp_path).keys]
 
 
+@pytest.mark.parametrize('folder', ['.', 'images', 'images/a'])
+def test_images_of_a_coco_file_are_looked_for_where_they_usually_lie(tmp_path, folder):
+    make(tmp_path, f'{folder}/1.jpg')
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps({'images': [{'id': 3, 'file_name': '1.jpg'}], 'annotations': [], 'categories': []}))
+    found = list_images(path)
+    assert found.keys == ['1.jpg'] and (found.root / '1.jpg').is_file()
+    assert list_images(path, tmp_path / folder).keys == ['1.jpg']
+
+
 def test_coco(tmp_path):
     path = tmp_path / 'a.json'
     content = {

@@ -63,7 +63,7 @@ class ImageNetMetric(BaseMetric):
         if max(self.topk) > count:
             raise InputError(
                 f'a network that tells {count} classes apart has no top-{max(self.topk)} error; give '
-                '--cfg-options test_evaluator.topk=1 val_evaluator.topk=1.'
+                '--cfg-options test_evaluator.topk=[1] val_evaluator.topk=[1].'
             )
         classes = (self.dataset_meta or {}).get('classes')
         if classes is not None and len(classes) != count:
