@@ -64,7 +64,11 @@ def require_pretrained(cfg: Config) -> None:
     """
     backbone = cfg.model.get('backbone') or {}
     frozen = backbone.get('frozen_stages', -1)
-    if frozen >= 0 and not any((backbone.get('init_cfg'), cfg.model.get('init_cfg'), cfg.get('load_from'))):
+    if (
+        isinstance(frozen, int)
+        and frozen >= 0
+        and not any((backbone.get('init_cfg'), cfg.model.get('init_cfg'), cfg.get('load_from')))
+    ):
         raise ConfigError(
             f'{cfg.filename}: model.backbone.frozen_stages={frozen} freezes layers whose weights are random; name '
             'pretrained ones with --weights, or train all layers with --weights none.'

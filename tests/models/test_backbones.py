@@ -16,6 +16,7 @@ from det_inception.config.loading import load_config
 from det_inception.datasets import TestCrops
 from det_inception.models import BNInception, TimmBackbone
 from det_inception.models.backbones.bn_inception import NORMALIZATION, public_name
+from det_inception.models.backbones.timm_backbone import frozen_parameters
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
 from det_inception.weights.checkpoints import load_detector, read_checkpoint
@@ -122,7 +123,7 @@ def test_in_mmdetections_faster_rcnn(backbone, channels):
     [
         (dict(type='BNInception'), 'inception3b'),
         (dict(type='TimmBackbone', model_name='resnet18'), 'layer2'),
-        # Its third output is taken from inside block 3, which is therefore not frozen.
+        # Its third output is what block 3 begins with.
         (dict(type='TimmBackbone', model_name='legacy_xception'), 'block2'),
     ],
 )
@@ -148,6 +149,32 @@ def test_frozen_stages_and_batch_norms(backbone, last):
     before = {key: value.clone() for key, value in still.state_dict().items()}
     still(torch.rand(2, 3, 75, 75))
     assert all(torch.equal(value, before[key]) for key, value in still.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    'name', ['resnet18', 'tf_efficientnet_lite0', 'legacy_xception', 'hrnet_w18_small', 'vit_tiny']
+)
+def test_stages_are_frozen_one_by_one(name):
+    """A step of training moves the maps behind the frozen stages, and none of theirs."""
+    pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    name, side, last = (name, 64, 4) if name != 'vit_tiny' else ('vit_tiny_patch16_224', 224, 2)
+    for frozen in range(-1, last + 1):
+        torch.manual_seed(0)
+        network = TimmBackbone(name, out_indices=range(last + 1), frozen_stages=frozen)
+        images = torch.randn(2, 3, side, side)
+
+        def maps(network=network, images=images):
+            with torch.no_grad():
+                return network.eval()(images)
+
+        before = maps()
+        learned = [parameter for parameter in network.train().parameters() if parameter.requires_grad]
+        if learned:
+            sum(stage.square().mean() for stage in network(images)).backward()
+            torch.nn.utils.clip_grad_norm_(learned, 1)
+            torch.optim.SGD(learned, lr=1.0).step()
+        equal = [torch.equal(mine, other) for mine, other in zip(before, maps(), strict=True)]
+        assert equal == [stage <= frozen for stage in range(last + 1)], frozen
 
 
 def test_bn_inception_has_the_published_size():
@@ -231,6 +258,27 @@ def test_mistakes_in_the_config():
         TimmBackbone('resnet18', frozen_stages=5)
     with pytest.raises(InputError, match='choose others for out_indices'):
         TimmBackbone('resnet18', out_indices=(7,))
+    for stages in ((4, 1), (1, 1), (1, 4, -1)):
+        with pytest.raises(InputError, match='name each once, in ascending order'):
+            TimmBackbone('resnet18', out_indices=stages)
+    for stages in ((), 4, ['a'], (True, 2), '12', None):
+        with pytest.raises(InputError, match='out_indices is .*; list the numbers of stages'):
+            TimmBackbone('resnet18', out_indices=stages)
+    with pytest.raises(InputError, match='timm has no weights .*choose mobilenetv2_100.ra_in1k, or leave out'):
+        TimmBackbone('mobilenetv2_100.foo')
+    with pytest.raises(InputError, match='frozen_stages is None'):
+        TimmBackbone('resnet18', frozen_stages=None)
+    with pytest.raises(InputError, match='frozen_stages: tresnet_l does not show'):
+        frozen_parameters('tresnet_l', 1)
+
+
+def test_a_transformer_gives_maps_as_all_do_and_names_the_size_that_it_refuses():
+    pytest.importorskip('timm', reason='the extra "backbones" is not installed')
+    with torch.device('meta'):
+        network = TimmBackbone('swin_tiny_patch4_window7_224', out_indices=(0, 3))
+        assert [stage.shape[1:] for stage in network(torch.zeros(1, 3, 224, 224))] == [(96, 56, 56), (768, 7, 7)]
+        with pytest.raises(InputError, match='takes no image of 64 x 96 pixels .*region_warp.size'):
+            network(torch.zeros(1, 3, 96, 64))
 
 
 def test_without_timm_the_extra_is_named(monkeypatch):

@@ -107,3 +107,57 @@ def test_a_network_of_timm_learns_the_same():
     found, wanted = learned(backbone), learned(backbone.network)
     for name, value in wanted.items():
         assert torch.allclose(found[name], value, rtol=1e-3, atol=1e-4 * value.abs().max().item()), name
+
+
+def test_gradients_do_not_depend_on_autocast_around_the_backward_pass():
+    images, weight = leaves((2, 8, 9, 9), (5, 5), False, 0)[:2]
+    output = depthwise(images, weight, padding=2, groups=8)
+    gradient = torch.randn_like(output)
+    wanted = torch.autograd.grad(output, (images, weight), gradient, retain_graph=True)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = torch.autograd.grad(output, (images, weight), gradient)
+    assert all(torch.equal(mine, other) for mine, other in zip(found, wanted, strict=True))
+
+
+def test_mixed_precision_leaves_double_precision_alone():
+    images, weight = leaves((2, 8, 9, 9), (5, 5), False, 0, dtype=torch.float64)[:2]
+    with torch.autocast('cpu', torch.bfloat16):
+        assert depthwise(images, weight, groups=8).dtype == torch.float64
+
+
+@pytest.mark.parametrize('kind', [torch.float16, torch.complex64])
+def test_kinds_of_numbers_that_it_does_not_know_are_left_to_pytorch(kind):
+    images, weight = leaves((2, 8, 9, 9), (5, 5), False, 0, dtype=kind)[:2]
+    output = depthwise(images, weight, groups=8)
+    assert type(output.grad_fn).__name__ != '_DepthwiseBackward'
+    wanted = torch.conv2d(images, weight, groups=8)
+    for mine, other in zip(*(torch.autograd.grad(one.abs().sum(), weight) for one in (output, wanted)), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_an_empty_batch_has_gradients_of_zero():
+    images, weight, bias = leaves((0, 8, 9, 9), (5, 5), True, 0)
+    depthwise(images, weight, bias, groups=8).sum().backward()
+    assert images.grad.shape == images.shape and not weight.grad.any() and not bias.grad.any()
+
+
+def test_gradients_of_gradients_and_of_each_image():
+    images, weight = leaves((3, 4, 6, 6), (5, 5), False, 0, dtype=torch.float64)[:2]
+
+    def run(*values):
+        return depthwise(*values, stride=2, padding=2, groups=4)
+
+    assert torch.autograd.gradcheck(run, (images, weight)) and torch.autograd.gradgradcheck(run, (images, weight))
+    each = torch.func.vmap(torch.func.grad(lambda one, image: run(image[None], one).square().sum()), (None, 0))
+    found = each(weight.detach(), images.detach())
+    for image, mine in zip(images.detach(), found, strict=True):
+        wanted = torch.autograd.grad(run(image[None], weight).square().sum(), weight)[0]
+        assert torch.allclose(mine, wanted)
+
+
+def test_a_traced_network_has_pytorchs_own_convolutions():
+    layer = nn.Conv2d(8, 8, 5, groups=8)
+    images = torch.randn(1, 8, 9, 9)
+    with quick_gradients(images):
+        traced = torch.jit.trace(layer, images)
+    assert torch.equal(traced(images), layer(images))

@@ -102,6 +102,29 @@ def test_what_only_looks_like_a_pair_stays(caplog):
     assert_equal_outputs(network, fused, torch.randn(2, 3, 9, 9))
 
 
+class Stem(nn.Module):
+    """Returns a convolution's own output, which a batch norm also normalizes."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.form, self.conv, self.norm = form, nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, images):
+        first = self.conv(images)
+        return self.form(first, self.norm(first))
+
+
+@pytest.mark.parametrize('form', [lambda *maps: maps, lambda *maps: [*maps], lambda a, b: dict(a=a, b=b)])
+def test_a_convolution_whose_output_is_returned_keeps_it(form):
+    torch.manual_seed(0)
+    network = randomize(Stem(form))
+    fused = copy.deepcopy(network)
+    assert fuse_batch_norms(fused, torch.zeros(1, 3, 8, 8)) == (0, ('norm',))
+    images = torch.randn(1, 3, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(fused(images), network(images))
+
+
 def test_a_network_that_does_not_run_stays_as_it_is():
     network = BNInception('paper')
     before = copy.deepcopy(network.state_dict())

@@ -8,7 +8,7 @@ too, one that runs twice, or one that changes its weights before it uses them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -47,7 +47,7 @@ def fuse_batch_norms(network: nn.Module, example: Tensor) -> FuseResult:
     watch = _Watch(network)
     try:
         with torch.no_grad(), watch:
-            network(example)
+            watch.returned(network(example))
     except Exception as error:
         print_log(f'{type(network).__name__}: its batch norms stay, since it does not run ({error}).', 'current')
         return FuseResult(0, tuple(names.values()))
@@ -96,6 +96,14 @@ class _Watch(TorchFunctionMode):
                 found[norm] = conv
         return found
 
+    def returned(self, result: object) -> None:
+        """Counts what the network returns as used: there a convolution's own output may be wanted."""
+        self._use(_tensors([result]))
+
+    def _use(self, tensors: Iterable[Tensor]) -> None:
+        for tensor in tensors:
+            self._uses[id(tensor)] = self._uses.get(id(tensor), 0) + 1
+
     def __torch_function__(self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
@@ -104,8 +112,7 @@ class _Watch(TorchFunctionMode):
             return result
         given = list(_tensors([args, list(kwargs.values())]))
         self._kept += made
-        for tensor in given:
-            self._uses[id(tensor)] = self._uses.get(id(tensor), 0) + 1
+        self._use(given)
         if func in (torch.conv2d, nn.functional.conv2d):
             for conv in filter(None, (self._convs.get(id(tensor)) for tensor in given)):
                 self._runs[conv] = self._runs.get(conv, 0) + 1
@@ -120,5 +127,7 @@ class _Watch(TorchFunctionMode):
 def _tensors(values: object) -> Iterator[Tensor]:
     if isinstance(values, Tensor):
         yield values
+    elif isinstance(values, dict):
+        yield from _tensors(list(values.values()))
     elif isinstance(values, (list, tuple)):
         yield from itertools.chain.from_iterable(map(_tensors, values))

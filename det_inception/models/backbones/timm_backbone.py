@@ -9,6 +9,7 @@ without it.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +108,12 @@ def require_known(timm: ModuleType, model_name: str) -> None:
         close = difflib.get_close_matches(model_name, timm.list_models(), n=1)
         hint = f'did you mean {close[0]!r}?' if close else 'timm.list_models() names them all.'
         raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
+    known = timm.list_models(model_name.partition('.')[0], include_tags=True)
+    if '.' in model_name and model_name not in known:
+        choices = f'choose {" or ".join(known)}, or ' if known else ''
+        raise InputError(
+            f'model.backbone.model_name: timm has no weights {model_name!r}; {choices}leave out what is behind the dot.'
+        )
 
 
 def is_keras_file(source: str) -> bool:
@@ -214,6 +221,46 @@ def _require_arrays(model_name: str, source: str, found: dict[str, Tensor], unco
     return found
 
 
+def _stages(out_indices: Sequence[int]) -> tuple[int, ...]:
+    whole = isinstance(out_indices, Sequence) and all(type(index) is int for index in out_indices)
+    if not whole or not out_indices:
+        raise InputError(f'model.backbone.out_indices is {out_indices!r}; list the numbers of stages, such as [1,2,3].')
+    return tuple(out_indices)
+
+
+@functools.cache
+def frozen_parameters(model_name: str, last: int) -> frozenset[str]:
+    """Returns the names of the parameters on which the first stages of a network depend.
+
+    They are found by running the network, because its modules do not say it: some belong to several stages.
+
+    Args:
+        model_name: Of the network.
+        last: The last of the stages.
+
+    Raises:
+        InputError: The network does not run without numbers, as PyTorch's meta device runs it.
+    """
+    settings = require_timm().get_pretrained_cfg(model_name) or require_timm().models.PretrainedCfg()
+    try:
+        with torch.device('meta'), torch.enable_grad():
+            network = require_timm().create_model(model_name, features_only=True, out_indices=tuple(range(last + 1)))
+            maps = network.eval()(torch.zeros(1, *settings.input_size))
+    except (AssertionError, RuntimeError) as error:
+        raise InputError(
+            f'model.backbone.frozen_stages: {model_name} does not show what its first stages depend on '
+            f'({first_line(error)}); set it to -1.'
+        ) from error
+    found, seen, waiting = set(), set(), [stage.grad_fn for stage in maps]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            found.add(getattr(node, 'variable', None))  # Of the nodes, those of parameters have it.
+            waiting.extend(function for function, _ in node.next_functions)
+    return frozenset(name for name, parameter in network.named_parameters() if parameter in found)
+
+
 @MODELS.register_module()
 class TimmBackbone(Backbone):
     """A network of timm, by its ``features_only`` interface.
@@ -223,7 +270,6 @@ class TimmBackbone(Backbone):
             Former names, such as ``'xception'``, stand for the present ones.
         out_indices: Which stages' outputs ``forward`` returns; negative ones count from the last.
         frozen_stages: Stages 0 to ``frozen_stages`` keep their weights and their batch-norm statistics; -1: none do.
-            Where timm takes a stage's output from the middle of a block, that block is not frozen with it.
         norm_eval: Batch norm uses, and keeps, its stored statistics in training too.
         arithmetic: ``'timm'``, or ``'keras'`` for Keras' weights of the three networks in
             :mod:`det_inception.weights.keras`; see :mod:`det_inception.models.backbones.keras_arithmetic`.
@@ -249,7 +295,7 @@ class TimmBackbone(Backbone):
         require_known(timm, model_name)
         model_name = current_name(model_name)
         self.model_name, self.frozen_stages, self.norm_eval = model_name, frozen_stages, norm_eval
-        self._requested = tuple(out_indices)
+        self._requested = _stages(out_indices)
         try:
             self.network = timm.create_model(model_name, features_only=True, out_indices=self._requested)
         except (AssertionError, IndexError, ValueError) as error:
@@ -258,12 +304,18 @@ class TimmBackbone(Backbone):
                 'out_indices.'
             ) from error
         self._set_arithmetic(arithmetic)
+        self._channels_last = getattr(self.network, 'output_fmt', None) == 'NHWC'  # Some transformers' maps.
         stages = self.network.feature_info.info
         self.feature_info = tuple(
             dict(name=stage['module'], channels=stage['num_chs'], stride=stage['reduction'], first_center=None)
             for stage in stages
         )
         self.out_indices = tuple(index % len(stages) for index in self._requested)
+        if list(self.out_indices) != sorted({*self.out_indices}):
+            raise InputError(
+                f'model.backbone.out_indices: {self._requested} are the stages {self.out_indices}; name each once, in '
+                'ascending order, as timm returns them.'
+            )
         if frozen_stages not in range(-1, max(self.out_indices) + 1):
             raise InputError(
                 f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
@@ -293,8 +345,16 @@ class TimmBackbone(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Returns the features (N, C, H / stride, W / stride) of the stages in ``out_indices``."""
-        with quick_gradients(images):
-            return tuple(self.network(images))
+        try:
+            with quick_gradients(images):
+                maps = self.network(images)
+        except AssertionError as error:  # That is how timm's transformers refuse a size.
+            height, width = images.shape[2:]
+            raise InputError(
+                f'model.backbone: {self.model_name} takes no image of {width} x {height} pixels ({first_line(error)}); '
+                'give it other images (of R-CNN, model.region_warp.size), or take another network.'
+            ) from error
+        return tuple(stage.permute(0, 3, 1, 2) for stage in maps) if self._channels_last else tuple(maps)
 
     def init_random(self) -> None:
         """Does nothing: timm has drawn random weights."""
@@ -367,18 +427,27 @@ class TimmBackbone(Backbone):
             ) from error
         return _require_arrays(self.model_name, source, found, uncounted=True)
 
+    def _finish(self) -> None:
+        super()._finish()
+        for name, parameter in self.network.named_parameters():
+            if name in self._frozen:  # Those too of a module that is frozen in part, such as a position embedding.
+                parameter.requires_grad_(False)
+
+    @property
+    def _frozen(self) -> frozenset[str]:
+        return frozen_parameters(self.model_name, self.frozen_stages) if self.frozen_stages >= 0 else frozenset()
+
     def _frozen_modules(self) -> list[nn.Module]:
-        """The parts that come before the last frozen stage's output, in the order in which they are run."""
-        if self.frozen_stages < 0:
-            return []
-        last = self.feature_info[self.frozen_stages]['name']
-        # timm keeps the parts in a flat list, or, where it takes outputs from inside a block, the network as it is.
-        parts = dict(getattr(self.network, 'body', self.network).named_children())
-        frozen = []
-        for name, part in parts.items():
-            if last.startswith(f'{name}.'):
-                break
-            frozen.append(part)
-            if name in (last, last.replace('.', '_')):
-                break
+        """The modules that belong to the frozen stages as a whole, as few as hold them all."""
+        names, frozen = self._frozen, []
+
+        def collect(module: nn.Module, prefix: str) -> None:
+            inside = [f'{prefix}{name}' for name, _ in module.named_parameters()]
+            if inside and names.issuperset(inside):
+                frozen.append(module)
+            elif not names.isdisjoint(inside):
+                for name, child in module.named_children():
+                    collect(child, f'{prefix}{name}.')
+
+        collect(self.network, '')
         return frozen

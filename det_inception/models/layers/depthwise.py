@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
@@ -62,26 +61,41 @@ def depthwise(
         dilation: Likewise.
         groups: Likewise.
     """
-    fits = groups > 1 and groups == weight.shape[0] == input.shape[1] and input.dim() == 4
-    fits = fits and input.device.type == 'cpu' and not isinstance(padding, str) and _pair(dilation) == (1, 1)
-    if not (fits and weight.requires_grad and torch.is_grad_enabled()):
-        return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
-    if torch.is_autocast_enabled('cpu'):
+    if torch.is_autocast_enabled('cpu') and input.device.type == 'cpu':
         kind = torch.get_autocast_dtype('cpu')
-        input, weight, bias = (value if value is None else value.to(kind) for value in (input, weight, bias))
-    with torch.autocast('cpu', enabled=False):
-        return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
+        kinds = (torch.float32, torch.float16, torch.bfloat16)  # As PyTorch, which leaves float64 alone.
+        input, weight, bias = (
+            value.to(kind) if value is not None and value.dtype in kinds else value for value in (input, weight, bias)
+        )
+    with torch.autocast('cpu', enabled=False) if input.device.type == 'cpu' else nullcontext():
+        if _fits(input, weight, padding, dilation, groups):
+            return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
+        return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+
+
+def _fits(input: Tensor, weight: Tensor, padding: object, dilation: object, groups: int) -> bool:
+    """Whether the quick gradients know the convolution. In float16 their sums would overflow."""
+    if torch.jit.is_tracing() or not (weight.requires_grad and torch.is_grad_enabled()):
+        return False
+    fits = groups > 1 and groups == weight.shape[0] == input.shape[1] and input.dim() == 4 and input.shape[0] > 0
+    fits = fits and input.dtype == weight.dtype and input.dtype in (torch.float32, torch.float64, torch.bfloat16)
+    return fits and input.device.type == 'cpu' and not isinstance(padding, str) and _pair(dilation) == (1, 1)
 
 
 class _Depthwise(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, input: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple, padding: tuple) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        ctx.stride, ctx.padding = stride, padding
+    def forward(input: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple, padding: tuple) -> Tensor:
         return torch.conv2d(input, weight, bias, stride, padding, 1, weight.shape[0])
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.stride, ctx.padding = inputs[3:]
+
+    @staticmethod
+    @torch.autocast('cpu', enabled=False)
     def backward(ctx, gradient: Tensor) -> tuple:
         input, weight = ctx.saved_tensors
         wants_input, wants_weight, wants_bias = ctx.needs_input_grad[:3]
