@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from trainings import require_at_least
 
 from det_inception.cli import common as cli
 from det_inception.models import TimmBackbone
@@ -43,6 +44,8 @@ def measure(name: str, images: Tensor, precision: str, rounds: int) -> list[str]
     """Returns a row of one network."""
     torch.manual_seed(0)
     backbone = TimmBackbone(name).train()
+    with torch.no_grad():
+        backbone(images)  # Refuses what does not suit the network.
     ways = [step(backbone, images, quick, PRECISIONS[precision]) for quick in (False, True)]
     times, gradients = [[], []], []
     for way in ways:  # Warms up.
@@ -76,6 +79,7 @@ def main() -> None:
     parser.add_argument('--size', type=int, **size)
     parser.add_argument('--rounds', type=int, default=5, metavar='N', help='default: %(default)s')
     args = parser.parse_args()
+    require_at_least(images=(args.images, 2), size=(min(args.size), 32), rounds=(args.rounds, 1))
     torch.manual_seed(0)
     images = torch.randn(args.images, 3, *args.size)
     head = ['network', 'precision', "PyTorch's, ms an image", 'quick, ms an image', 'ratio', 'difference']

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import torch
 from mmengine.config import Config, ConfigDict
-from trainings import once
+from trainings import once, require_at_least
 
 from det_inception.cli import common as cli
 from det_inception.config.loading import load_config
@@ -313,6 +313,7 @@ def main() -> None:
     )
     cli.add_config_options(parser, 'settings that override those of every detector, e.g. batch_size=2')
     args = parser.parse_args()
+    require_at_least(epochs=(args.epochs, 1), images=(args.images, 1))
     seeds = seeds_of(args.seeds, args.cfg_options)
     results, rows = {start: [] for start in starts_of(args.backbones, args.weights)}, []
     for seed in seeds:

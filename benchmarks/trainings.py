@@ -1,4 +1,4 @@
-"""What benchmarks share that train several networks: what is finished is not repeated, nor taken for something else."""
+"""What benchmarks share that train: what is finished is not repeated, nor taken for something else."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from det_inception.utils.errors import InputError
 from det_inception.utils.files import write_text
 
 RESULT, SETTINGS = 'result.json', 'settings.json'
+
+
+def require_at_least(**options: tuple[int, int]) -> None:
+    """Refuses numbers of the command line that are too small.
+
+    Args:
+        **options: To each name the number given, and the smallest that will do.
+
+    Raises:
+        InputError: One is smaller.
+    """
+    for name, (given, least) in options.items():
+        if given < least:
+            raise InputError(f'--{name} {given}: is too small; give {least} or more.')
 
 
 def once(folder: Path, settings: dict, work: Callable[[], dict]) -> dict:
@@ -30,6 +44,11 @@ def once(folder: Path, settings: dict, work: Callable[[], dict]) -> dict:
         return json.loads(finished.read_text(encoding='utf-8'))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(stated, json.dumps(settings))
-    result = work()
+    try:
+        result = work()
+    except InputError:
+        if not any(folder.glob('*.pth')):
+            stated.unlink()  # Refused before it began, so that other settings may follow.
+        raise
     write_text(finished, json.dumps(result))
     return result

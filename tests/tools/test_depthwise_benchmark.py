@@ -24,6 +24,24 @@ def test_both_ways_are_timed_and_compared(tool):
     assert float(rows[0][5]) < 1e-4 and 0 < float(rows[1][5]) < 0.2
 
 
+def test_mistakes_are_named(tool):
+    pytest.importorskip('timm', reason='the extra backbones is not installed')
+    for words, message in (
+        (('--images', 1), '--images 1: is too small; give 2 or more'),
+        (('--rounds', 0), '--rounds 0: is too small'),
+        (('--size', 0, 32), '--size 0: is too small; give 32 or more'),
+        (('vit_tiny_patch16_224', '--size', 64, 64), 'takes no image of 64 x 64 pixels'),
+        (('mobilenetv2_100.foo',), 'timm has no weights'),
+    ):
+        assert message in tool_refused(tool, *words)
+
+
+def tool_refused(tool, *words):
+    status, _, errors = tool('depthwise_gradients', *words, folder='benchmarks')
+    assert status == 2 and 'Traceback' not in errors
+    return errors
+
+
 def test_the_difference_is_that_of_the_worst_array(tool):
     script = tool.load('depthwise_gradients', 'benchmarks')
     some = [torch.tensor([3.0, 4.0]), torch.tensor([1e-9, 0.0]), torch.tensor([2.0])]

@@ -117,6 +117,8 @@ def test_mistakes_are_named(benchmark):
         ),
         (('--weights', f'nin={__file__}'), Path(__file__).name),
         (('--seeds', '1', '1'), '--seeds: names one of them twice'),
+        (('--images', '0'), '--images 0: is too small; give 1 or more'),
+        (('--epochs', '-1'), '--epochs -1: is too small'),
     ):
         status, _, errors = benchmark(*words)
         assert status == 2 and message in errors, errors
@@ -142,6 +144,10 @@ def test_each_backbone_is_trained_with_each_seed(tool, tmp_path, monkeypatch):
         with pytest.raises(InputError, match='stop'):
             script.measure(script.Start('nin', None, seed), Namespace(**settings))
     assert trained == [('nin', own), ('nin-seed1', 1)]
+    assert not (tmp_path / 'nin/settings.json').exists()  # Nothing was trained, so other settings may follow.
+    (tmp_path / 'nin/epoch_0.pth').touch()  # Something was.
+    with pytest.raises(InputError, match='stop'):
+        script.measure(script.Start('nin', None), Namespace(**settings))
     with pytest.raises(InputError, match='other settings'):
         (tmp_path / 'nin').rename(tmp_path / 'nin-seed2')
         script.measure(script.Start('nin', None, 2), Namespace(**settings))
