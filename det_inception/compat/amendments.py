@@ -154,7 +154,25 @@ def amend_batched_nms(nms: ModuleType) -> None:
             module.batched_nms = nms_of_one_type
 
 
+def amend_rescaling(geometric: ModuleType) -> None:
+    """Leaves an elongated image one pixel of its shorter side, where rounding leaves none."""
+    rescale_size = geometric.rescale_size
+    if min(rescale_size((3000, 1), (800, 480))) > 0:
+        return
+
+    @functools.wraps(rescale_size)
+    def at_least_a_pixel(old_size: tuple, scale: object, return_scale: bool = False) -> tuple:
+        (width, height), factor = rescale_size(old_size, scale, return_scale=True)
+        size = max(width, 1), max(height, 1)
+        return (size, factor) if return_scale else size
+
+    for module in (geometric, sys.modules.get('mmcv.image'), sys.modules.get('mmcv')):
+        if getattr(module, 'rescale_size', None) is rescale_size:
+            module.rescale_size = at_least_a_pixel
+
+
 AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {
+    'mmcv.image.geometric': amend_rescaling,
     'mmcv.ops.nms': amend_batched_nms,
     'mmdet.datasets.samplers.batch_sampler': amend_aspect_ratio_batches,
     'mmdet.datasets.transforms.text_transformers': amend_numpy_names,

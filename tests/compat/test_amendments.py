@@ -8,6 +8,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
+import mmcv
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmcv.ops import batched_nms, deform_conv2d
 from mmcv.utils import collect_env
-from mmdet.datasets.transforms import text_transformers
+from mmdet.datasets.transforms import Resize, text_transformers
 from mmdet.evaluation.functional import YTVIS, YTVISeval
 from mmdet.models.language_models import bert as language_models
 from mmdet.models.utils import vlfuse_helper
@@ -68,6 +69,16 @@ def test_many_boxes_with_scores_of_16_bits(split_thr, bits):
     assert found.dtype == torch.promote_types(torch.float32, bits) and 3 < len(kept) < 50
     torch.testing.assert_close(found.float(), expected)
     assert torch.equal(indices, kept)
+
+
+@pytest.mark.parametrize(('shape', 'wanted'), [((1, 3000), (1, 800)), ((3000, 1), (800, 1)), ((60, 100), (480, 800))])
+def test_an_elongated_image_keeps_a_pixel(shape, wanted):
+    resize = Resize(scale=(800, 480), keep_ratio=True)
+    results = resize(dict(img=np.zeros((*shape, 3), np.uint8)))
+    assert results['img'].shape[:2] == results['img_shape'] == wanted
+    assert results['scale_factor'] == pytest.approx((wanted[1] / shape[1], wanted[0] / shape[0]))
+    assert mmcv.rescale_size(shape[::-1], (800, 480)) == wanted[::-1]
+    assert mmcv.rescale_size((100, 50), 0.5, return_scale=True) == ((50, 25), 0.5)
 
 
 def test_an_nms_of_one_type_is_left_alone():

@@ -192,3 +192,15 @@ def test_writing(tmp_path, scene):
         with pytest.raises(InputError, match='cannot be written'):
             write_bytes(path, b'x')
     assert [path.name for path in tmp_path.iterdir()] == ['new']
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 3000), (400, 1), (20, 3000), (3000, 40)])
+def test_the_included_detector_takes_images_of_any_shape(included, shape):
+    found = included(np.full((*shape, 3), 90, np.uint8), score=0.0)
+    boxes = np.asarray(found.boxes)
+    assert np.isfinite(boxes).all() and (boxes >= 0).all() and (boxes <= [shape[1], shape[0]] * 2).all()
+
+
+@pytest.fixture(scope='module')
+def included():
+    return Detector('googlenet_faster-rcnn_voc2007')

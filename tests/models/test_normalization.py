@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmdet.apis import init_detector
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import MMDistributedDataParallel
@@ -92,7 +93,7 @@ def test_it_normalizes_as_mmengines_own(kind):
     ours = kind(**OTHER)
     fitted = kind()
     fitted.set_normalization(OTHER, 'weights')
-    data = dict(inputs=[torch.randint(0, 256, (3, 8, 9), dtype=torch.uint8) for _ in range(2)], data_samples=None)
+    data = dict(inputs=[torch.randint(0, 256, (3, 38, 39), dtype=torch.uint8) for _ in range(2)], data_samples=None)
     expected = theirs(copy.deepcopy(data))['inputs']
     for preprocessor in (ours, fitted, copy.deepcopy(fitted)):
         torch.testing.assert_close(preprocessor(copy.deepcopy(data))['inputs'], expected)
@@ -111,6 +112,20 @@ def test_a_state_dict_carries_it(kind):
     assert (other.normalization, other.origin) == (OTHER, 'config')
     with pytest.raises(RuntimeError, match='Missing key'):
         kind().load_state_dict({'mean': torch.zeros(3, 1, 1)})
+
+
+@pytest.mark.parametrize('shapes', [[(1, 200)], [(300, 7), (300, 9)], [(3, 3)], [(40, 5), (5, 50)], [(33, 64)]])
+def test_small_images_get_a_border(shapes):
+    images = [torch.full((3, *shape), 200, dtype=torch.uint8) for shape in shapes]
+    samples = [DetDataSample(metainfo=dict(img_shape=shape)) for shape in shapes]
+    preprocessor = BackboneDataPreprocessor(**OTHER)
+    data = preprocessor(dict(inputs=images, data_samples=samples))
+    height, width = (max(32, *sides) for sides in zip(*shapes, strict=True))
+    assert data['inputs'].shape == (len(shapes), 3, height, width)
+    for image, sample, (rows, columns) in zip(data['inputs'], data['data_samples'], shapes, strict=True):
+        assert sample.batch_input_shape == (height, width) and sample.img_shape == (rows, columns)
+        assert image[:, :rows, :columns].abs().min() > 0
+        assert not image[:, rows:].any() and not image[:, :, columns:].any()
 
 
 def test_without_a_normalization_no_image_is_taken():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from mmdet.models.data_preprocessors import DetDataPreprocessor
+from torch.nn import functional
 
 from det_inception.models.data_preprocessors.normalization import NormalizationBuffers, require_normalization
 from det_inception.registry import MODELS
+
+SMALLEST = 32
+"""A batch has at least this height and width in pixels, so that the networks leave a cell of it."""
 
 
 @MODELS.register_module()
@@ -24,10 +28,17 @@ class BackboneDataPreprocessor(NormalizationBuffers, DetDataPreprocessor):
     """
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Does what MMDetection's does.
+        """Does what MMDetection's does, and gives images of a few pixels a border on the right and below.
 
         Raises:
             InputError: Nothing has said yet how images are normalized.
         """
         require_normalization(self)
-        return super().forward(data, training)
+        data = super().forward(data, training)
+        height, width = data['inputs'].shape[-2:]
+        if min(height, width) < SMALLEST:
+            border = 0, max(0, SMALLEST - width), 0, max(0, SMALLEST - height)
+            data['inputs'] = functional.pad(data['inputs'], border, value=self.pad_value)
+            for sample in data['data_samples'] or ():
+                sample.set_metainfo(dict(batch_input_shape=tuple(data['inputs'].shape[-2:])))
+        return data
