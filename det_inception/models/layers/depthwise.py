@@ -26,11 +26,14 @@ def quick_gradients(images: Tensor) -> AbstractContextManager:
     """In this context, depthwise convolutions have the quick gradients; values stay as they are.
 
     Gradients differ from PyTorch's by rounding. All other functions, and convolutions that learn nothing, run as ever.
+    So does everything in float32, where PyTorch's gradients of whole networks take no longer than these.
 
     Args:
         images: What the network gets; it tells where it runs.
     """
-    return _QuickDepthwise() if images.device.type == 'cpu' and torch.is_grad_enabled() else nullcontext()
+    learns = images.device.type == 'cpu' and torch.is_grad_enabled()
+    mixed = torch.is_autocast_enabled('cpu') and torch.get_autocast_dtype('cpu') == torch.bfloat16
+    return _QuickDepthwise() if learns and (mixed or images.dtype == torch.bfloat16) else nullcontext()
 
 
 class _QuickDepthwise(TorchFunctionMode):
@@ -61,25 +64,39 @@ def depthwise(
         dilation: Likewise.
         groups: Likewise.
     """
-    if torch.is_autocast_enabled('cpu') and input.device.type == 'cpu':
-        kind = torch.get_autocast_dtype('cpu')
-        kinds = (torch.float32, torch.float16, torch.bfloat16)  # As PyTorch, which leaves float64 alone.
-        input, weight, bias = (
-            value.to(kind) if value is not None and value.dtype in kinds else value for value in (input, weight, bias)
-        )
-    with torch.autocast('cpu', enabled=False) if input.device.type == 'cpu' else nullcontext():
-        if _fits(input, weight, padding, dilation, groups):
-            return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
+    kind = _kind(input, weight)
+    if not _fits(input, weight, kind, stride, padding, dilation, groups):
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    input, weight, bias = (value if value is None else value.to(kind) for value in (input, weight, bias))
+    with torch.autocast('cpu', enabled=False):
+        return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
 
 
-def _fits(input: Tensor, weight: Tensor, padding: object, dilation: object, groups: int) -> bool:
-    """Whether the quick gradients know the convolution. In float16 their sums would overflow."""
+def _kind(input: Tensor, weight: Tensor) -> torch.dtype | None:
+    """The type of numbers with which PyTorch convolves them on a processor; None if they are of several types."""
+    kinds = {input.dtype, weight.dtype}
+    if torch.is_autocast_enabled('cpu') and kinds <= {torch.float32, torch.float16, torch.bfloat16}:
+        return torch.get_autocast_dtype('cpu')  # It leaves float64 alone.
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _fits(
+    input: Tensor,
+    weight: Tensor,
+    kind: torch.dtype | None,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: int,
+) -> bool:
+    """Whether the quick gradients know the convolution and are quicker. In float16 their sums would overflow."""
     if torch.jit.is_tracing() or not (weight.requires_grad and torch.is_grad_enabled()):
         return False
     fits = groups > 1 and groups == weight.shape[0] == input.shape[1] and input.dim() == 4 and input.shape[0] > 0
-    fits = fits and input.dtype == weight.dtype and input.dtype in (torch.float32, torch.float64, torch.bfloat16)
-    return fits and input.device.type == 'cpu' and not isinstance(padding, str) and _pair(dilation) == (1, 1)
+    fits = fits and kind in (torch.float32, torch.float64, torch.bfloat16)
+    fits = fits and input.device.type == 'cpu' and not isinstance(padding, str) and _pair(dilation) == (1, 1)
+    strided = kind == torch.bfloat16 and max(_pair(stride)) > 1
+    return fits and (strided or max(weight.shape[2:]) > QUICK_KERNEL)
 
 
 class _Depthwise(torch.autograd.Function):
