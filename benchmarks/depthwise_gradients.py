@@ -62,8 +62,8 @@ def measure(name: str, images: Tensor, rounds: int) -> list[str]:
 
 def difference(some: Sequence[Tensor], others: Sequence[Tensor]) -> float:
     """Returns the distance of two gradients of all arrays together, in lengths of the first."""
-    distances = torch.stack([(one - other).norm() for one, other in zip(some, others, strict=True)])
-    return (distances.norm() / torch.stack([one.norm() for one in some]).norm()).item()
+    first, second = (torch.cat([array.flatten() for array in arrays]) for arrays in (some, others))
+    return ((first - second).norm() / first.norm()).item()
 
 
 def main() -> None:

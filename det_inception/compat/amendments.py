@@ -149,9 +149,7 @@ def amend_batched_nms(nms: ModuleType) -> None:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return batched_nms(boxes, scores.to(torch.promote_types(boxes.dtype, scores.dtype)), *args, **kwargs)
 
-    for module in (nms, sys.modules.get('mmcv.ops')):  # The package has imported it already, or will.
-        if getattr(module, 'batched_nms', None) is batched_nms:
-            module.batched_nms = nms_of_one_type
+    _replace('batched_nms', nms_of_one_type, nms, 'mmcv.ops')
 
 
 def amend_rescaling(geometric: ModuleType) -> None:
@@ -166,9 +164,15 @@ def amend_rescaling(geometric: ModuleType) -> None:
         size = max(width, 1), max(height, 1)
         return (size, factor) if return_scale else size
 
-    for module in (geometric, sys.modules.get('mmcv.image'), sys.modules.get('mmcv')):
-        if getattr(module, 'rescale_size', None) is rescale_size:
-            module.rescale_size = at_least_a_pixel
+    _replace('rescale_size', at_least_a_pixel, geometric, 'mmcv.image', 'mmcv')
+
+
+def _replace(name: str, function: Callable, module: ModuleType, *packages: str) -> None:
+    """Puts a function in the place of a module's own, and in packages that have imported that already, or will."""
+    before = getattr(module, name)
+    for place in (module, *map(sys.modules.get, packages)):
+        if getattr(place, name, None) is before:
+            setattr(place, name, function)
 
 
 AMENDMENTS: dict[str, Callable[[ModuleType], None]] = {

@@ -25,7 +25,7 @@ from det_inception.formats import (
     Format,
     ImageNames,
     ImageRecord,
-    Split,
+    SplitContent,
     choose_split,
     claimed_by,
     plain_name,
@@ -110,16 +110,17 @@ def list_images(
             place = source / 'ImageSets' / 'Main' / f'{split}.txt'
             raise ProposalError(f'There is no split {split}: neither {place} nor a file {split}.')
         else:
-            keys = _keys_of([choose_split(format.splits(source).splits, str(split))], root)
+            part = choose_split(format.splits(source).splits, str(split))
+            keys = _keys_of([read_split(part, _pass_over_images)], root)
     elif format is not None:
-        root = _existing(image_root if image_root is not None else source.parent)
-        named = root if format.takes_image_root and image_root is not None else None
-        splits = format.split_of(source.parent, source, named)
-        if format.takes_image_root and splits:
-            root = read_split(splits[0], _pass_over_images).images  # Where they are, if nobody says it.
+        named = None if image_root is None else _existing(image_root)
+        splits = format.split_of(source.parent, source, named if format.takes_image_root else None)
         if split is not None and listed is None:
             splits = [choose_split(splits, str(split))]
-        keys = _keys_of(splits, root)
+        contents = [read_split(part, _pass_over_images) for part in splits]
+        # Its file knows where they are, or finds them.
+        root = contents[0].images if format.takes_image_root and contents else named or source.parent
+        keys = _keys_of(contents, root)
         if listed is not None:
             keys = _listed(ImageNames(root, keys), listed)
     elif source.suffix.lower() in IMAGE_SUFFIXES:
@@ -204,8 +205,8 @@ def _listed(names: ImageNames, listed: Path | None) -> list[str]:
     return [key for line in read_list(listed) for key in names.find(line) or [plain_name(line)]]
 
 
-def _keys_of(splits: list[Split], root: Path) -> list[str]:
-    return [_key(record.path, root) for split in splits for record in read_split(split, _pass_over_images).records]
+def _keys_of(contents: list[SplitContent], root: Path) -> list[str]:
+    return [_key(record.path, root) for content in contents for record in content.records]
 
 
 def _key(path: Path, root: Path) -> str:

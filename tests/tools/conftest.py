@@ -44,9 +44,9 @@ class Tool:
         spec.loader.exec_module(module)
         return module
 
-    def refused(self, name, *arguments, options=()):
+    def refused(self, name, *arguments, options=(), folder='tools'):
         """Returns the one sentence with which a tool refuses."""
-        status, _, stderr = self(name, *arguments, options=options)
+        status, _, stderr = self(name, *arguments, options=options, folder=folder)
         assert status == 2, (status, stderr)
         assert 'Traceback' not in stderr
         sentence = [line for line in stderr.splitlines() if line.startswith('error: ')]

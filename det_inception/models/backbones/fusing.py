@@ -110,7 +110,7 @@ class _Watch(TorchFunctionMode):
         made = list(_tensors([result]))
         if not made:  # It only asked for a shape or the like.
             return result
-        given = list(_tensors([args, list(kwargs.values())]))
+        given = list(_tensors([args, kwargs]))
         self._kept += made
         self._use(given)
         if func in (torch.conv2d, nn.functional.conv2d):

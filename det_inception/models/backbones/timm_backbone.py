@@ -13,6 +13,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
 from mmengine.logging import print_log
@@ -31,6 +32,9 @@ from det_inception.weights.files import CheckpointError, RawCheckpoint, read_raw
 from det_inception.weights.keras import NETWORKS, KerasError, is_keras, read_keras
 from det_inception.weights.keras import NORMALIZATION as KERAS_NORMALIZATION
 from det_inception.weights.normalization import stated_normalization
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
 
 ADDRESS = 'timm://'
 """As ``checkpoint``: the weights that timm itself downloads for the network."""
@@ -108,12 +112,20 @@ def require_known(timm: ModuleType, model_name: str) -> None:
         close = difflib.get_close_matches(model_name, timm.list_models(), n=1)
         hint = f'did you mean {close[0]!r}?' if close else 'timm.list_models() names them all.'
         raise InputError(f'model.backbone.model_name: timm has no network {model_name!r}; {hint}')
+    if '.' not in model_name:
+        return
     known = timm.list_models(model_name.partition('.')[0], include_tags=True)
-    if '.' in model_name and model_name not in known:
+    if model_name not in known:
         choices = f'choose {" or ".join(known)}, or ' if known else ''
         raise InputError(
             f'model.backbone.model_name: timm has no weights {model_name!r}; {choices}leave out what is behind the dot.'
         )
+
+
+def timm_settings(model_name: str) -> PretrainedCfg:
+    """Returns what timm says about its weights of a network, or what it assumes where it has none."""
+    timm = require_timm()
+    return timm.get_pretrained_cfg(current_name(model_name)) or timm.models.PretrainedCfg()
 
 
 def is_keras_file(source: str) -> bool:
@@ -241,11 +253,10 @@ def frozen_parameters(model_name: str, last: int) -> frozenset[str]:
     Raises:
         InputError: The network does not run without numbers, as PyTorch's meta device runs it.
     """
-    settings = require_timm().get_pretrained_cfg(model_name) or require_timm().models.PretrainedCfg()
     try:
         with torch.device('meta'), torch.enable_grad():
             network = require_timm().create_model(model_name, features_only=True, out_indices=tuple(range(last + 1)))
-            maps = network.eval()(torch.zeros(1, *settings.input_size))
+            maps = network.eval()(torch.zeros(1, *timm_settings(model_name).input_size))
     except (AssertionError, RuntimeError) as error:
         raise InputError(
             f'model.backbone.frozen_stages: {model_name} does not show what its first stages depend on '
@@ -321,7 +332,7 @@ class TimmBackbone(Backbone):
                 f'model.backbone.frozen_stages is {frozen_stages}; -1 (none) to {max(self.out_indices)} are possible '
                 f'with the stages {self.out_indices}.'
             )
-        self._timm_settings = timm.get_pretrained_cfg(model_name) or timm.models.PretrainedCfg()
+        self._timm_settings = timm_settings(model_name)
         self._finish()
 
     def _set_arithmetic(self, arithmetic: str) -> None:
@@ -429,9 +440,8 @@ class TimmBackbone(Backbone):
 
     def _finish(self) -> None:
         super()._finish()
-        for name, parameter in self.network.named_parameters():
-            if name in self._frozen:  # Those too of a module that is frozen in part, such as a position embedding.
-                parameter.requires_grad_(False)
+        for name in self._frozen:  # Those too of a module that is frozen in part, such as a position embedding.
+            self.network.get_parameter(name).requires_grad_(False)
 
     @property
     def _frozen(self) -> frozenset[str]:

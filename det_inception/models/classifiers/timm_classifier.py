@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
@@ -23,13 +22,11 @@ from det_inception.models.backbones.timm_backbone import (
     read_timm,
     require_known,
     require_timm,
+    timm_settings,
 )
 from det_inception.models.classifiers.image_classifier import put_predictions, softmax_of_views
 from det_inception.registry import MODELS
 from det_inception.utils.errors import InputError
-
-if TYPE_CHECKING:
-    from timm.models import PretrainedCfg
 
 
 @MODELS.register_module()
@@ -104,16 +101,10 @@ def count_classes(model_name: str, source: str | Path) -> int:
     Raises:
         InputError: The file is of Keras or of another network, or holds no classifier.
     """
-    timm = require_timm()
-    require_known(timm, model_name)
+    require_known(require_timm(), model_name)
     if str(source) == ADDRESS:
-        return _settings(model_name).num_classes
+        return timm_settings(model_name).num_classes
     return _read_classifier(model_name, str(source))[1]
-
-
-def _settings(model_name: str) -> PretrainedCfg:
-    timm = require_timm()
-    return timm.get_pretrained_cfg(current_name(model_name)) or timm.models.PretrainedCfg()
 
 
 def _read_classifier(model_name: str, source: str) -> tuple[dict[str, Tensor], int]:
@@ -121,7 +112,7 @@ def _read_classifier(model_name: str, source: str) -> tuple[dict[str, Tensor], i
     if is_keras_file(source):
         raise InputError(f"{source}: is of Keras, whose classifier is not read; test timm's weights, or {ADDRESS}.")
     found = read_timm(current_name(model_name), source)
-    bias = found.get(f'{(*classifier_layers(_settings(model_name).to_dict()), "")[0]}.bias')
+    bias = found.get(f'{(*classifier_layers(timm_settings(model_name).to_dict()), "")[0]}.bias')
     if bias is None:
         raise InputError(f'{source}: holds a network without its classifier; name a file that classifies.')
     return found, bias.numel()

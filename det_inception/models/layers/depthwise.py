@@ -32,8 +32,7 @@ def quick_gradients(images: Tensor) -> AbstractContextManager:
         images: What the network gets; it tells where it runs.
     """
     learns = images.device.type == 'cpu' and torch.is_grad_enabled()
-    mixed = torch.is_autocast_enabled('cpu') and torch.get_autocast_dtype('cpu') == torch.bfloat16
-    return _QuickDepthwise() if learns and (mixed or images.dtype == torch.bfloat16) else nullcontext()
+    return _QuickDepthwise() if learns and _kind(images) == torch.bfloat16 else nullcontext()
 
 
 class _QuickDepthwise(TorchFunctionMode):
@@ -68,13 +67,12 @@ def depthwise(
     if not _fits(input, weight, kind, stride, padding, dilation, groups):
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
     input, weight, bias = (value if value is None else value.to(kind) for value in (input, weight, bias))
-    with torch.autocast('cpu', enabled=False):
-        return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
+    return _Depthwise.apply(input, weight, bias, _pair(stride), _pair(padding))
 
 
-def _kind(input: Tensor, weight: Tensor) -> torch.dtype | None:
+def _kind(*values: Tensor) -> torch.dtype | None:
     """The type of numbers with which PyTorch convolves them on a processor; None if they are of several types."""
-    kinds = {input.dtype, weight.dtype}
+    kinds = {value.dtype for value in values}
     if torch.is_autocast_enabled('cpu') and kinds <= {torch.float32, torch.float16, torch.bfloat16}:
         return torch.get_autocast_dtype('cpu')  # It leaves float64 alone.
     return kinds.pop() if len(kinds) == 1 else None
